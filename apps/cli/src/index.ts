@@ -1,0 +1,2 @@
+/** The verbena command, and verbena up, which runs every service in one process. */
+export {};

@@ -1,0 +1,2 @@
+/** Public API: identity, authorization, streams. */
+export {};

@@ -1,0 +1,2 @@
+/** Image catalogue, versions, distribution plans. */
+export {};

@@ -1,0 +1,2 @@
+/** Live migration, checkpoint and restart: sagas. */
+export {};

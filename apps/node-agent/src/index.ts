@@ -1,0 +1,2 @@
+/** One per host: joins hypervisor, adapter, fabric and image cache. */
+export {};

@@ -1,0 +1,2 @@
+/** The management module: queue, matchmaking, placement, the map of VMs to nodes. */
+export {};

@@ -1,0 +1,2 @@
+/** Chunks, job output and the event-log API for node-agents. */
+export {};

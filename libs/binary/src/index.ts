@@ -1,0 +1,2 @@
+/** Binary formats declared as data: struct(), rings. */
+export {};

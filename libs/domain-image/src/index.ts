@@ -1,0 +1,2 @@
+/** Images and their distribution: events, commands, state, decide, the binomial tree. */
+export {};

@@ -1,0 +1,2 @@
+/** Jobs: events, commands, state, decide. */
+export {};

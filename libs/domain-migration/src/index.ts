@@ -1,0 +1,2 @@
+/** Migrations: events, commands, state, decide. */
+export {};

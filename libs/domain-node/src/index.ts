@@ -1,0 +1,2 @@
+/** Nodes: events, commands, state, decide. */
+export {};

@@ -1,0 +1,2 @@
+/** Virtual machines: events, commands, state, decide. */
+export {};

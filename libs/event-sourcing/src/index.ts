@@ -1,0 +1,2 @@
+/** Decider, EventStore port, in-memory store, projections, process managers. */
+export {};

@@ -1,0 +1,2 @@
+/** The event store on Postgres through Kysely, and the embedded Postgres server. */
+export {};

@@ -1,0 +1,2 @@
+/** The subnet: LIDs, GUIDs, partitions, and the links between adapters. */
+export {};

@@ -1,0 +1,123 @@
+/*
+ * The contract between a guest and the embedded hypervisor.
+ *
+ * A guest is a wasm32 module with one shared memory, its physical memory. Four special pages lie at fixed addresses between the
+ * stack, which grows down from VB_STACK_SIZE to 0 and therefore traps when it overflows, and the program's data:
+ *
+ *   0x0000_0000  stack (VB_STACK_SIZE)
+ *   0x0080_0000  boot information   written by the hypervisor before the program starts, read by the guest
+ *   0x0080_1000  event channels     pending bits, written by others; the guest clears them
+ *   0x0080_2000  user access region doorbell records, written by the guest and read by the adapter
+ *   0x0080_3000  guest status       written by the guest for the hypervisor's eyes: what it does, what it waits for
+ *   0x0081_0000  data, then heap
+ *
+ * The host never trusts a byte of guest memory: everything is copied once, then checked.
+ * libs/guest-abi/src mirrors this file; a test compiles it and compares every offset and size.
+ */
+#ifndef VERBENA_ABI_H
+#define VERBENA_ABI_H
+
+#include <stdint.h>
+
+#define VB_ABI_VERSION 1u
+
+#define VB_PAGE_SIZE 4096u
+#define VB_STACK_SIZE 0x00800000u
+#define VB_BOOT_INFO_ADDR 0x00800000u
+#define VB_EVENT_PAGE_ADDR 0x00801000u
+#define VB_UAR_PAGE_ADDR 0x00802000u
+#define VB_STATUS_PAGE_ADDR 0x00803000u
+#define VB_DATA_BASE 0x00810000u
+
+/* "VBBI" in memory order. */
+#define VB_BOOT_MAGIC 0x49424256u
+
+/* Boot information, at VB_BOOT_INFO_ADDR. Strings are NUL-terminated UTF-8, cut to fit. */
+struct vb_boot_info {
+  uint32_t magic;
+  uint32_t abi_version;
+  uint32_t domain_slot;     /* this domain's number at the adapter */
+  uint32_t vcpus;
+  uint64_t memory_bytes;    /* limit of the guest's memory */
+  uint32_t rank;            /* MPI rank of this VM in its job */
+  uint32_t size;            /* MPI processes of the job */
+  uint32_t host_index;      /* which host of the job this VM is on, from 0: equal numbers are co-resident */
+  uint32_t hosts;           /* how many different hosts the job has */
+  uint32_t lid;             /* local identifier of the port */
+  uint32_t pkey;            /* partition of the job */
+  uint64_t port_guid;
+  uint64_t job_seed;        /* same for all ranks of a job */
+  uint32_t spin_ns;         /* how long to poll before sleeping */
+  uint32_t flags;           /* VB_BOOT_* */
+  char job_id[64];
+  char vm_id[64];
+  char node_name[64];
+};
+
+/* Event channels, at VB_EVENT_PAGE_ADDR. A channel carries no payload (R3). Whoever raises channel c sets bit c of `pending`
+ * with an atomic OR, then adds 1 to `wakeups` and notifies it; the guest sleeps on `wakeups` in VB_HC_BLOCK. */
+#define VB_EVENT_CHANNELS 32u
+struct vb_event_page {
+  uint32_t pending;
+  uint32_t mask;            /* set bits are not delivered by VB_HC_BLOCK */
+  uint32_t wakeups;
+  uint32_t reserved;
+};
+#define VB_CHANNEL_TIMER 0u
+#define VB_CHANNEL_CQ 1u      /* a completion arrived in an armed CQ */
+#define VB_CHANNEL_ASYNC 2u   /* an asynchronous event of the adapter */
+#define VB_CHANNEL_CONTROL 3u /* the hypervisor wants the guest at a safepoint */
+
+/* Guest status, at VB_STATUS_PAGE_ADDR: for crash and deadlock reports. The host reads it without trusting it. */
+#define VB_MPI_NOT_INITIALIZED 0u
+#define VB_MPI_INITIALIZED 1u
+#define VB_MPI_FINALIZED 2u
+struct vb_status_page {
+  uint32_t mpi_state;       /* VB_MPI_* */
+  uint32_t waiting;         /* 1 while the guest waits in a blocking MPI call */
+  uint64_t activity;        /* grows with every message sent, received or completed */
+  char waits_for[512];      /* NUL-terminated, e.g. "MPI_Recv(source=3, tag=7, comm=MPI_COMM_WORLD)"; valid while waiting */
+  uint64_t messages_sent;
+  uint64_t bytes_sent;
+  uint64_t messages_received;
+  uint64_t bytes_received;
+  uint64_t registrations;   /* memory regions registered */
+  uint64_t registration_cache_hits;
+};
+
+/*
+ * Hypercalls. Two imports of module "verbena", so that Asyncify instruments only what may block:
+ *   int32_t hypercall(uint32_t nr, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3)        never blocks
+ *   int32_t hypercall_block(uint32_t nr, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3)  may block, may unwind
+ * The result is >= 0, or a negative VB_E* number.
+ */
+#define VB_HC_VERSION 0u          /* hypercall: -> VB_ABI_VERSION */
+#define VB_HC_CONSOLE 1u          /* hypercall: (addr, len) a line for the hypervisor's log, at most 4096 bytes */
+#define VB_HC_ABORT 2u            /* hypercall: (code, addr, len) MPI_Abort with a text; ends the whole job; does not return */
+#define VB_HC_HCA_COMMAND 3u      /* hypercall: (opcode, in, in_len, out) set-up command to the adapter's backend, see hca.h */
+#define VB_HC_BLOCK 16u           /* hypercall_block: (seen, timeout_lo, timeout_hi) sleep until event_page.wakeups != seen or the
+                                     time-out in nanoseconds has passed; timeout of all ones: no limit. -> 0 woken, 1 timed out */
+#define VB_HC_RENDEZVOUS 17u      /* hypercall_block: (in, in_len, out, out_cap) exchange of business cards: every rank gives in_len
+                                     (<= VB_CARD_MAX) bytes, the same for all; out receives size*in_len bytes by rank -> bytes */
+#define VB_CARD_MAX 1024u
+
+#define VB_EPERM (-1)
+#define VB_EFAULT (-14)
+#define VB_EBUSY (-16)
+#define VB_EINVAL (-22)
+#define VB_ENOMEM (-12)
+#define VB_ENOSPC (-28)
+#define VB_ENOSYS (-38)
+#define VB_ENODEV (-19)
+
+#ifdef __wasm__
+#define VB_IMPORT(module, name) __attribute__((import_module(module), import_name(name)))
+int32_t vb_hypercall(uint32_t nr, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3) VB_IMPORT("verbena", "hypercall");
+int32_t vb_hypercall_block(uint32_t nr, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3) VB_IMPORT("verbena", "hypercall_block");
+
+static inline volatile struct vb_boot_info *vb_boot_info(void) { return (volatile struct vb_boot_info *)VB_BOOT_INFO_ADDR; }
+static inline volatile struct vb_event_page *vb_event_page(void) { return (volatile struct vb_event_page *)VB_EVENT_PAGE_ADDR; }
+static inline volatile struct vb_status_page *vb_status_page(void) { return (volatile struct vb_status_page *)VB_STATUS_PAGE_ADDR; }
+#endif
+
+#endif

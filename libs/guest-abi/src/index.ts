@@ -1,0 +1,2 @@
+/** The C headers that guest and host share, and their checked TypeScript mirror. */
+export {};

@@ -1,0 +1,2 @@
+/** The guest image: manifest, chunks, container file. */
+export {};

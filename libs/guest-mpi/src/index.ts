@@ -1,0 +1,2 @@
+/** C: the MPI library that lives inside the guest. */
+export {};

@@ -1,0 +1,2 @@
+/** C: the verbs client that lives inside the guest. */
+export {};

@@ -1,0 +1,2 @@
+/** The InfiniBand adapter: TPT, QP, CQ, UAR; control path in TypeScript, data path as firmware. */
+export {};

@@ -1,0 +1,2 @@
+/** Branded identifiers: JobId, NodeId, VmId, ImageId .... */
+export {};

@@ -1,0 +1,2 @@
+/** RPC and notifications between services: in process now, NATS beside it. */
+export {};

@@ -1,0 +1,2 @@
+/** Matchmaking and placement policies: pure functions from requirements to assignments. */
+export {};

@@ -1,0 +1,2 @@
+/** Config, logging, telemetry, health and shutdown of a service. */
+export {};

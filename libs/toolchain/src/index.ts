@@ -1,0 +1,2 @@
+/** C and C++ to a guest image: clang, link, instrument, pack. */
+export {};

@@ -1,0 +1,2 @@
+/** Figures as ratios against peers, interleaved in one run. */
+export {};

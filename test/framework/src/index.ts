@@ -1,0 +1,2 @@
+/** What system tests share: a cluster in a box, programs, assertions. */
+export {};

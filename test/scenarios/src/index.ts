@@ -1,0 +1,2 @@
+/** System tests that read like stories. */
+export {};
