@@ -1,2 +1,12 @@
-/** Decider, EventStore port, in-memory store, projections, process managers. */
-export {};
+export type {
+  AppendOptions,
+  AppendResult,
+  DomainEvent,
+  EventFilter,
+  EventMetadata,
+  EventStore,
+  ReadAllOptions,
+  RecordedEvent,
+  StreamAppend,
+} from './event-store.ts';
+export { accept, refuse, type Decider, type Decision } from './decider.ts';

@@ -1,0 +1,128 @@
+/**
+ * The Hypervisor port: what a node-agent asks of whatever runs its domains. The embedded driver implements it today; a QEMU/KVM driver
+ * can stand beside it, under the same contract suite (`contract.ts`).
+ *
+ *   created --boot--> booting --> idle --exec--> running --program ends--> idle
+ *                                  |               |  ^
+ *                                  |            pause resume
+ *                                  |               v  |
+ *                                  |             paused
+ *   any state --destroy--> shut-down            running --trap, kill--> crashed
+ *
+ * A domain is up (`idle`) without a program; a program is executed in it, as a batch system starts a job in a booted VM, and when the
+ * program has ended the domain is idle again with zeroed memory. A crashed domain can only be destroyed.
+ */
+import type { VmId } from '@verbena/ids';
+
+export type DomainState = 'created' | 'booting' | 'idle' | 'running' | 'paused' | 'shut-down' | 'crashed';
+
+export interface DomainConfig {
+  readonly id: VmId;
+  readonly name: string;
+  /** The guest module, verified against its digest by the caller. */
+  readonly image: { readonly digest: string; readonly wasm: Uint8Array };
+  /** Limit of the guest's memory in bytes, a multiple of 64 KiB. */
+  readonly memoryBytes: number;
+  readonly vcpus: number;
+}
+
+/** One program execution: an MPI rank. */
+export interface ProgramSpec {
+  readonly jobId: string;
+  readonly rank: number;
+  readonly size: number;
+  /** Index of this host among the job's hosts, and their number. */
+  readonly hostIndex: number;
+  readonly hosts: number;
+  readonly nodeName: string;
+  readonly pkey: number;
+  readonly jobSeed: bigint;
+  /** argv[0] and the rest. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Standard input; end of file after it. */
+  readonly stdin?: Uint8Array;
+  /** A directory of the host that the program sees as its working directory: read and write, bounded by scratchBytes. */
+  readonly scratchDir: string;
+  readonly scratchBytes: number;
+  /** Output (stdout and stderr together) that ends the program when it is exceeded. */
+  readonly outputLimitBytes: number;
+  readonly handlers: ProgramHandlers;
+}
+
+export interface ProgramHandlers {
+  /** Called in order, one at a time; the guest is held back while the promise is pending and the console ring is full. */
+  output(stream: 'stdout' | 'stderr', data: Uint8Array): void | Promise<void>;
+  /** The n-th rendezvous (from 0) of this rank: gives this rank's card, resolves with all cards by rank, concatenated. */
+  rendezvous(generation: number, card: Uint8Array): Promise<Uint8Array>;
+}
+
+export type ExitCause = 'exited' | 'trapped' | 'mpi-abort' | 'no-finalize' | 'output-limit' | 'out-of-memory' | 'killed' | 'internal';
+
+export interface ProgramExit {
+  readonly cause: ExitCause;
+  /** Exit code of the program; 134 for a trap, the code given to MPI_Abort, 137 when killed. */
+  readonly exitCode: number;
+  /** Crash report with function names, the text of MPI_Abort, or the reason of the kill. Empty for a plain exit. */
+  readonly detail: string;
+  readonly counters: DomainCounters;
+}
+
+export interface DomainCounters {
+  /** Hypercalls by name. */
+  readonly hypercalls: Readonly<Record<string, number>>;
+  /** All VMM operations: hypercalls and WASI calls. */
+  readonly vmmOperations: number;
+  /** VMM operations that posting or polling made. On the bypass path this stays 0: doorbells never enter the VMM. */
+  readonly dataPathVmmOperations: number;
+  /** Doorbells that the adapter's firmware took from this domain. */
+  readonly doorbells: number;
+  readonly messagesSent: number;
+  readonly bytesSent: number;
+  readonly messagesReceived: number;
+  readonly bytesReceived: number;
+  readonly memoryBytes: number;
+  readonly cpuSeconds: number;
+  readonly outputBytes: number;
+}
+
+/** What a running domain is doing, for deadlock detection; read from shared memory without disturbing it. */
+export interface DomainActivity {
+  /** True while the vCPU sleeps in VB_HC_BLOCK without a time-out and no event is pending. */
+  readonly blocked: boolean;
+  /** Changes whenever the domain woke, sent or received anything. */
+  readonly activity: bigint;
+  /** What the guest says that it waits for, e.g. "MPI_Recv(source=3, tag=7, comm=MPI_COMM_WORLD)"; empty when it does not. */
+  readonly waitsFor: string;
+  readonly mpiState: 'not-initialized' | 'initialized' | 'finalized';
+}
+
+export interface Domain {
+  readonly id: VmId;
+  readonly config: DomainConfig;
+  readonly state: DomainState;
+  boot(): Promise<void>;
+  /** Starts a program; resolves when its first instruction is about to run. The program's end is `program.exit`. */
+  exec(spec: ProgramSpec): Promise<RunningProgram>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  activity(): DomainActivity;
+  counters(): DomainCounters;
+  /** Ends whatever runs and frees everything, from any state; idempotent. Never takes longer than a few seconds. */
+  destroy(reason: string): Promise<void>;
+  onState(listener: (state: DomainState, detail: string) => void): () => void;
+}
+
+export interface RunningProgram {
+  readonly exit: Promise<ProgramExit>;
+  /** Stops the program even if it never yields. The domain is crashed afterwards unless the program was at a safepoint. */
+  kill(reason: string): Promise<void>;
+}
+
+export interface Hypervisor {
+  readonly name: string;
+  createDomain(config: DomainConfig): Promise<Domain>;
+  domain(id: VmId): Domain | undefined;
+  domains(): readonly Domain[];
+  close(): Promise<void>;
+}
