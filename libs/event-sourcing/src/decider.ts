@@ -5,8 +5,7 @@
 import type { DomainEvent } from './event-store.ts';
 
 export type Decision<E extends DomainEvent, R extends string> =
-  | { readonly ok: true; readonly events: readonly E[] }
-  | { readonly ok: false; readonly reason: R; readonly detail: string };
+  { readonly ok: true; readonly events: readonly E[] } | { readonly ok: false; readonly reason: R; readonly detail: string };
 
 export interface Decider<C, E extends DomainEvent, S, R extends string = string> {
   readonly initial: S;

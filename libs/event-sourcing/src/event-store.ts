@@ -16,7 +16,6 @@ export interface EventMetadata {
   readonly epoch?: number;
 }
 
-
 /** A domain event: a type, and a payload that survives JSON. */
 export interface DomainEvent {
   readonly type: string;

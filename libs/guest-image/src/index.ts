@@ -1,2 +1,1 @@
-/** The guest image: manifest, chunks, container file. */
-export {};
+export type { ImageManifest } from './manifest.ts';

@@ -1,2 +1,1 @@
-/** RPC and notifications between services: in process now, NATS beside it. */
-export {};
+export type { Bus, Served } from './bus.ts';

@@ -1,2 +1,2 @@
-/** Config, logging, telemetry, health and shutdown of a service. */
-export {};
+export { systemClock, type Clock } from './clock.ts';
+export type { RunningService, ServiceContext } from './service.ts';
