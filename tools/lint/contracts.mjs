@@ -1,0 +1,39 @@
+/** The contracts pass buf's lint, and the generated code is what the contracts generate. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+
+const root = new URL('../..', import.meta.url).pathname;
+const contracts = join(root, 'libs/contracts');
+const buf = join(root, 'node_modules/.bin/buf');
+
+function run(args) {
+  const { status } = spawnSync(buf, args, { cwd: contracts, stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+}
+
+function tree(directory) {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(
+    files.map((entry) => {
+      const path = join(entry.parentPath ?? entry.path, entry.name);
+      return [relative(directory, path), readFileSync(path, 'utf8')];
+    }),
+  );
+}
+
+run(['lint']);
+const output = mkdtempSync(join(tmpdir(), 'verbena-contracts-'));
+try {
+  run(['generate', '--output', output]);
+  const fresh = tree(join(output, 'src/gen'));
+  const committed = tree(join(contracts, 'src/gen'));
+  const stale = [...new Set([...fresh.keys(), ...committed.keys()])].filter((path) => fresh.get(path) !== committed.get(path));
+  if (stale.length > 0) {
+    console.error(`Generated code is stale: ${stale.join(', ')}. Run "npm run proto" and commit the result.`);
+    process.exit(1);
+  }
+} finally {
+  rmSync(output, { recursive: true, force: true });
+}
