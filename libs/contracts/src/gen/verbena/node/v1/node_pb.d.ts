@@ -552,6 +552,13 @@ export declare type BootVmRequest = Message<"verbena.node.v1.BootVmRequest"> & {
    * @generated from field: string tenant = 6;
    */
   tenant: string;
+
+  /**
+   * The job on whose behalf it boots: the correlation of its events.
+   *
+   * @generated from field: string job_id = 7;
+   */
+  jobId: string;
 };
 
 /**
