@@ -12,7 +12,7 @@ export interface EventMetadata {
   readonly causationId?: string;
   /** W3C trace context. */
   readonly traceparent?: string;
-  /** Fencing epoch of the writer; an append below the stream's highest epoch is refused. */
+  /** Fencing epoch of the writer, 0 when absent; an append below the stream's highest epoch is refused. */
   readonly epoch?: number;
 }
 
@@ -56,12 +56,16 @@ export interface EventFilter {
   readonly stream?: string;
   readonly types?: readonly string[];
   readonly correlationId?: string;
+  /** The trace id within `traceparent`: 32 hexadecimal digits. */
   readonly traceId?: string;
+  /** Inclusive. */
   readonly since?: Date;
+  /** Exclusive. */
   readonly until?: Date;
 }
 
 export interface ReadAllOptions {
+  /** Exclusive: only events beyond this position; when descending, only events before it. */
   readonly after?: bigint;
   readonly limit?: number;
   readonly descending?: boolean;
@@ -71,10 +75,12 @@ export interface ReadAllOptions {
 export interface EventStore {
   /** Appends to one or several streams, all or nothing. Durable when it resolves. */
   append(appends: readonly StreamAppend[], options: AppendOptions): Promise<AppendResult>;
-  /** Events of one stream in order, from a version on (1 by default). */
+  /** The events that an append with this command id wrote, or undefined when none did. */
+  findCommand(commandId: string): Promise<readonly RecordedEvent[] | undefined>;
+  /** Events of one stream in order, from a version on (1 by default); none when there is no such stream. */
   readStream(stream: string, fromVersion?: number): Promise<readonly RecordedEvent[]>;
   readAll(options?: ReadAllOptions): Promise<readonly RecordedEvent[]>;
-  /** Everything after a position, then what comes, until the signal aborts. Batches are in global order. */
+  /** Everything after a position, then what comes, until the signal aborts, which ends it without an error. Batches are in global order. */
   follow(options: { after?: bigint; filter?: EventFilter; signal: AbortSignal }): AsyncIterable<readonly RecordedEvent[]>;
   /** The position of the last event; 0n when there is none. */
   head(): Promise<bigint>;

@@ -1,0 +1,2 @@
+export { eventStoreContract, type StoreUnderTest } from './contract.ts';
+export { given, type Given, type When } from './given.ts';
