@@ -1,0 +1,98 @@
+/** The figures of the first milestone: what is measured, against whom, and how far it should go. */
+import type { Figure, Side } from './figure.ts';
+import type { Ours } from './ours.ts';
+import { nasSeconds, value, type Peers } from './peers.ts';
+
+const program = (name: string): string => new URL(`../programs/${name}.c`, import.meta.url).pathname;
+const nas = (name: string): string => new URL(`../../guests/nas/${name}.c`, import.meta.url).pathname;
+const mpichMissing = 'MPICH is not installed (Debian: apt-get install mpich)';
+
+export function figures(ours: Ours, peers: Peers): readonly Figure[] {
+  const latency = ['latency', '8', '200000'];
+  const tcpLatency = ['latency', '8', '10000'];
+  const bandwidth = ['bandwidth', String(1 << 20), '200'];
+  const side = (source: string, ranks: number, args: readonly string[], read: (output: string) => number): Side => ({
+    name: 'verbena',
+    measure: async () => read(await ours.run(source, ranks, args)),
+  });
+  const mpich = (
+    source: string,
+    ranks: number,
+    args: readonly string[],
+    read: (output: string) => number,
+    transport?: 'shm' | 'tcp',
+  ): Side => ({
+    name: 'mpich',
+    measure: peers.mpich && (async () => read(await peers.mpich!(source, ranks, args, transport))),
+    missing: mpichMissing,
+  });
+  const us = (output: string): number => value(output, 'latency_us');
+  const megabytes = (output: string): number => value(output, 'bandwidth_mb_s');
+  const reduce = (output: string): number => value(output, 'allreduce_us');
+  return [
+    {
+      name: '8 B half round trip, MPICH shm',
+      unit: 'us',
+      ours: side(program('pingpong'), 2, latency, us),
+      peer: mpich(program('pingpong'), 2, latency, us),
+      smallerIsBetter: true,
+      floor: 3,
+      aim: 0.7,
+      rounds: 7,
+    },
+    {
+      name: '8 B half round trip, MPICH tcp',
+      unit: 'us',
+      ours: side(program('pingpong'), 2, latency, us),
+      peer: mpich(program('pingpong'), 2, tcpLatency, us, 'tcp'),
+      smallerIsBetter: true,
+      floor: 0.2,
+      aim: 0.02,
+      rounds: 5,
+    },
+    {
+      name: '1 MiB bandwidth, MPICH shm',
+      unit: 'MB/s',
+      ours: side(program('pingpong'), 2, bandwidth, megabytes),
+      peer: mpich(program('pingpong'), 2, bandwidth, megabytes),
+      smallerIsBetter: false,
+      floor: 1,
+      aim: 2.5,
+      rounds: 5,
+    },
+    ...['ep', 'is', 'cg'].map((name) => ({
+      name: `NAS ${name.toUpperCase()} class A, 2 ranks`,
+      unit: 's',
+      ours: side(nas(name), 2, ['A'], nasSeconds),
+      peer: mpich(nas(name), 2, ['A'], nasSeconds),
+      smallerIsBetter: true,
+      floor: 1.3,
+      aim: 1.05,
+      rounds: 3,
+    })),
+    {
+      name: 'VM create to first instruction, warm',
+      unit: 'us',
+      ours: { name: 'verbena', measure: () => ours.bootMicroseconds() },
+      peer: {
+        name: 'fork and exec',
+        measure: peers.native && (async () => value(await peers.native!(program('spawn'), ['50']), 'spawn_us')),
+        missing: 'gcc is not installed',
+      },
+      smallerIsBetter: true,
+      floor: { absolute: 5000 },
+      aim: 1,
+      rounds: 7,
+    },
+    {
+      name: '16 ranks on 2 cores, 8 B Allreduce',
+      unit: 'us',
+      ours: side(program('allreduce'), 16, ['200'], reduce),
+      peer: mpich(program('allreduce'), 16, ['10'], reduce),
+      smallerIsBetter: true,
+      floor: 1,
+      aim: 0.2,
+      rounds: 3,
+    },
+  ];
+}
