@@ -1,2 +1,2 @@
-/** One per host: joins hypervisor, adapter, fabric and image cache. */
-export {};
+/** One per host: joins hypervisor, adapter, fabric and image cache. It alone knows both the control plane and the machine plane. */
+export { startNodeAgent, type NodeAgentOptions } from './agent.ts';

@@ -1,2 +1,2 @@
 /** Domains, vCPUs, hypercalls, event channels, console, virtual disk; the Hypervisor port and its embedded driver. */
-export {};
+export type * from './port.ts';

@@ -1,0 +1,117 @@
+/** Puts a node-agent together: cache, VMs, jobs, registration, and the service under the node's own address. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nodev1 } from '@verbena/contracts';
+import type { Hypervisor } from '@verbena/hypervisor';
+import { nodeId } from '@verbena/ids';
+import type { RunningService, ServiceContext } from '@verbena/service-kit';
+import { openChunks } from './images/chunks.ts';
+import { ImageCache } from './images/image-cache.ts';
+import { jobPorts } from './jobs/job-ports.ts';
+import { JobTable } from './jobs/job-table.ts';
+import { Registration, type NodeDescription } from './registration.ts';
+import { nodeAgentService } from './service.ts';
+import { VmTable } from './vms/vm-table.ts';
+
+export interface NodeAgentOptions {
+  /** For example "node-0"; also the address of its NodeAgentService on the bus. */
+  readonly nodeId: string;
+  /** What people call the host. */
+  readonly name: string;
+  readonly cores: number;
+  /** Memory for VMs, in bytes. */
+  readonly memoryBytes: number;
+  /** The host's own: its domains use the host's port in the subnet. The node-agent closes it when it stops. */
+  readonly hypervisor: Hypervisor;
+  /** The host's port in the subnet. */
+  readonly port: { readonly lid: number; readonly guid: bigint };
+  /** Bound of the image cache, in bytes. */
+  readonly cacheQuotaBytes: number;
+}
+
+/**
+ * Starts one host's node-agent. It keeps its image cache and the scratch directories of running jobs under `context.dataDir`, which no other
+ * node-agent may use. Resolves when it serves; the registration with the scheduler goes on from there (see `notReady`).
+ */
+export async function startNodeAgent(context: ServiceContext, options: NodeAgentOptions): Promise<RunningService> {
+  const { bus, clock, dataDir } = context;
+  const id = nodeId(options.nodeId);
+  const log = context.log.child({ node: id });
+  const scratchRoot = join(dataDir, 'scratch');
+  // What a killed predecessor left belongs to jobs that are over.
+  await rm(scratchRoot, { recursive: true, force: true });
+  const images = await ImageCache.open({
+    dir: join(dataDir, 'images'),
+    chunks: await openChunks(join(dataDir, 'chunks')),
+    quotaBytes: options.cacheQuotaBytes,
+  });
+  const working = new AbortController();
+  const registering = new AbortController();
+  const registration = new Registration({ bus, clock, log, signal: registering.signal, describe: () => describe(options, images, vms) });
+  const vms: VmTable = new VmTable({
+    nodeId: id,
+    cores: options.cores,
+    memoryBytes: options.memoryBytes,
+    hypervisor: options.hypervisor,
+    images,
+    clock,
+    log,
+    vmLog: { bus, clock, signal: working.signal, actor: id, epoch: () => registration.epoch },
+  });
+  const ports = jobPorts({ bus, clock, log, nodeId: id, signal: working.signal });
+  const jobs = new JobTable({ nodeId: id, nodeName: options.name, vms, ports, scratchRoot }, log);
+  const parts = { nodeId: id, bus, log, images, vms, jobs, fetchChunk: (digest: string) => ports.getChunk(digest), signal: working.signal };
+  const served = await bus.serve(nodev1.NodeAgentService, nodeAgentService(parts), id);
+  registration.start();
+
+  const stop = async (): Promise<void> => {
+    registering.abort(new Error('the node-agent stops'));
+    await registration.done;
+    await bounded(stopJobsMs, jobs.close('the node stops'));
+    await bounded(stopVmsMs, vms.close('the node stops'));
+    working.abort(new Error('the node-agent has stopped'));
+    await bounded(stopServingMs, served.stop());
+    await bounded(stopVmsMs, options.hypervisor.close());
+    await rm(scratchRoot, { recursive: true, force: true });
+  };
+  let stopped: Promise<void> | undefined;
+  return {
+    name: `node-agent ${id}`,
+    notReady: () => Promise.resolve(registration.problem),
+    stop: () => (stopped ??= stop()),
+  };
+}
+
+const stopJobsMs = 10_000;
+const stopVmsMs = 5_000;
+const stopServingMs = 2_000;
+
+/** Waits for the work, but no longer than this: a stop that hangs would keep everything behind it alive. */
+async function bounded(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work.catch(() => undefined), late]);
+  clearTimeout(timer);
+}
+
+function describe(options: NodeAgentOptions, images: ImageCache, vms: VmTable): NodeDescription & { readonly id: string } {
+  const list = vms.list();
+  return {
+    id: options.nodeId,
+    name: options.name,
+    state: nodev1.NodeState.READY,
+    cores: options.cores,
+    coresUsed: list.reduce((sum, vm) => sum + vm.request.vcpus, 0),
+    memoryBytes: BigInt(options.memoryBytes),
+    memoryUsedBytes: BigInt(vms.memoryUsed()),
+    lid: options.port.lid,
+    portGuid: `0x${options.port.guid.toString(16).padStart(16, '0')}`,
+    cachedImages: images.list(),
+    hypervisor: options.hypervisor.name,
+    agentMemoryBytes: BigInt(process.memoryUsage.rss()),
+    vmsIdle: list.filter(({ phase }) => phase === 'idle').length,
+    vmsRunning: list.filter(({ phase }) => phase === 'busy').length,
+  };
+}

@@ -1,0 +1,97 @@
+/** What a job's run asks of storage and scheduler, with the deadlines and repetitions of each call in one place. */
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { jobv1, storagev1 } from '@verbena/contracts';
+import type { Bus } from '@verbena/messaging';
+import type { Clock } from '@verbena/service-kit';
+import type { Logger } from 'pino';
+import { persistently, type RetryOptions } from '../retry.ts';
+import { outputStreams, type OutputPiece } from './output-pump.ts';
+import type { KeptFile } from './scratch.ts';
+
+export type Report = MessageInitShape<typeof jobv1.RankReportSchema>;
+
+export interface JobPorts {
+  readonly clock: Clock;
+  /** Aborts when the node-agent gives up all work. */
+  readonly signal: AbortSignal;
+  appendOutput(jobId: string, pieces: readonly OutputPiece[]): Promise<void>;
+  rendezvous(
+    jobId: string,
+    generation: number,
+    cards: ReadonlyMap<number, Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<number, Uint8Array>>;
+  getChunk(digest: string): Promise<Uint8Array>;
+  putChunk(digest: string, data: Uint8Array): Promise<void>;
+  putFile(file: KeptFile & { readonly jobId: string; readonly rank: number }): Promise<void>;
+  /** Gets through, or gives up after minutes. */
+  report(jobId: string, reports: readonly Report[]): Promise<void>;
+  /** One try. */
+  reportOnce(jobId: string, reports: readonly Report[]): Promise<void>;
+}
+
+export interface JobPortsOptions {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly nodeId: string;
+  readonly signal: AbortSignal;
+}
+
+const callMs = 10_000;
+const rendezvousCallMs = 20_000;
+const storageWithinMs = 120_000;
+const reportWithinMs = 600_000;
+/** A rendezvous ends with its job; this only bounds what a lost scheduler could leave behind. */
+const rendezvousWithinMs = 24 * 3_600_000;
+
+export function jobPorts({ bus, clock, log, nodeId, signal }: JobPortsOptions): JobPorts {
+  const jobs = bus.client(jobv1.JobService);
+  const output = bus.client(storagev1.OutputService);
+  const chunks = bus.client(storagev1.ChunkService);
+  const within = (withinMs: number, what: string): RetryOptions => ({
+    clock,
+    signal,
+    withinMs,
+    onRetry: (error, attempt) => {
+      if (attempt === 5) log.warn({ what, error: error.message }, 'a call does not get through, and is repeated');
+    },
+  });
+  return {
+    clock,
+    signal,
+    async appendOutput(jobId, pieces) {
+      const request = {
+        jobId,
+        pieces: pieces.map(({ rank, stream, offset, data }) => ({ rank, stream: outputStreams[stream], offset, data })),
+      };
+      await persistently(within(storageWithinMs, 'AppendOutput'), () => output.appendOutput(request, { timeoutMs: callMs }));
+    },
+    async rendezvous(jobId, generation, cards, stop) {
+      const request = { jobId, nodeId, generation, cards: Object.fromEntries(cards) };
+      const either = AbortSignal.any([signal, stop]);
+      const options = { ...within(rendezvousWithinMs, 'Rendezvous'), signal: either };
+      const response = await persistently(options, () => jobs.rendezvous(request, { timeoutMs: rendezvousCallMs, signal: either }));
+      return new Map(Object.entries(response.cards).map(([rank, card]) => [Number(rank), card]));
+    },
+    async getChunk(digest) {
+      const response = await persistently(within(storageWithinMs, 'GetChunk'), () => chunks.getChunk({ digest }, { timeoutMs: callMs }));
+      return response.data;
+    },
+    async putChunk(digest, data) {
+      await persistently(within(storageWithinMs, 'PutChunk'), () => chunks.putChunk({ digest, data }, { timeoutMs: callMs }));
+    },
+    async putFile(file) {
+      const request = { file: create(storagev1.OutputFileSchema, { ...file, chunks: [...file.chunks] }) };
+      await persistently(within(storageWithinMs, 'PutFile'), () => output.putFile(request, { timeoutMs: callMs }));
+    },
+    async report(jobId, reports) {
+      await persistently(within(reportWithinMs, 'ReportRank'), () =>
+        jobs.reportRank({ jobId, nodeId, reports: [...reports] }, { timeoutMs: callMs }),
+      );
+    },
+    async reportOnce(jobId, reports) {
+      await jobs.reportRank({ jobId, nodeId, reports: [...reports] }, { timeoutMs: callMs });
+    },
+  };
+}

@@ -1,0 +1,231 @@
+/**
+ * The ranks of one job on this node, from StartRanks to the last report.
+ *
+ *   claim VMs -> scratch directories -> exec all -> [running] -> for each rank: drain output, keep files, release VM, report
+ *
+ * `settled` resolves when all that belongs to the node is done (programs ended, output and files in storage, VMs idle or gone); `reported`
+ * when the scheduler knows, too. StopRanks waits for the first only, since the scheduler may call it while it takes a report.
+ */
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Domain, ProgramExit, RunningProgram } from '@verbena/hypervisor';
+import { messageOf, Refusal } from '../errors.ts';
+import type { Vm, VmTable } from '../vms/vm-table.ts';
+import { vmEvents } from '../vms/vm-events.ts';
+import { ActivityMonitor, sampleEveryMs } from './activity-monitor.ts';
+import { inWords, noCounters, rankExitReport } from './exit-report.ts';
+import { localityOf, type JobStart } from './job-start.ts';
+import { OutputPump } from './output-pump.ts';
+import type { JobPorts, Report } from './job-ports.ts';
+import { LocalRendezvous } from './rendezvous.ts';
+import { defaultBounds, keepFiles, prepareScratch } from './scratch.ts';
+
+export interface JobRunOptions {
+  readonly start: JobStart;
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly vms: VmTable;
+  readonly ports: JobPorts;
+  readonly scratchRoot: string;
+}
+
+interface Rank {
+  readonly rank: number;
+  readonly vm: Vm & { domain: Domain };
+  readonly scratchDir: string;
+  inputs: ReadonlyMap<string, string>;
+  program: RunningProgram | undefined;
+}
+
+export class JobRun {
+  readonly #options: JobRunOptions;
+  readonly #pump: OutputPump;
+  readonly #rendezvous: LocalRendezvous;
+  readonly #monitor = new ActivityMonitor();
+  readonly #stopping = new AbortController();
+  #ranks: Rank[] = [];
+  readonly #settled: Promise<void>[] = [];
+  readonly #reported: Promise<void>[] = [];
+  readonly #started: Promise<void>;
+
+  constructor(options: JobRunOptions) {
+    this.#options = options;
+    const { start, ports } = options;
+    this.#pump = new OutputPump((pieces) => ports.appendOutput(start.jobId, pieces));
+    const local = start.ranks.map(({ rank }) => rank);
+    this.#rendezvous = new LocalRendezvous(local, start.nodesByRank.length, (generation, cards) =>
+      ports.rendezvous(start.jobId, generation, cards, this.#stopping.signal),
+    );
+    this.#started = this.#start();
+    this.#started.catch(() => undefined);
+  }
+
+  get jobId(): string {
+    return this.#options.start.jobId;
+  }
+
+  /** Resolves when every program runs; rejects with the reason when one could not be started, and then none runs. */
+  get started(): Promise<void> {
+    return this.#started;
+  }
+
+  async settled(): Promise<void> {
+    await this.#started.catch(() => undefined);
+    await Promise.all(this.#settled);
+  }
+
+  async reported(): Promise<void> {
+    await this.settled();
+    await Promise.all(this.#reported);
+    await rm(join(this.#options.scratchRoot, this.jobId), { recursive: true, force: true });
+  }
+
+  /** Ends all programs of the job here; resolves when nothing of them is left to do on this node. */
+  async stop(reason: string): Promise<void> {
+    this.#stopping.abort(new Error(reason));
+    await this.#started.catch(() => undefined);
+    await Promise.all(this.#ranks.map(({ program }) => program?.kill(reason)));
+    await this.settled();
+  }
+
+  async #start(): Promise<void> {
+    const { start, vms } = this.#options;
+    try {
+      for (const { rank, vmId } of start.ranks) {
+        const scratchDir = join(this.#options.scratchRoot, start.jobId, String(rank));
+        this.#ranks.push({ rank, vm: vms.claim(vmId, start.jobId), scratchDir, inputs: new Map(), program: undefined });
+      }
+      await allOrFirstError(this.#ranks.map((rank) => this.#prepare(rank)));
+      this.#stopping.signal.throwIfAborted();
+      await allOrFirstError(this.#ranks.map((rank) => this.#exec(rank)));
+    } catch (error) {
+      await Promise.allSettled(this.#ranks.map((rank) => this.#undo(rank, messageOf(error))));
+      this.#ranks = [];
+      if (error instanceof Refusal) throw error;
+      throw new Refusal('start-failed', `job ${start.jobId} could not be started on ${this.#options.nodeName}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+    for (const rank of this.#ranks) this.#follow(rank);
+    if (this.#ranks.length > 0) void this.#watch();
+  }
+
+  async #prepare(rank: Rank): Promise<void> {
+    const { start, ports } = this.#options;
+    rank.inputs = await prepareScratch(rank.scratchDir, start.inputFiles, (digest) => ports.getChunk(digest));
+    await rank.vm.log.append(start.jobId, vmEvents.started(start.jobId, rank.rank));
+  }
+
+  async #exec(rank: Rank): Promise<void> {
+    const { start, nodeId, nodeName } = this.#options;
+    const { hostIndex, hosts } = localityOf(start.nodesByRank, nodeId);
+    rank.program = await rank.vm.domain.exec({
+      jobId: start.jobId,
+      rank: rank.rank,
+      size: start.nodesByRank.length,
+      hostIndex,
+      hosts,
+      nodeName,
+      pkey: start.pkey,
+      jobSeed: createHash('sha256').update(start.jobId).digest().readBigUInt64LE(0),
+      args: start.args,
+      env: start.env,
+      ...(rank.rank === 0 && start.stdin.length > 0 ? { stdin: start.stdin } : {}),
+      scratchDir: rank.scratchDir,
+      scratchBytes: start.scratchBytes,
+      outputLimitBytes: start.outputLimitBytes,
+      handlers: {
+        output: (stream, data) => this.#pump.write(rank.rank, stream, data),
+        rendezvous: (generation, card) => this.#rendezvous.join(rank.rank, generation, card),
+      },
+    });
+    this.#monitor.watch(rank.rank, () => rank.vm.domain.activity());
+  }
+
+  async #undo(rank: Rank, reason: string): Promise<void> {
+    await rank.program?.kill(reason);
+    await rank.program?.exit.catch(() => undefined);
+    this.#monitor.forget(rank.rank);
+    await this.#options.vms.release(rank.vm, reason);
+    await rm(rank.scratchDir, { recursive: true, force: true });
+  }
+
+  #follow(rank: Rank): void {
+    const finished = Promise.withResolvers<Report>();
+    this.#settled.push(this.#finish(rank).then(finished.resolve));
+    this.#reported.push(finished.promise.then((report) => this.#options.ports.report(this.jobId, [report])));
+  }
+
+  /** What follows a program's end. Never rejects: whatever goes wrong becomes part of the report. */
+  async #finish(rank: Rank): Promise<Report> {
+    const { vms, ports } = this.#options;
+    const exit = await this.#exitOf(rank);
+    this.#monitor.forget(rank.rank);
+    this.#rendezvous.ended(rank.rank, inWords(exit));
+    let kept = 0;
+    const notes: string[] = [];
+    try {
+      const result = await keepFiles({
+        dir: rank.scratchDir,
+        inputs: rank.inputs,
+        bounds: defaultBounds,
+        putChunk: (digest, data) => ports.putChunk(digest, data),
+        putFile: (file) => ports.putFile({ jobId: this.jobId, rank: rank.rank, ...file }),
+      });
+      kept = result.kept;
+      if (result.note !== '') notes.push(result.note);
+    } catch (error) {
+      notes.push(`the files of the working directory could not be kept: ${messageOf(error)}`);
+    }
+    for (const note of notes)
+      await this.#pump.write(rank.rank, 'stderr', new TextEncoder().encode(`verbena: rank ${String(rank.rank)}: ${note}\n`));
+    await this.#pump.drained(rank.rank);
+    if (this.#pump.failure !== undefined) notes.push(`output was lost: ${this.#pump.failure}`);
+    await vms.release(rank.vm, exit.detail === '' ? inWords(exit) : exit.detail).catch((error: unknown) => notes.push(messageOf(error)));
+    await rm(rank.scratchDir, { recursive: true, force: true }).catch((error: unknown) => notes.push(messageOf(error)));
+    return { rank: rank.rank, vmId: rank.vm.request.vmId, what: { case: 'exited', value: rankExitReport(exit, kept, notes.join('\n')) } };
+  }
+
+  async #exitOf(rank: Rank): Promise<ProgramExit> {
+    try {
+      if (rank.program === undefined) throw new Error('the program was never started');
+      return await rank.program.exit;
+    } catch (error) {
+      return { cause: 'internal', exitCode: 70, detail: `the hypervisor failed: ${messageOf(error)}`, counters: noCounters };
+    }
+  }
+
+  /** Samples the ranks until all have settled. */
+  async #watch(): Promise<void> {
+    const { ports } = this.#options;
+    let over = false;
+    void this.settled().then(() => (over = true));
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another turn of the event loop sets it
+    while (!over) {
+      await ports.clock.sleep(sampleEveryMs, ports.signal).catch(() => (over = true));
+      const reports = this.#monitor.sample(ports.clock.monotonic());
+      if (reports.length === 0) continue;
+      await ports
+        .reportOnce(
+          this.jobId,
+          reports.map((report) => this.#blocked(report)),
+        )
+        .catch(() => {
+          this.#monitor.repeat(reports);
+        });
+    }
+  }
+
+  #blocked({ rank, blocked, activity, waitsFor }: { rank: number; blocked: boolean; activity: bigint; waitsFor: string }): Report {
+    const vmId = this.#ranks.find((other) => other.rank === rank)?.vm.request.vmId ?? '';
+    return { rank, vmId, what: { case: 'blocked', value: { blocked, activity, waitsFor } } };
+  }
+}
+
+/** Waits for all, then throws the first error: nothing is still under way when it is handled. */
+async function allOrFirstError(promises: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(promises);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}

@@ -1,0 +1,54 @@
+/** What StartRanks asks for, checked and with defaults, in the words of this package. */
+import type { nodev1 } from '@verbena/contracts';
+import { jobId, vmId } from '@verbena/ids';
+import { Refusal } from '../errors.ts';
+import type { InputFile } from './scratch.ts';
+
+export interface JobStart {
+  readonly jobId: string;
+  readonly ranks: readonly { readonly rank: number; readonly vmId: string }[];
+  /** Node id of every rank of the job, by rank. */
+  readonly nodesByRank: readonly string[];
+  readonly pkey: number;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Standard input of rank 0. */
+  readonly stdin: Uint8Array;
+  readonly inputFiles: readonly InputFile[];
+  readonly outputLimitBytes: number;
+  readonly scratchBytes: number;
+}
+
+/** Used when the job does not say; the scheduler normally fills in the cluster's default. */
+const defaultOutputLimitBytes = 256 * 1024 * 1024;
+const scratchBytes = 1024 * 1024 * 1024;
+
+/** @throws Refusal('invalid') or a TypeError that says what is wrong with the request */
+export function jobStart(request: nodev1.StartRanksRequest, nodeId: string): JobStart {
+  const { spec, nodesByRank } = request;
+  if (spec === undefined) throw new Refusal('invalid', `StartRanks of ${request.jobId} has no job specification`);
+  const seen = new Set<number>();
+  for (const { rank } of request.ranks) {
+    if (nodesByRank[rank] !== nodeId || seen.has(rank))
+      throw new Refusal('invalid', `rank ${String(rank)} of ${request.jobId} is not placed on ${nodeId}, or named twice`);
+    seen.add(rank);
+  }
+  return {
+    jobId: jobId(request.jobId),
+    ranks: request.ranks.map((rank) => ({ rank: rank.rank, vmId: vmId(rank.vmId) })),
+    nodesByRank,
+    pkey: request.pkey,
+    args: [spec.name === '' ? 'program' : spec.name, ...spec.args],
+    env: { ...spec.env },
+    stdin: spec.stdin,
+    inputFiles: spec.inputFiles,
+    outputLimitBytes: spec.outputLimitBytes === 0n ? defaultOutputLimitBytes : Number(spec.outputLimitBytes),
+    scratchBytes,
+  };
+}
+
+/** Hosts are numbered in the order in which ranks first use them. */
+export function localityOf(nodesByRank: readonly string[], nodeId: string): { hostIndex: number; hosts: number } {
+  const hosts = [...new Set(nodesByRank)];
+  return { hostIndex: hosts.indexOf(nodeId), hosts: hosts.length };
+}

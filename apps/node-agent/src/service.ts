@@ -1,0 +1,172 @@
+/** NodeAgentService: checks what comes in, calls the part that does it, and turns refusals into RPC errors. */
+import type { ServiceImpl } from '@connectrpc/connect';
+import { nodev1 } from '@verbena/contracts';
+import type { Bus } from '@verbena/messaging';
+import type { Logger } from 'pino';
+import { asConnectError, messageOf, Refusal } from './errors.ts';
+import { receiptOf, serveChildren, type ChildPort } from './images/distribute.ts';
+import { describedImage, type CachedImage, type ImageCache } from './images/image-cache.ts';
+import { jobStart } from './jobs/job-start.ts';
+import type { JobTable } from './jobs/job-table.ts';
+import type { VmTable } from './vms/vm-table.ts';
+
+export interface NodeAgentParts {
+  readonly nodeId: string;
+  readonly bus: Bus;
+  readonly log: Logger;
+  readonly images: ImageCache;
+  readonly vms: VmTable;
+  readonly jobs: JobTable;
+  /** From storage. */
+  readonly fetchChunk: (digest: string) => Promise<Uint8Array>;
+  readonly signal: AbortSignal;
+}
+
+const missingMs = 10_000;
+const receiveMs = 30_000;
+const subtreeMs = 300_000;
+const fetchesInFlight = 4;
+const stopWaitMs = 20_000;
+
+export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof nodev1.NodeAgentService> {
+  const { images, vms, jobs, nodeId } = parts;
+  return {
+    prepareImage: edge(async (request) => ({ receipts: await prepareImage(parts, request) })),
+    missingChunks: edge(async ({ digests }) => ({ digests: await images.missing(digests.map((digest) => ({ digest }))) })),
+    receiveChunk: edge(async ({ digest, data }) => {
+      await images.receive(digest, data);
+      return {};
+    }),
+    bootVm: edge(async ({ vmId, imageDigest, memoryBytes, vcpus, tenant, jobId }) => ({
+      seconds: await vms.boot({ vmId, imageDigest, memoryBytes: Number(memoryBytes), vcpus: vcpus === 0 ? 1 : vcpus, tenant, jobId }),
+    })),
+    startRanks: edge(async (request) => {
+      await jobs.start(jobStart(request, nodeId));
+      return {};
+    }),
+    stopRanks: edge(async ({ jobId, destroyVms, reason }) => {
+      const why = reason === '' ? 'stopped by the scheduler' : reason;
+      await within(stopWaitMs, jobs.stop(jobId, why), `job ${jobId} is still being stopped on ${nodeId}`);
+      if (destroyVms)
+        await Promise.all(
+          vms
+            .list()
+            .filter((vm) => vm.jobId === jobId)
+            .map((vm) => vms.destroy(vm.request.vmId, why)),
+        );
+      return {};
+    }),
+    destroyVm: edge(async ({ vmId }) => {
+      await vms.destroy(vmId, 'asked for by the scheduler');
+      return {};
+    }),
+    listLocalVms: edge(() =>
+      Promise.resolve({
+        vms: vms.list().map((vm) => ({
+          vmId: vm.request.vmId,
+          state: vm.domain?.state ?? 'created',
+          imageDigest: vm.request.imageDigest,
+          jobId: vm.phase === 'busy' ? vm.jobId : '',
+        })),
+      }),
+    ),
+  };
+}
+
+function edge<Request, Response>(handler: (request: Request) => Promise<Response>): (request: Request) => Promise<Response> {
+  return async (request) => {
+    try {
+      return await handler(request);
+    } catch (error) {
+      throw asConnectError(error instanceof TypeError ? new Refusal('invalid', error.message, { cause: error }) : error);
+    }
+  };
+}
+
+async function within<T>(ms: number, work: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Refusal('stopping', what));
+    }, ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Brings the image here, then to everyone below. What goes wrong on a node is that node's receipt. */
+async function prepareImage(parts: NodeAgentParts, request: nodev1.PrepareImageRequest): Promise<nodev1.NodeReceipt[]> {
+  const { images, nodeId } = parts;
+  const tree = request.tree;
+  if (tree?.nodeId !== nodeId)
+    throw new Refusal('invalid', `the tree of ${request.distributionId} has ${JSON.stringify(tree?.nodeId)} at its root, not ${nodeId}`);
+  const image = describedImage(request.imageDigest, request.manifest, request.chunks);
+  const unpin = images.pin(image.digest);
+  try {
+    const own = await bringHere(parts, image, request);
+    if (own.error !== '')
+      return [own, ...below(tree).map((node) => receiptOf(node, { bytes: 0, chunks: 0 }, `${nodeId} could not serve it: ${own.error}`))];
+    const children = await serveChildren(tree.children, {
+      chunks: image.chunks,
+      read: (digest) => images.read(digest),
+      port: childPort(parts, request),
+    });
+    return [own, ...children];
+  } finally {
+    unpin();
+  }
+}
+
+async function bringHere(
+  { images, fetchChunk, log }: NodeAgentParts,
+  image: CachedImage,
+  request: nodev1.PrepareImageRequest,
+): Promise<nodev1.NodeReceipt> {
+  const node = { nodeId: request.tree?.nodeId ?? '', round: request.tree?.round ?? 0 };
+  const sent = { bytes: 0, chunks: 0 };
+  try {
+    await images.makeRoom(image);
+    const queue = request.fetchFromStorage ? await images.missing(image.chunks) : [];
+    const fetcher = async (): Promise<void> => {
+      for (let digest = queue.shift(); digest !== undefined; digest = queue.shift()) {
+        const data = await fetchChunk(digest);
+        await images.receive(digest, data);
+        sent.bytes += data.length;
+        sent.chunks++;
+      }
+    };
+    await Promise.all(Array.from({ length: fetchesInFlight }, fetcher));
+    await images.complete(image);
+    return receiptOf(node, sent, '');
+  } catch (error) {
+    log.warn({ image: image.digest, error: messageOf(error) }, 'an image could not be prepared');
+    return receiptOf(node, sent, messageOf(error));
+  }
+}
+
+function childPort({ bus, signal }: NodeAgentParts, request: nodev1.PrepareImageRequest): ChildPort {
+  const child = (nodeId: string) => bus.client(nodev1.NodeAgentService, nodeId);
+  return {
+    missing: async (nodeId, digests) =>
+      (await child(nodeId).missingChunks({ digests: [...digests] }, { timeoutMs: missingMs, signal })).digests,
+    receive: async (nodeId, digest, data) => {
+      await child(nodeId).receiveChunk({ digest, data }, { timeoutMs: receiveMs, signal });
+    },
+    prepare: async (nodeId, tree) => {
+      const { imageDigest, manifest, chunks, distributionId } = request;
+      return (
+        await child(nodeId).prepareImage(
+          { imageDigest, manifest, chunks, distributionId, tree, fetchFromStorage: false },
+          { timeoutMs: subtreeMs, signal },
+        )
+      ).receipts;
+    },
+  };
+}
+
+function below(tree: nodev1.Subtree): nodev1.Subtree[] {
+  return tree.children.flatMap((child) => [child, ...below(child)]);
+}

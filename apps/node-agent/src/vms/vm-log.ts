@@ -1,0 +1,63 @@
+/**
+ * The stream of one VM, `vm-<id>`: this node-agent is its only writer, under the epoch of its registration. Appends go one after another,
+ * each with the version that the stream must have; one that does not get through is repeated with the same command id.
+ */
+import { eventv1 } from '@verbena/contracts';
+import type { Bus } from '@verbena/messaging';
+import type { Clock } from '@verbena/service-kit';
+import { persistently } from '../retry.ts';
+
+export interface VmEvent {
+  readonly type: string;
+  readonly data: unknown;
+}
+
+export interface VmLogOptions {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Who writes: the node's id. */
+  readonly actor: string;
+  readonly epoch: () => bigint;
+}
+
+const callMs = 5_000;
+const withinMs = 60_000;
+
+export class VmLog {
+  readonly #stream: string;
+  readonly #tenant: string;
+  readonly #options: VmLogOptions;
+  #version = 0;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(vmId: string, tenant: string, options: VmLogOptions) {
+    this.#stream = vmId;
+    this.#tenant = tenant;
+    this.#options = options;
+  }
+
+  /** Appends in order; `jobId` is the correlation. @throws when the append is refused or does not get through within a minute */
+  append(jobId: string, ...events: readonly VmEvent[]): Promise<void> {
+    const done = this.#tail.then(() => this.#append(jobId, events));
+    this.#tail = done.catch(() => undefined);
+    return done;
+  }
+
+  async #append(jobId: string, events: readonly VmEvent[]): Promise<void> {
+    const { bus, clock, signal, actor, epoch } = this.#options;
+    const client = bus.client(eventv1.EventService);
+    const request = {
+      stream: this.#stream,
+      expectedVersion: this.#version,
+      events: events.map(({ type, data }) => ({ type, data: new TextEncoder().encode(JSON.stringify(data)) })),
+      commandId: `${this.#stream}/${String(this.#version)}`,
+      actor,
+      tenant: this.#tenant,
+      correlationId: jobId,
+      epoch: epoch(),
+    };
+    const { version } = await persistently({ clock, signal, withinMs }, () => client.appendEvents(request, { timeoutMs: callMs }));
+    this.#version = version;
+  }
+}

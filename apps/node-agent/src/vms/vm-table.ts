@@ -1,0 +1,189 @@
+/**
+ * The VMs of this node. It boots them within the node's cores and memory, writes their streams, and is the only one that creates or destroys
+ * a domain. A VM is in the table from the moment its capacity is taken until its domain is gone.
+ *
+ *   booting --> idle --claim--> busy --release--> idle
+ *      |          |               |
+ *      +----------+---- gone <----+  (boot failed, destroyed, crashed)
+ */
+import type { Domain, Hypervisor } from '@verbena/hypervisor';
+import { vmId } from '@verbena/ids';
+import type { Clock } from '@verbena/service-kit';
+import type { Logger } from 'pino';
+import { messageOf, Refusal } from '../errors.ts';
+import type { ImageCache } from '../images/image-cache.ts';
+import { vmEvents } from './vm-events.ts';
+import { VmLog, type VmLogOptions } from './vm-log.ts';
+
+export interface BootRequest {
+  readonly vmId: string;
+  readonly imageDigest: string;
+  readonly memoryBytes: number;
+  readonly vcpus: number;
+  readonly tenant: string;
+  readonly jobId: string;
+}
+
+export type VmPhase = 'booting' | 'idle' | 'busy' | 'gone';
+
+export interface Vm {
+  readonly request: BootRequest;
+  readonly log: VmLog;
+  phase: VmPhase;
+  domain: Domain | undefined;
+  /** The job that has it, or had it last. */
+  jobId: string;
+  readonly booted: Promise<number>;
+  unpin: () => void;
+}
+
+export interface VmTableOptions {
+  readonly nodeId: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly hypervisor: Hypervisor;
+  readonly images: ImageCache;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly vmLog: VmLogOptions;
+}
+
+export class VmTable {
+  readonly #options: VmTableOptions;
+  readonly #vms = new Map<string, Vm>();
+  #closed = false;
+
+  constructor(options: VmTableOptions) {
+    this.#options = options;
+  }
+
+  list(): readonly Vm[] {
+    return [...this.#vms.values()];
+  }
+
+  memoryUsed(): number {
+    return this.list().reduce((sum, { request }) => sum + request.memoryBytes, 0);
+  }
+
+  /**
+   * Boots a VM; a repeated call gives the first one's result.
+   * @returns the seconds that it took
+   * @throws Refusal when there is no room, the image is not cached, or the boot failed; nothing is left behind then
+   */
+  boot(request: BootRequest): Promise<number> {
+    vmId(request.vmId);
+    const known = this.#vms.get(request.vmId);
+    if (known !== undefined) return known.booted;
+    if (this.#closed) throw new Refusal('stopping', `node ${this.#options.nodeId} is stopping`);
+    this.#checkRoom(request);
+    const booted = Promise.withResolvers<number>();
+    const vm: Vm = {
+      request,
+      log: new VmLog(request.vmId, request.tenant, this.#options.vmLog),
+      phase: 'booting',
+      domain: undefined,
+      jobId: request.jobId,
+      booted: booted.promise,
+      unpin: this.#options.images.pin(request.imageDigest),
+    };
+    this.#vms.set(request.vmId, vm);
+    booted.resolve(this.#boot(vm));
+    return vm.booted;
+  }
+
+  #checkRoom(request: BootRequest): void {
+    const { cores, memoryBytes, nodeId } = this.#options;
+    const used = this.list().reduce((sum, vm) => sum + vm.request.vcpus, 0);
+    if (request.vcpus < 1 || request.memoryBytes < 1 << 16)
+      throw new Refusal('invalid', `VM ${request.vmId}: it needs at least one virtual CPU and 64 KiB of memory`);
+    if (used + request.vcpus > cores)
+      throw new Refusal(
+        'no-capacity',
+        `node ${nodeId} has ${String(cores)} cores, ${String(used)} of them taken: no room for VM ${request.vmId} with ${String(request.vcpus)}`,
+      );
+    if (this.memoryUsed() + request.memoryBytes > memoryBytes)
+      throw new Refusal(
+        'no-capacity',
+        `node ${nodeId} has ${String(memoryBytes)} bytes of memory, ${String(this.memoryUsed())} taken: no room for VM ${request.vmId} with ${String(request.memoryBytes)}`,
+      );
+  }
+
+  async #boot(vm: Vm): Promise<number> {
+    const { clock, hypervisor, images, nodeId } = this.#options;
+    const { request } = vm;
+    const start = clock.monotonic();
+    try {
+      const wasm = await images.module(request.imageDigest);
+      await vm.log.append(request.jobId, vmEvents.created(nodeId, request));
+      vm.domain = await hypervisor.createDomain({
+        id: vmId(request.vmId),
+        name: request.vmId,
+        image: { digest: request.imageDigest, wasm },
+        memoryBytes: request.memoryBytes,
+        vcpus: request.vcpus,
+      });
+      await vm.domain.boot();
+      const seconds = (clock.monotonic() - start) / 1000;
+      await vm.log.append(request.jobId, vmEvents.booted(seconds));
+      vm.phase = 'idle';
+      return seconds;
+    } catch (error) {
+      await this.destroy(request.vmId, `the boot failed: ${messageOf(error)}`);
+      if (error instanceof Refusal) throw error;
+      throw new Refusal('boot-failed', `VM ${request.vmId} did not boot on ${nodeId}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Takes an idle VM for a job. @throws Refusal when it is not there or not idle */
+  claim(id: string, jobId: string): Vm & { domain: Domain } {
+    const vm = this.#vms.get(id);
+    if (vm === undefined || vm.domain === undefined) throw new Refusal('unknown-vm', `node ${this.#options.nodeId} has no VM ${id}`);
+    if (vm.phase !== 'idle') throw new Refusal('vm-busy', `VM ${id} is ${vm.phase === 'busy' ? `running job ${vm.jobId}` : vm.phase}`);
+    vm.phase = 'busy';
+    vm.jobId = jobId;
+    return vm as Vm & { domain: Domain };
+  }
+
+  /** Gives a claimed VM back: idle when its domain still is, otherwise crashed and gone. */
+  async release(vm: Vm, crash: string): Promise<void> {
+    if (vm.phase === 'gone') return;
+    if (vm.domain?.state === 'idle') {
+      vm.phase = 'idle';
+      await this.#tell(vm, vmEvents.idle(vm.jobId));
+      return;
+    }
+    this.#remove(vm);
+    await vm.domain?.destroy(crash);
+    await this.#tell(vm, vmEvents.crashed(crash));
+  }
+
+  /** Destroys a VM; one that is not there is already destroyed. */
+  async destroy(id: string, reason: string): Promise<void> {
+    const vm = this.#vms.get(id);
+    if (vm === undefined) return;
+    this.#remove(vm);
+    await vm.domain?.destroy(reason);
+    await this.#tell(vm, vmEvents.shutDown(reason));
+  }
+
+  /** Destroys all VMs; nothing can be booted any more. */
+  async close(reason: string): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled([...this.#vms.keys()].map((id) => this.destroy(id, reason)));
+  }
+
+  #remove(vm: Vm): void {
+    vm.phase = 'gone';
+    vm.unpin();
+    this.#vms.delete(vm.request.vmId);
+  }
+
+  /** An end that cannot be written must not keep the domain alive: the log shows it, and the next registration of the node makes it known. */
+  async #tell(vm: Vm, event: ReturnType<typeof vmEvents.idle>): Promise<void> {
+    try {
+      await vm.log.append(vm.jobId, event);
+    } catch (error) {
+      this.#options.log.warn({ vm: vm.request.vmId, event: event.type, error: messageOf(error) }, 'an event of a VM could not be written');
+    }
+  }
+}
