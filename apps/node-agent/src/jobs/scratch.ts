@@ -126,7 +126,7 @@ export async function keepFiles(options: KeepOptions): Promise<{ kept: number; n
     }
   }
   const limit = `at most ${String(bounds.maxFiles)} files and ${String(bounds.maxBytes >> 20)} MiB are kept for each rank`;
-  return { kept, note: left === 0 ? '' : `${String(left)} files of the working directory were not kept: ${limit}` };
+  return { kept, note: left === 0 ? '' : `files of the working directory that were not kept: ${String(left)} (${limit})` };
 }
 
 type Handle = Awaited<ReturnType<typeof open>>;
