@@ -8,21 +8,49 @@ import type { HandlerContext } from '@connectrpc/connect';
 export const actorHeader = 'verbena-actor';
 /** The tenant that pays. */
 export const tenantHeader = 'verbena-tenant';
+/** What the actor may do, separated by commas. */
+export const rolesHeader = 'verbena-roles';
 
 export interface Identity {
   readonly actor: string;
   readonly tenant: string;
+  /** None when absent. */
+  readonly roles?: readonly string[];
 }
 
-/** The identity that a call carries; a call without one was made by a service on its own account. */
-export function identityOf(context: Pick<HandlerContext, 'requestHeader'>): Identity {
+/** The identity that headers carry; a call without one was made by a service on its own account. */
+export function identityFromHeaders(headers: Headers): Identity & { readonly roles: readonly string[] } {
   return {
-    actor: context.requestHeader.get(actorHeader) ?? 'system',
-    tenant: context.requestHeader.get(tenantHeader) ?? 'default',
+    actor: decode(headers.get(actorHeader)) ?? 'system',
+    tenant: decode(headers.get(tenantHeader)) ?? 'default',
+    roles: (headers.get(rolesHeader) ?? '')
+      .split(',')
+      .filter((role) => role !== '')
+      .map((role) => decode(role) ?? ''),
   };
 }
 
-/** Headers that make a call on behalf of an identity. */
+/** The identity that a call carries. */
+export function identityOf(context: Pick<HandlerContext, 'requestHeader'>): Identity {
+  return identityFromHeaders(context.requestHeader);
+}
+
+/** Headers that make a call on behalf of an identity. Percent-encoded, because a header holds no letter beyond Latin-1. */
 export function identityHeaders(identity: Identity): Record<string, string> {
-  return { [actorHeader]: identity.actor, [tenantHeader]: identity.tenant };
+  const { actor, tenant, roles = [] } = identity;
+  return {
+    [actorHeader]: encodeURIComponent(actor.toWellFormed()),
+    [tenantHeader]: encodeURIComponent(tenant.toWellFormed()),
+    ...(roles.length > 0 && { [rolesHeader]: roles.map((role) => encodeURIComponent(role.toWellFormed())).join(',') }),
+  };
+}
+
+/** What cannot be decoded stays as it is: a header is for people to read in a log, and no reason to fail a call. */
+function decode(value: string | null): string | undefined {
+  if (value === null) return undefined;
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }

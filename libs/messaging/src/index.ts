@@ -1,2 +1,15 @@
 export type { Bus, Served } from './bus.ts';
-export { actorHeader, identityHeaders, identityOf, tenantHeader, type Identity } from './identity.ts';
+export {
+  callContext,
+  callContextFromHeaders,
+  currentTraceparent,
+  formatTraceparent,
+  parseTraceparent,
+  traceparentHeader,
+  withCallContext,
+  type CallContext,
+} from './call-context.ts';
+export { cancelOnReturn } from './cancel-on-return.ts';
+export { actorHeader, identityFromHeaders, identityHeaders, identityOf, rolesHeader, tenantHeader, type Identity } from './identity.ts';
+export { createInProcessBus, type InProcessBusOptions } from './in-process.ts';
+export { carryCallContext, serveInCallContext, type ServerInterceptorOptions } from './interceptors.ts';

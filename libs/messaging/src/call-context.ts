@@ -1,0 +1,62 @@
+/**
+ * What a call carries beside its message: who asked, and the trace it belongs to. A handler runs within it, and the calls that the handler makes
+ * carry it on without being told to. Work that outlives its call (a drain loop, a timer) starts its own with `withCallContext`.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { isSpanContextValid, ROOT_CONTEXT, context as otel, trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
+import { identityFromHeaders, identityHeaders, type Identity } from './identity.ts';
+
+export interface CallContext extends Identity {
+  readonly roles: readonly string[];
+  /** W3C trace context of the span that caused this. */
+  readonly traceparent?: string;
+}
+
+export const traceparentHeader = 'traceparent';
+const current = new AsyncLocalStorage<CallContext>();
+const onOwnAccount: CallContext = { actor: 'system', tenant: 'default', roles: [] };
+
+/** On whose behalf the code that asks is running; a service's own work is "system"'s. */
+export function callContext(): CallContext {
+  return current.getStore() ?? onOwnAccount;
+}
+
+/** Runs a function, and everything that it awaits, on behalf of somebody, within the trace that `traceparent` names. */
+export function withCallContext<T>(context: Identity & { readonly traceparent?: string }, run: () => T): T {
+  const full: CallContext = { ...context, roles: context.roles ?? [] };
+  const remote = parseTraceparent(context.traceparent);
+  const inTrace = remote === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote);
+  return current.run(full, () => otel.with(inTrace, run));
+}
+
+/** The traceparent of the active span, or of the call that is being served when no telemetry runs. */
+export function currentTraceparent(): string | undefined {
+  const span = trace.getSpanContext(otel.active());
+  return span !== undefined && isSpanContextValid(span) ? formatTraceparent(span) : callContext().traceparent;
+}
+
+/** W3C Trace Context, section 3.2: version, trace id, parent id, flags. */
+export function formatTraceparent(span: SpanContext): string {
+  return `00-${span.traceId}-${span.spanId}-${(span.traceFlags & 0xff).toString(16).padStart(2, '0')}`;
+}
+
+/** The span that a traceparent names, or undefined when it names none. */
+export function parseTraceparent(traceparent: string | undefined): SpanContext | undefined {
+  const found = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/.exec(traceparent ?? '');
+  const [, traceId, spanId, flags] = found ?? [];
+  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
+  const span: SpanContext = { traceId, spanId, traceFlags: parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true };
+  return isSpanContextValid(span) ? span : undefined;
+}
+
+/** Writes the context into a call's headers, where the caller has not said otherwise. */
+export function injectCallContext(headers: Headers): void {
+  const traceparent = currentTraceparent();
+  const wanted = { ...identityHeaders(callContext()), ...(traceparent !== undefined && { [traceparentHeader]: traceparent }) };
+  for (const [name, value] of Object.entries(wanted)) if (!headers.has(name)) headers.set(name, value);
+}
+
+export function callContextFromHeaders(headers: Headers): CallContext {
+  const traceparent = headers.get(traceparentHeader);
+  return { ...identityFromHeaders(headers), ...(traceparent !== null && { traceparent }) };
+}

@@ -1,0 +1,171 @@
+/** One served service: its handlers, the calls under way, and how it drains. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DescService } from '@bufbuild/protobuf';
+import { Code, ConnectError, createConnectRouter, type Interceptor, type ServiceImpl } from '@connectrpc/connect';
+import type { UniversalClientRequest, UniversalClientResponse, UniversalHandler } from '@connectrpc/connect/protocol';
+import type { Served } from './bus.ts';
+
+export interface DrainTimes {
+  /** How long `stop` waits for unary calls, in milliseconds. */
+  readonly unaryMs: number;
+  /** How long `stop` waits for streams, most of which would never end by themselves. */
+  readonly streamMs: number;
+}
+
+export class InProcessService implements Served {
+  readonly #name: string;
+  readonly #handlers = new Map<string, UniversalHandler>();
+  readonly #calls = new Set<Call>();
+  readonly #drain: DrainTimes;
+  readonly #unregister: () => void;
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    service: DescService,
+    implementation: ServiceImpl<DescService>,
+    options: { name: string; interceptors: Interceptor[]; drain: DrainTimes; unregister: () => void },
+  ) {
+    const router = createConnectRouter({ connect: true, grpc: false, grpcWeb: false, interceptors: options.interceptors });
+    router.service(service, implementation);
+    for (const handler of router.handlers) this.#handlers.set(handler.requestPath, handler);
+    this.#name = options.name;
+    this.#drain = options.drain;
+    this.#unregister = options.unregister;
+  }
+
+  /** Runs a call; the bytes that cross are all that the two sides have in common. */
+  async call(path: string, request: UniversalClientRequest): Promise<UniversalClientResponse> {
+    const handler = this.#handlers.get(path);
+    if (handler === undefined) throw new ConnectError(`${this.#name} has no method ${path}`, Code.Unimplemented);
+    const call = new Call(handler.method.methodKind === 'unary', request.signal, () => this.#calls.delete(call));
+    this.#calls.add(call);
+    try {
+      const response = await call.race(
+        handler({
+          body: inContextOfCaller(request.body),
+          httpVersion: '2.0',
+          method: request.method,
+          url: request.url,
+          header: new Headers(request.header),
+          signal: call.signal,
+        }),
+      );
+      return {
+        status: response.status,
+        header: new Headers(response.header),
+        trailer: new Headers(response.trailer),
+        body: call.watch(response.body),
+      };
+    } catch (error) {
+      call.finish();
+      throw error;
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#unregister();
+    const drained = (unary: boolean): Promise<unknown> =>
+      Promise.all([...this.#calls].filter((call) => call.unary === unary).map(({ finished }) => finished));
+    await Promise.all([within(this.#drain.streamMs, drained(false)), within(this.#drain.unaryMs, drained(true))]);
+    for (const call of [...this.#calls]) call.abort(new ConnectError(`${this.#name} is stopping`, Code.Unavailable));
+  }
+}
+
+class Call {
+  readonly unary: boolean;
+  readonly finished: Promise<void>;
+  readonly finish: () => void;
+  readonly #controller = new AbortController();
+
+  constructor(unary: boolean, caller: AbortSignal | undefined, onFinish: () => void) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const aborted = (): void => this.abort(caller?.reason);
+    this.unary = unary;
+    this.finished = promise;
+    this.finish = () => {
+      caller?.removeEventListener('abort', aborted);
+      onFinish();
+      resolve();
+    };
+    caller?.addEventListener('abort', aborted, { once: true });
+    if (caller?.aborted === true) aborted();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+    this.finish();
+  }
+
+  /** The promise's outcome, or the abort's reason when that comes first: a handler that ignores its signal holds nobody up. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    const { signal } = this;
+    return new Promise((resolve, reject) => {
+      const aborted = (): void => reject(signal.reason as Error);
+      const settle = (): void => signal.removeEventListener('abort', aborted);
+      signal.addEventListener('abort', aborted, { once: true });
+      if (signal.aborted) aborted();
+      promise.then(resolve, reject).finally(settle);
+    });
+  }
+
+  watch(body: AsyncIterable<Uint8Array> | undefined): AsyncIterable<Uint8Array> {
+    const iterator = body?.[Symbol.asyncIterator]();
+    // Throwing into the handler's generator runs its finally blocks, also when nobody pulls it any more.
+    this.signal.addEventListener('abort', () => void iterator?.throw?.(this.signal.reason).catch(() => undefined), { once: true });
+    const next = async (): Promise<IteratorResult<Uint8Array>> => {
+      const step = iterator?.next() ?? Promise.resolve({ done: true, value: undefined } as const);
+      const result = await this.race(step);
+      if (result.done === true) this.finish();
+      return result;
+    };
+    // Connect's client asks for throw: it propagates errors of its own decoding to the sender.
+    const leave = (reason: unknown): void => this.abort(reason ?? new ConnectError('the reader left the stream', Code.Canceled));
+    return {
+      [Symbol.asyncIterator]: () => ({
+        next,
+        throw(reason: unknown) {
+          leave(reason);
+          return Promise.reject(reason as Error);
+        },
+        return() {
+          leave(undefined);
+          return Promise.resolve({ done: true, value: undefined });
+        },
+      }),
+    };
+  }
+}
+
+/** A request's body is made by the caller's code, which must not find itself in the handler's context when the handler pulls it. */
+async function* inContextOfCallerSteps(body: AsyncIterable<Uint8Array>, inCaller: ReturnType<typeof AsyncLocalStorage.snapshot>) {
+  const iterator = body[Symbol.asyncIterator]();
+  for (;;) {
+    const result = await inCaller(() => iterator.next());
+    if (result.done === true) return;
+    yield result.value;
+  }
+}
+
+function inContextOfCaller(body: AsyncIterable<Uint8Array> | undefined): AsyncIterable<Uint8Array> {
+  return inContextOfCallerSteps(body ?? empty(), AsyncLocalStorage.snapshot());
+}
+
+async function* empty(): AsyncGenerator<Uint8Array> {
+  // No bytes: a request without a body.
+}
+
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const bound = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([promise, bound]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,2 @@
+export { busContract } from './contract.ts';
+export { echoService, pingSchema, type Ping } from './echo.ts';
