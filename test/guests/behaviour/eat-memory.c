@@ -1,0 +1,20 @@
+/* Allocates until there is no more, and touches it. malloc must fail inside the limit; then the program aborts, as many do. */
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+  MPI_Init(&argc, &argv);
+  size_t total = 0, step = 8u << 20;
+  for (;;) {
+    char *block = malloc(step);
+    if (!block) {
+      fprintf(stderr, "out of memory after %zu MiB\n", total >> 20);
+      abort();
+    }
+    memset(block, 1, step);
+    total += step;
+  }
+}
