@@ -10,7 +10,7 @@ int main(int argc, char **argv)
   MPI_Init(&argc, &argv);
   memset(block, 'x', sizeof block);
   for (int i = 1; i <= (int)sizeof block / 64; i++) block[i * 64 - 1] = '\n';
-  for (long written = 0; written < 10l * 1024 * 1024 * 160; written += (long)sizeof block / 64) fwrite(block, 1, sizeof block, stdout);
+  for (int blocks = 0; blocks < 163840; blocks++) fwrite(block, 1, sizeof block, stdout);
   MPI_Finalize();
   return 0;
 }
