@@ -28,7 +28,12 @@ export class JobTable {
     const run = new JobRun({ start, ...this.#options });
     this.#runs.set(start.jobId, run);
     void this.#follow(run);
-    await run.started;
+    try {
+      await run.started;
+    } catch (error) {
+      this.#runs.delete(start.jobId);
+      throw error;
+    }
   }
 
   /** Ends the job's programs here; one that is not here is stopped already. */
@@ -52,7 +57,7 @@ export class JobTable {
     } catch (error) {
       this.#log.error({ job: run.jobId, error: messageOf(error) }, 'the end of a rank could not be reported');
     } finally {
-      this.#runs.delete(run.jobId);
+      if (this.#runs.get(run.jobId) === run) this.#runs.delete(run.jobId);
     }
   }
 
