@@ -1,0 +1,3 @@
+export { manualClock, type ManualClock } from './manual-clock.ts';
+export { seededRandom, testContext, type TestContext } from './test-context.ts';
+export { testTelemetry, type TestTelemetry } from './test-telemetry.ts';
