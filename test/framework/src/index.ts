@@ -1,2 +1,4 @@
-/** What system tests share: a cluster in a box, programs, assertions. */
-export {};
+/** What system tests share: a sandbox with the real CLI in it, running commands, programs. */
+export { example, guest } from './guests.ts';
+export { Running, type Ended, type StartOptions } from './process.ts';
+export { Sandbox } from './sandbox.ts';
