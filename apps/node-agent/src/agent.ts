@@ -34,7 +34,7 @@ export interface NodeAgentOptions {
  * node-agent may use. Resolves when it serves; the registration with the scheduler goes on from there (see `notReady`).
  */
 export async function startNodeAgent(context: ServiceContext, options: NodeAgentOptions): Promise<RunningService> {
-  const { bus, clock, dataDir } = context;
+  const { bus, clock, dataDir, tracer } = context;
   const id = nodeId(options.nodeId);
   const log = context.log.child({ node: id });
   const scratchRoot = join(dataDir, 'scratch');
@@ -57,10 +57,21 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     clock,
     log,
     vmLog: { bus, clock, signal: working.signal, actor: id, epoch: () => registration.epoch },
+    tracer,
   });
   const ports = jobPorts({ bus, clock, log, nodeId: id, signal: working.signal });
-  const jobs = new JobTable({ nodeId: id, nodeName: options.name, vms, ports, scratchRoot }, log);
-  const parts = { nodeId: id, bus, log, images, vms, jobs, fetchChunk: (digest: string) => ports.getChunk(digest), signal: working.signal };
+  const jobs = new JobTable({ nodeId: id, nodeName: options.name, vms, ports, scratchRoot, tracer }, log);
+  const parts = {
+    nodeId: id,
+    bus,
+    log,
+    tracer,
+    images,
+    vms,
+    jobs,
+    fetchChunk: (digest: string) => ports.getChunk(digest),
+    signal: working.signal,
+  };
   const served = await bus.serve(nodev1.NodeAgentService, nodeAgentService(parts), id);
   registration.start();
 

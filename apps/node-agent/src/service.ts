@@ -1,7 +1,9 @@
 /** NodeAgentService: checks what comes in, calls the part that does it, and turns refusals into RPC errors. */
 import type { ServiceImpl } from '@connectrpc/connect';
 import { nodev1 } from '@verbena/contracts';
+import type { Tracer } from '@opentelemetry/api';
 import type { Bus } from '@verbena/messaging';
+import { inSpan } from '@verbena/service-kit';
 import type { Logger } from 'pino';
 import { asConnectError, messageOf, Refusal } from './errors.ts';
 import { receiptOf, serveChildren, type ChildPort } from './images/distribute.ts';
@@ -14,6 +16,7 @@ export interface NodeAgentParts {
   readonly nodeId: string;
   readonly bus: Bus;
   readonly log: Logger;
+  readonly tracer: Tracer;
   readonly images: ImageCache;
   readonly vms: VmTable;
   readonly jobs: JobTable;
@@ -31,7 +34,10 @@ const stopWaitMs = 20_000;
 export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof nodev1.NodeAgentService> {
   const { images, vms, jobs, nodeId } = parts;
   return {
-    prepareImage: edge(async (request) => ({ receipts: await prepareImage(parts, request) })),
+    prepareImage: edge(async (request) => {
+      const attributes = { 'verbena.node': nodeId, 'verbena.image': request.imageDigest, 'verbena.round': request.tree?.round ?? 0 };
+      return { receipts: await inSpan(parts.tracer, 'prepare image', attributes, () => prepareImage(parts, request)) };
+    }),
     missingChunks: edge(async ({ digests }) => ({ digests: await images.missing(digests.map((digest) => ({ digest }))) })),
     receiveChunk: edge(async ({ digest, data }) => {
       await images.receive(digest, data);

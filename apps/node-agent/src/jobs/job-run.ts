@@ -10,6 +10,8 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Domain, ProgramExit, RunningProgram } from '@verbena/hypervisor';
+import { inSpan } from '@verbena/service-kit';
+import type { Tracer } from '@opentelemetry/api';
 import { messageOf, Refusal } from '../errors.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
 import { vmEvents } from '../vms/vm-events.ts';
@@ -28,6 +30,7 @@ export interface JobRunOptions {
   readonly vms: VmTable;
   readonly ports: JobPorts;
   readonly scratchRoot: string;
+  readonly tracer: Tracer;
 }
 
 interface Rank {
@@ -153,7 +156,13 @@ export class JobRun {
 
   #follow(rank: Rank): void {
     const finished = Promise.withResolvers<Report>();
-    this.#settled.push(this.#finish(rank).then(finished.resolve));
+    const attributes = {
+      'verbena.job': this.jobId,
+      'verbena.rank': rank.rank,
+      'verbena.vm': rank.vm.request.vmId,
+      'verbena.node': this.#options.nodeId,
+    };
+    this.#settled.push(inSpan(this.#options.tracer, 'run rank', attributes, () => this.#finish(rank)).then(finished.resolve));
     this.#reported.push(finished.promise.then((report) => this.#options.ports.report(this.jobId, [report])));
   }
 

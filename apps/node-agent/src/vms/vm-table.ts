@@ -8,7 +8,8 @@
  */
 import type { Domain, Hypervisor } from '@verbena/hypervisor';
 import { vmId } from '@verbena/ids';
-import type { Clock } from '@verbena/service-kit';
+import { inSpan, type Clock } from '@verbena/service-kit';
+import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { messageOf, Refusal } from '../errors.ts';
 import type { ImageCache } from '../images/image-cache.ts';
@@ -46,6 +47,7 @@ export interface VmTableOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly vmLog: VmLogOptions;
+  readonly tracer: Tracer;
 }
 
 export class VmTable {
@@ -87,7 +89,8 @@ export class VmTable {
       unpin: this.#options.images.pin(request.imageDigest),
     };
     this.#vms.set(request.vmId, vm);
-    booted.resolve(this.#boot(vm));
+    const attributes = { 'verbena.vm': request.vmId, 'verbena.node': this.#options.nodeId, 'verbena.image': request.imageDigest };
+    booted.resolve(inSpan(this.#options.tracer, 'boot VM', attributes, () => this.#boot(vm)));
     return vm.booted;
   }
 
