@@ -1,2 +1,6 @@
-/** C and C++ to a guest image: clang, link, instrument, pack. */
-export {};
+export type { CompileRequest, CompileResult, OutputFile } from './compile.ts';
+export { closeToolchain, compile, writeOutputs } from './compile.ts';
+export type { DriverLanguage } from './languages.ts';
+export { ToolchainError, UsageError } from './errors.ts';
+export type { DriverIo } from './driver.ts';
+export { compilerDriver } from './driver.ts';

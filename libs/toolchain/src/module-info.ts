@@ -1,0 +1,85 @@
+/** The little that the toolchain must know of a linked module: what memory it imports and what functions it imports. */
+import { ToolchainError } from './errors.ts';
+
+export interface ModuleInfo {
+  /** Least memory in bytes that the module's import asks for. */
+  readonly minimumBytes: number;
+  /** Imports as "module.name". */
+  readonly imports: readonly string[];
+}
+
+const PAGE_BYTES = 65_536;
+const IMPORT_SECTION = 2;
+const KIND = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
+
+class Reader {
+  readonly #bytes: Uint8Array;
+  at: number;
+
+  constructor(bytes: Uint8Array, at: number) {
+    this.#bytes = bytes;
+    this.at = at;
+  }
+
+  byte(): number {
+    const value = this.#bytes[this.at++];
+    if (value === undefined) throw new ToolchainError('the linked module ends in the middle of a section');
+    return value;
+  }
+
+  /** Unsigned LEB128 of at most 32 bits (WebAssembly Core Specification, 5.2.2). */
+  number(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new ToolchainError('the linked module holds a number that is too long');
+  }
+
+  name(): string {
+    const length = this.number();
+    this.at += length;
+    return Buffer.from(this.#bytes.subarray(this.at - length, this.at)).toString('utf8');
+  }
+}
+
+/** Reads the import section of a module (WebAssembly Core Specification, 5.5.5). */
+export function moduleInfo(wasm: Uint8Array): ModuleInfo {
+  const reader = new Reader(wasm, 8);
+  while (reader.at < wasm.length) {
+    const section = reader.byte();
+    const length = reader.number();
+    if (section === IMPORT_SECTION) return importsOf(reader);
+    reader.at += length;
+  }
+  throw new ToolchainError('the linked module imports nothing, not even its memory');
+}
+
+function importsOf(reader: Reader): ModuleInfo {
+  const imports: string[] = [];
+  let minimumBytes = 0;
+  for (let left = reader.number(); left > 0; left--) {
+    imports.push(`${reader.name()}.${reader.name()}`);
+    const kind = reader.byte();
+    if (kind === KIND.function) reader.number();
+    else if (kind === KIND.memory) minimumBytes = limits(reader) * PAGE_BYTES;
+    else if (kind === KIND.global) reader.at += 2;
+    else if (kind === KIND.tag) {
+      reader.byte();
+      reader.number();
+    } else {
+      reader.byte();
+      limits(reader);
+    }
+  }
+  return { minimumBytes, imports };
+}
+
+function limits(reader: Reader): number {
+  const flags = reader.byte();
+  const least = reader.number();
+  if ((flags & 1) !== 0) reader.number();
+  return least;
+}

@@ -1,0 +1,59 @@
+/** The target of every guest: features, fixed addresses and the imports that may unwind. */
+
+/** Flags of the clang driver that a user cannot change. Common symbols are off because the assembler does not take them. */
+export const TARGET_FLAGS: readonly string[] = [
+  '--target=wasm32-wasip1',
+  '-matomics',
+  '-mbulk-memory',
+  '-msimd128',
+  '-mnontrapping-fptoint',
+  '-msign-ext',
+  '-mmutable-globals',
+  '-fno-common',
+  '-fno-exceptions',
+];
+
+/** wasi-libc declares these only for those who ask; the linker gets the libraries. */
+export const EMULATION_DEFINES: readonly string[] = [
+  '-D_WASI_EMULATED_SIGNAL',
+  '-D_WASI_EMULATED_PROCESS_CLOCKS',
+  '-D_WASI_EMULATED_GETPID',
+  '-D_WASI_EMULATED_MMAN',
+  '-D__verbena__=1',
+];
+
+/** VB_STACK_SIZE and VB_DATA_BASE of verbena/abi.h. The stack lies at the bottom, so that an overflow traps instead of writing over data. */
+export const STACK_BYTES = 0x0080_0000;
+export const DATA_BASE = 0x0081_0000;
+const MEMORY_MAX_BYTES = 0x1_0000_0000;
+
+/**
+ * wasi-libc's archive is built without atomics, hence no feature check; every guest has one thread, so nothing is missing. Headers with
+ * tentative definitions, which C programs of the old school share between sources, are why duplicate symbols are taken.
+ */
+export const LINK_FLAGS: readonly string[] = [
+  '-m',
+  'wasm32',
+  '--shared-memory',
+  '--import-memory',
+  `--max-memory=${String(MEMORY_MAX_BYTES)}`,
+  '--no-check-features',
+  '-z',
+  `stack-size=${String(STACK_BYTES)}`,
+  '--stack-first',
+  `--global-base=${String(DATA_BASE)}`,
+  '-z',
+  'muldefs',
+  '--export=__stack_pointer',
+  '--export-if-defined=__tls_base',
+  '--strip-debug',
+  '-L/usr/lib/wasm32-unknown-wasip1',
+  '-L/usr/lib/wasm32-wasip1',
+];
+
+/** The imports over which a guest may unwind: a sleeping hypercall and a sleeping system call. */
+export const BLOCKING_IMPORTS: readonly string[] = ['verbena.hypercall_block', 'wasi_snapshot_preview1.poll_oneoff'];
+
+/** Memory that a guest gets when its job does not say, and the room that is added when its own data needs more. */
+export const DEFAULT_MEMORY_BYTES = 256 * 1024 * 1024;
+export const MEMORY_ROOM_BYTES = 64 * 1024 * 1024;

@@ -1,0 +1,99 @@
+/** Runs the LLVM tools and Binaryen away from the event loop, one request at a time. */
+import { setFlagsFromString } from 'node:v8';
+import { parentPort } from 'node:worker_threads';
+import type { AsyncifyRequest, LlvmRequest, ToolReply, ToolRequest, ToolResult, Tree } from './tool-protocol.ts';
+
+type Llvm = typeof import('@yowasp/clang');
+type Binaryen = (typeof import('binaryen'))['default'];
+
+let llvm: Promise<Llvm> | undefined;
+let binaryen: Promise<Binaryen> | undefined;
+
+/**
+ * LLVM is one WebAssembly module of 75 MB, of which a compilation touches little: with lazy validation it loads in a fifth of the time.
+ * Functions are still validated, each before its first call.
+ */
+async function loadLlvm(): Promise<Llvm> {
+  setFlagsFromString('--wasm-lazy-validation');
+  try {
+    const loaded = await import('@yowasp/clang');
+    await loaded.runLLVM(undefined, {}, { fetchProgress: () => undefined });
+    return loaded;
+  } finally {
+    setFlagsFromString('--no-wasm-lazy-validation');
+  }
+}
+
+const loadBinaryen = async (): Promise<Binaryen> => (await import('binaryen')).default;
+
+async function runLlvm(request: LlvmRequest): Promise<ToolResult> {
+  llvm ??= loadLlvm();
+  const { runLLVM, Exit } = await llvm;
+  const pieces: Uint8Array[] = [];
+  const collect = (bytes: Uint8Array | null): void => {
+    if (bytes !== null) pieces.push(bytes.slice());
+  };
+  const options = { stdout: collect, stderr: collect, decodeASCII: false };
+  let files: Tree = {};
+  let exitCode = 0;
+  try {
+    files = (await runLLVM([...request.args], request.files, options)) ?? {};
+  } catch (error) {
+    if (!(error instanceof Exit)) throw error;
+    exitCode = error.code;
+    files = error.files;
+  }
+  return { exitCode, text: Buffer.concat(pieces).toString('utf8'), out: filesOf(files['out']) };
+}
+
+function filesOf(tree: Tree | Uint8Array | string | undefined): Record<string, Uint8Array> {
+  if (tree === undefined || typeof tree === 'string' || tree instanceof Uint8Array) return {};
+  const files: Record<string, Uint8Array> = {};
+  for (const [name, entry] of Object.entries(tree)) if (entry instanceof Uint8Array) files[name] = entry;
+  return files;
+}
+
+/** Instruments with explicit features: "all" would include proposals that the guests' engine does not run. */
+async function asyncify(request: AsyncifyRequest): Promise<ToolResult> {
+  binaryen ??= loadBinaryen();
+  const library = await binaryen;
+  const { Features } = library;
+  const module = library.readBinary(request.wasm);
+  try {
+    module.setFeatures(
+      Features.Atomics |
+        Features.BulkMemory |
+        Features.BulkMemoryOpt |
+        Features.MutableGlobals |
+        Features.SignExt |
+        Features.NontrappingFPToInt |
+        Features.SIMD128 |
+        Features.Multivalue |
+        Features.ReferenceTypes,
+    );
+    library.setDebugInfo(true);
+    library.setOptimizeLevel(1);
+    library.setShrinkLevel(0);
+    library.setPassArgument('asyncify-imports', request.imports.join(','));
+    module.runPasses(['asyncify']);
+    return { exitCode: 0, text: '', out: { wasm: module.emitBinary() } };
+  } finally {
+    module.dispose();
+  }
+}
+
+async function answer(request: ToolRequest): Promise<ToolResult> {
+  if (request.kind === 'llvm') return runLlvm(request);
+  if (request.kind === 'asyncify') return asyncify(request);
+  if (request.tool === 'llvm') await (llvm ??= loadLlvm());
+  else await (binaryen ??= loadBinaryen());
+  return { exitCode: 0, text: '', out: {} };
+}
+
+parentPort?.on('message', ({ id, request }: { id: number; request: ToolRequest }) => {
+  answer(request).then(
+    (result) => parentPort?.postMessage({ id, result } satisfies ToolReply),
+    (error: unknown) =>
+      parentPort?.postMessage({ id, failure: error instanceof Error ? error.message : String(error) } satisfies ToolReply),
+  );
+});
