@@ -44,7 +44,14 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
       return {};
     }),
     bootVm: edge(async ({ vmId, imageDigest, memoryBytes, vcpus, tenant, jobId }) => ({
-      seconds: await vms.boot({ vmId, imageDigest, memoryBytes: Number(memoryBytes), vcpus: vcpus === 0 ? 1 : vcpus, tenant, jobId }),
+      seconds: await vms.boot({
+        vmId,
+        imageDigest,
+        memoryBytes: memoryBytes === 0n ? images.defaultMemoryBytes(imageDigest) : Number(memoryBytes),
+        vcpus: vcpus === 0 ? 1 : vcpus,
+        tenant,
+        jobId,
+      }),
     })),
     startRanks: edge(async (request) => {
       await jobs.start(jobStart(request, nodeId));

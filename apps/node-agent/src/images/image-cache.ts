@@ -132,6 +132,13 @@ export class ImageCache {
     this.#touch(image.digest);
   }
 
+  /** The memory that a VM of this image gets when nobody says, in bytes; 0 when the image does not say either. */
+  defaultMemoryBytes(digest: string): number {
+    const image = this.#images.get(digest);
+    const bytes = image === undefined ? 0 : parseManifest(image).memory?.defaultBytes;
+    return typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes > 0 ? bytes : 0;
+  }
+
   /** The module of a cached image, verified. @throws Refusal('unknown-image') */
   async module(digest: string): Promise<Uint8Array> {
     const image = this.#images.get(digest);
@@ -210,15 +217,17 @@ export function describedImage(digest: string, manifest: Uint8Array, chunks: rea
   return image;
 }
 
-interface Content {
+interface Described {
   readonly content: { readonly digest: string; readonly bytes: number };
+  readonly memory: { readonly defaultBytes?: unknown } | undefined;
 }
 
-function parseManifest(image: CachedImage): Content {
+function parseManifest(image: CachedImage): Described {
   try {
-    const value = JSON.parse(image.manifest) as Partial<Content> | null;
+    const value = JSON.parse(image.manifest) as Partial<Described> | null;
     const content = value?.content;
-    if (typeof content?.digest === 'string' && Number.isSafeInteger(content.bytes) && content.bytes >= 0) return { content };
+    if (typeof content?.digest === 'string' && Number.isSafeInteger(content.bytes) && content.bytes >= 0)
+      return { content, memory: value?.memory };
   } catch (error) {
     throw new Refusal('invalid', `the manifest of image ${image.digest} is not JSON`, { cause: error });
   }

@@ -1,0 +1,56 @@
+import { example, guest, Sandbox } from '@verbena/framework';
+import { afterEach, describe, expect, it } from 'vitest';
+import { StoryCluster } from './cluster.ts';
+
+describe('what is left behind', () => {
+  let sandbox: Sandbox | undefined;
+  let cluster: StoryCluster | undefined;
+  afterEach(async () => {
+    await cluster?.down();
+    await sandbox?.destroy();
+    cluster = sandbox = undefined;
+  });
+
+  it('by a run that brings its own cluster: nothing', async () => {
+    sandbox = await Sandbox.create();
+    const { code, stdout, stderr } = await sandbox.cli(['run', '-n', '2', example('hello')]);
+    expect([code, code === 0 ? '' : stderr]).toEqual([0, '']);
+    expect(stdout).toContain('rank 1 of 2');
+    expect(await sandbox.processes()).toEqual([]);
+    expect(await sandbox.temporaryFiles()).toEqual([]);
+  });
+
+  it('by Ctrl-C in the middle of such a run: nothing', async () => {
+    sandbox = await Sandbox.create();
+    const running = sandbox.start(['run', '-n', '2', guest('announce-and-spin')]);
+    await running.printed(/spinning/);
+    running.signal('SIGINT', true);
+    const { code } = await running.ended;
+    expect(code).toBe(130);
+    await expect.poll(() => sandbox?.processes(), { timeout: 10_000 }).toEqual([]);
+    expect(await sandbox.temporaryFiles()).toEqual([]);
+  });
+
+  it('by kill -9 of the cluster: every job, image and event, and it goes on', async () => {
+    cluster = await StoryCluster.up({ hosts: 4, cores: 2 });
+    expect((await cluster.run(['-n', '8', example('hello')])).code).toBe(0);
+    const before = await cluster.lastJob();
+    const images = (await cluster.sandbox.cli(['images', '--json'])).stdout;
+    const events = (await cluster.sandbox.cli(['events', '--job', before.id, '--json'])).stdout;
+    const orphan = cluster.sandbox.start(['run', '-n', '2', guest('announce-and-spin')]);
+    await orphan.printed(/spinning/);
+
+    cluster.process.signal('SIGKILL');
+    await cluster.process.ended;
+    await orphan.ended;
+    await cluster.again();
+
+    expect(await cluster.job(before.id)).toEqual(before);
+    expect((await cluster.sandbox.cli(['images', '--json'])).stdout).toContain(JSON.parse(images).images?.[0]?.digest ?? 'sha256:');
+    expect((await cluster.sandbox.cli(['events', '--job', before.id, '--json'])).stdout).toBe(events);
+    // The job that was running cannot go on; it is ended with a reason, and its cores are free.
+    await expect.poll(async () => (await cluster?.lastJob())?.state, { timeout: 30_000 }).toBe('failed');
+    const { code, stderr } = await cluster.run(['-n', '8', example('hello')]);
+    expect([code, code === 0 ? '' : stderr]).toEqual([0, '']);
+  });
+});
