@@ -1,7 +1,8 @@
 /** The node's chunks on disk, one file each, named by digest; written under another name and renamed, so that a file is whole or not there. */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256 } from '@verbena/guest-image';
 import { Refusal } from '../errors.ts';
 import type { Chunks } from './image-cache.ts';
 
@@ -26,7 +27,7 @@ export async function openChunks(dir: string): Promise<Chunks> {
       }
     },
     async put(digest, data) {
-      const found = `sha256:${createHash('sha256').update(data).digest('hex')}`;
+      const found = sha256(data);
       if (found !== digest) throw new Refusal('invalid', `a chunk named ${digest} has digest ${found}`);
       if (await has(digest)) return;
       const part = join(incoming, randomUUID());

@@ -5,11 +5,11 @@
  * written beside the chunks, so that a restarted node still knows it. Partial images simply have some chunks: a next try fetches the rest.
  * Records are small files named by digest, written under another name and renamed.
  */
-import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseManifest, sha256, verifyContent, type ImageManifest } from '@verbena/guest-image';
 import { chunkDigest, imageDigest } from '@verbena/ids';
-import { Refusal } from '../errors.ts';
+import { messageOf, Refusal } from '../errors.ts';
 import type { ChunkRef } from './distribute.ts';
 
 /** What the cache needs of a chunk store. `put` verifies the digest; `get` gives undefined for what is not there (any more). */
@@ -132,17 +132,14 @@ export class ImageCache {
     this.#touch(image.digest);
   }
 
-  /** The memory that a VM of this image gets when nobody says, in bytes; 0 when the image does not say either. */
+  /** The memory that a VM of this image gets when nobody says, in bytes. @throws Refusal('unknown-image') */
   defaultMemoryBytes(digest: string): number {
-    const image = this.#images.get(digest);
-    const bytes = image === undefined ? 0 : parseManifest(image).memory?.defaultBytes;
-    return typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes > 0 ? bytes : 0;
+    return manifestOf(this.#cached(digest)).memory.defaultBytes;
   }
 
   /** The module of a cached image, verified. @throws Refusal('unknown-image') */
   async module(digest: string): Promise<Uint8Array> {
-    const image = this.#images.get(digest);
-    if (image === undefined) throw new Refusal('unknown-image', `image ${digest} is not in this node's cache`);
+    const image = this.#cached(digest);
     this.#touch(digest);
     const ready = this.#modules.get(digest);
     if (ready !== undefined) return ready;
@@ -151,23 +148,28 @@ export class ImageCache {
     return wasm;
   }
 
+  #cached(digest: string): CachedImage {
+    const image = this.#images.get(digest);
+    if (image === undefined) throw new Refusal('unknown-image', `image ${digest} is not in this node's cache`);
+    return image;
+  }
+
   async #assemble(image: CachedImage): Promise<Uint8Array> {
-    const { content } = parseManifest(image);
-    const wasm = new Uint8Array(content.bytes);
+    const manifest = manifestOf(image);
+    const wasm = new Uint8Array(manifest.content.bytes);
     let at = 0;
     for (const { digest } of image.chunks) {
       const data = await this.read(digest);
       if (at + data.length > wasm.length)
-        throw new Refusal('invalid', `image ${image.digest}: its chunks hold more than the ${String(content.bytes)} bytes of its manifest`);
+        throw new Refusal('invalid', `image ${image.digest}: its chunks hold more bytes than its manifest says`);
       wasm.set(data, at);
       at += data.length;
     }
-    const found = sha256(wasm);
-    if (at !== wasm.length || found !== content.digest)
-      throw new Refusal(
-        'invalid',
-        `image ${image.digest}: its chunks give ${String(at)} bytes of ${found}, its manifest says ${String(content.bytes)} bytes of ${content.digest}`,
-      );
+    try {
+      verifyContent(manifest, wasm.subarray(0, at));
+    } catch (error) {
+      throw new Refusal('invalid', `image ${image.digest}: ${messageOf(error)}`, { cause: error });
+    }
     return wasm;
   }
 
@@ -208,7 +210,7 @@ export function describedImage(digest: string, manifest: Uint8Array, chunks: rea
     chunks: chunks.map((chunk) => ({ digest: chunk.digest, size: chunk.size })),
   };
   const bytes = sum(image.chunks.map(({ size }) => size));
-  const { content } = parseManifest(image);
+  const { content } = manifestOf(image);
   if (bytes !== content.bytes)
     throw new Refusal(
       'invalid',
@@ -217,21 +219,13 @@ export function describedImage(digest: string, manifest: Uint8Array, chunks: rea
   return image;
 }
 
-interface Described {
-  readonly content: { readonly digest: string; readonly bytes: number };
-  readonly memory: { readonly defaultBytes?: unknown } | undefined;
-}
-
-function parseManifest(image: CachedImage): Described {
+/** @throws Refusal('invalid') that names the field which is wrong */
+function manifestOf(image: CachedImage): ImageManifest {
   try {
-    const value = JSON.parse(image.manifest) as Partial<Described> | null;
-    const content = value?.content;
-    if (typeof content?.digest === 'string' && Number.isSafeInteger(content.bytes) && content.bytes >= 0)
-      return { content, memory: value?.memory };
+    return parseManifest(new TextEncoder().encode(image.manifest));
   } catch (error) {
-    throw new Refusal('invalid', `the manifest of image ${image.digest} is not JSON`, { cause: error });
+    throw new Refusal('invalid', `image ${image.digest}: ${messageOf(error)}`, { cause: error });
   }
-  throw new Refusal('invalid', `the manifest of image ${image.digest} does not say what its content is`);
 }
 
 function parseRecord(text: string): CachedImage | undefined {
@@ -254,8 +248,4 @@ function sum(values: Iterable<number>): number {
   let total = 0;
   for (const value of values) total += value;
   return total;
-}
-
-function sha256(data: Uint8Array): string {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
 }

@@ -2,10 +2,10 @@
  * The scratch directory of a rank: its working directory, made with the job's input files in it, and read after the program's end for the
  * files that it wrote. What a guest leaves there is not trusted: links are ignored, number and size are bounded.
  */
-import { createHash } from 'node:crypto';
 import { mkdir, open, opendir, rm } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname, join, posix, sep } from 'node:path';
+import { sha256 } from '@verbena/guest-image';
 import { Refusal } from '../errors.ts';
 
 export interface InputFile {
@@ -138,7 +138,7 @@ async function putChunks(handle: Handle, size: number, putChunk: KeepOptions['pu
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
     if (bytesRead === 0) throw new Error('the file became shorter while it was read');
     const data = buffer.subarray(0, bytesRead);
-    const digest = `sha256:${createHash('sha256').update(data).digest('hex')}`;
+    const digest = sha256(data);
     await putChunk(digest, data);
     digests.push(digest);
     at += bytesRead;

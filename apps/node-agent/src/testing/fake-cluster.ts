@@ -1,5 +1,4 @@
 /** Scheduler and storage as a node-agent sees them, in memory on the in-process bus; every call is kept for the story to look at. */
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { trace } from '@opentelemetry/api';
 import { create, type DescService } from '@bufbuild/protobuf';
 import { eventv1, jobv1, nodev1, storagev1 } from '@verbena/contracts';
+import { buildImage, sha256 } from '@verbena/guest-image';
 import { createInProcessBus, type Bus } from '@verbena/messaging';
 import { systemClock, type RunningService } from '@verbena/service-kit';
 import { pino } from 'pino';
@@ -25,10 +25,6 @@ export interface FakeImage {
   readonly digest: string;
   readonly manifest: Uint8Array;
   readonly chunks: { digest: string; size: number }[];
-}
-
-export function sha256(data: Uint8Array): string {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
 }
 
 export class FakeCluster {
@@ -109,8 +105,13 @@ export class FakeCluster {
       this.chunks.set(sha256(data), data);
       chunks.push({ digest: sha256(data), size: data.length });
     }
-    const manifest = new TextEncoder().encode(JSON.stringify({ content: { digest: sha256(content), bytes: content.length } }));
-    return { digest: sha256(manifest), manifest, chunks };
+    const { digest, manifestBytes } = buildImage({
+      wasm: content,
+      libraries: { mpi: '3.1' },
+      memory: { minimumBytes: 1 << 16, defaultBytes: 1 << 20 },
+      asyncify: null,
+    });
+    return { digest, manifest: manifestBytes, chunks };
   }
 
   /** Image on one node, then VMs vm-<node>-<n> booted on it. */
