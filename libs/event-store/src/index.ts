@@ -1,2 +1,3 @@
-/** The event store on Postgres through Kysely, and the embedded Postgres server. */
-export {};
+export { DatabaseError } from './connection.ts';
+export { openEventStore, type EventStoreOptions } from './postgres-store.ts';
+export { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded/server.ts';

@@ -1,0 +1,60 @@
+/** The tables of the event store, and how they came to be. Migrations only go forward; one that was released is never edited. */
+import { sql, type Kysely, type Migration } from 'kysely';
+
+export interface EventRow {
+  position: bigint;
+  id: string;
+  stream: string;
+  version: number;
+  type: string;
+  data: unknown;
+  time: Date;
+  actor: string;
+  tenant: string;
+  correlation_id: string | null;
+  causation_id: string | null;
+  trace_id: string | null;
+  traceparent: string | null;
+  epoch: bigint | null;
+}
+
+export interface Tables {
+  events: EventRow;
+  streams: { stream: string; version: number; epoch: bigint };
+  /** The events of a command stand at `first_position` and the `events - 1` positions after it. */
+  commands: { command_id: string; first_position: bigint; events: number };
+}
+
+/**
+ * Payloads are `json`, not `jsonb`: what a guest printed may hold NUL or half a surrogate pair, which jsonb refuses. Names compare by
+ * code unit (collation C), so that a prefix is a range of the index.
+ */
+const first: Migration = {
+  async up(db: Kysely<unknown>) {
+    await sql`create table events (
+      position bigint primary key,
+      id uuid not null unique,
+      stream text collate "C" not null,
+      version integer not null,
+      type text collate "C" not null,
+      data json not null,
+      time timestamptz not null,
+      actor text not null,
+      tenant text not null,
+      correlation_id text,
+      causation_id text,
+      trace_id text,
+      traceparent text,
+      epoch bigint,
+      unique (stream, version)
+    )`.execute(db);
+    await sql`create index events_correlation on events (correlation_id, position) where correlation_id is not null`.execute(db);
+    await sql`create index events_trace on events (trace_id, position) where trace_id is not null`.execute(db);
+    await sql`create index events_type on events (type, position)`.execute(db);
+    await sql`create index events_time on events (time)`.execute(db);
+    await sql`create table streams (stream text collate "C" primary key, version integer not null, epoch bigint not null)`.execute(db);
+    await sql`create table commands (command_id text primary key, first_position bigint not null, events integer not null)`.execute(db);
+  },
+};
+
+export const migrations: Record<string, Migration> = { '0001-events': first };
