@@ -210,7 +210,6 @@ export class JobRun {
     const { ports } = this.#options;
     let over = false;
     void this.settled().then(() => (over = true));
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another turn of the event loop sets it
     while (!over) {
       await ports.clock.sleep(sampleEveryMs, ports.signal).catch(() => (over = true));
       const reports = this.#monitor.sample(ports.clock.monotonic());

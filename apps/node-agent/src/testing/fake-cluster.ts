@@ -7,6 +7,7 @@ import { trace } from '@opentelemetry/api';
 import { create, type DescService } from '@bufbuild/protobuf';
 import { eventv1, jobv1, nodev1, storagev1 } from '@verbena/contracts';
 import { buildImage, sha256 } from '@verbena/guest-image';
+import type { Hypervisor } from '@verbena/hypervisor';
 import { createInProcessBus, type Bus } from '@verbena/messaging';
 import { systemClock, type RunningService } from '@verbena/service-kit';
 import { pino } from 'pino';
@@ -25,6 +26,14 @@ export interface FakeImage {
   readonly digest: string;
   readonly manifest: Uint8Array;
   readonly chunks: { digest: string; size: number }[];
+}
+
+export interface FakeClusterOptions {
+  readonly cores?: number;
+  readonly memoryBytes?: number;
+  readonly cacheQuotaBytes?: number;
+  /** A real hypervisor for the node of this index; a fake one without. */
+  readonly hypervisor?: (index: number) => Hypervisor;
 }
 
 export class FakeCluster {
@@ -50,12 +59,12 @@ export class FakeCluster {
   #epoch = 0n;
 
   /** Starts agents node-0, node-1, ... and waits until the scheduler knows them. */
-  async start(count: number, options: { cores?: number; memoryBytes?: number; cacheQuotaBytes?: number } = {}): Promise<void> {
+  async start(count: number, options: FakeClusterOptions = {}): Promise<void> {
     this.#root = await mkdtemp(join(tmpdir(), 'verbena-agents-'));
     await this.#serve();
     for (let index = 0; index < count; index++) {
-      const hypervisor = new FakeHypervisor();
-      this.hypervisors.push(hypervisor);
+      const hypervisor = options.hypervisor?.(index) ?? new FakeHypervisor();
+      if (hypervisor instanceof FakeHypervisor) this.hypervisors.push(hypervisor);
       this.agents.push(
         await startNodeAgent(
           {
