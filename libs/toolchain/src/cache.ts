@@ -4,7 +4,7 @@
  * compiler works, only slower.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Entries are removed, those unused for longest first, when there are more than this many. */
@@ -40,6 +40,10 @@ export class Cache {
     } catch {
       return undefined;
     }
+  }
+
+  has(key: string): boolean {
+    return existsSync(join(this.directory, key));
   }
 
   set(key: string, content: Uint8Array): void {

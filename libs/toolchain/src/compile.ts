@@ -8,8 +8,8 @@ import type { CommandLine, Input } from './arguments.ts';
 import { Cache } from './cache.ts';
 import { defaultCacheDirectory } from './cache-directory.ts';
 import { UsageError } from './errors.ts';
-import { translate } from './frontend.ts';
-import type { Translated } from './frontend.ts';
+import { isTranslated, translate } from './frontend.ts';
+import type { Translated, Translation } from './frontend.ts';
 import { IncludeScanner, isFile } from './include-scanner.ts';
 import { isCxx } from './languages.ts';
 import type { DriverLanguage } from './languages.ts';
@@ -129,22 +129,21 @@ class Compilation {
     scanner.add(input.path);
     for (const header of forcedHeaders) scanner.addHeader(header);
     for (const flag of frontendFlags) for (const [, name] of flag.matchAll(/^-D\w+=["<](.+)[">]$/g)) scanner.addHeader(name ?? '');
-    return translate(
-      {
-        path: input.path,
-        language: input.language,
-        stage: dependencies?.only === true ? 'preprocess' : stage === 'link' ? 'object' : stage,
-        cwd,
-        driverFlags,
-        frontendFlags,
-        systemDirectories: HEADER_DIRECTORIES,
-        dependencies: dependencies === undefined ? undefined : { request: dependencies, target: this.#dependencyTarget(input.path) },
-        colors: colors ?? false,
-        files: new Map([...runtime.headers, ...scanner.files]),
-      },
-      pool,
-      this.#cache,
-    );
+    const translation: Translation = {
+      path: input.path,
+      language: input.language,
+      stage: dependencies?.only === true ? 'preprocess' : stage === 'link' ? 'object' : stage,
+      cwd,
+      driverFlags,
+      frontendFlags,
+      systemDirectories: HEADER_DIRECTORIES,
+      dependencies: dependencies === undefined ? undefined : { request: dependencies, target: this.#dependencyTarget(input.path) },
+      colors: colors ?? false,
+      files: new Map([...runtime.headers, ...scanner.files]),
+    };
+    // The instrumenter loads while clang works.
+    if (stage === 'link' && this.#line.asyncify && !isTranslated(translation, this.#cache)) pool.warm('asyncify');
+    return translate(translation, pool, this.#cache);
   }
 
   #dependencyTarget(source: string): string {

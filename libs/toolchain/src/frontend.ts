@@ -78,6 +78,9 @@ export async function translate(translation: Translation, pool: ToolPool, cache:
   return translated;
 }
 
+/** Whether the translation's result is at hand, so that no compiler is needed. */
+export const isTranslated = (translation: Translation, cache: Cache): boolean => cache.has(translationKey(translation));
+
 /** The digest of all that a translation depends on. */
 export function translationKey(translation: Translation): string {
   const { files, ...settings } = translation;

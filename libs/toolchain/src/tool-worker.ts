@@ -1,28 +1,15 @@
 /** Runs the LLVM tools and Binaryen away from the event loop, one request at a time. */
-import { setFlagsFromString } from 'node:v8';
 import { parentPort } from 'node:worker_threads';
+import { neverUnwinds } from './asyncify-scope.ts';
+import { loadLlvm } from './llvm-loader.ts';
+import type { Llvm } from './llvm-loader.ts';
 import type { AsyncifyRequest, LlvmRequest, ToolReply, ToolRequest, ToolResult, Tree } from './tool-protocol.ts';
 
-type Llvm = typeof import('@yowasp/clang');
 type Binaryen = (typeof import('binaryen'))['default'];
+type BinaryenModule = ReturnType<Binaryen['readBinary']>;
 
 let llvm: Promise<Llvm> | undefined;
 let binaryen: Promise<Binaryen> | undefined;
-
-/**
- * LLVM is one WebAssembly module of 75 MB, of which a compilation touches little: with lazy validation it loads in a fifth of the time.
- * Functions are still validated, each before its first call.
- */
-async function loadLlvm(): Promise<Llvm> {
-  setFlagsFromString('--wasm-lazy-validation');
-  try {
-    const loaded = await import('@yowasp/clang');
-    await loaded.runLLVM(undefined, {}, { fetchProgress: () => undefined });
-    return loaded;
-  } finally {
-    setFlagsFromString('--no-wasm-lazy-validation');
-  }
-}
 
 const loadBinaryen = async (): Promise<Binaryen> => (await import('binaryen')).default;
 
@@ -75,11 +62,18 @@ async function asyncify(request: AsyncifyRequest): Promise<ToolResult> {
     library.setOptimizeLevel(1);
     library.setShrinkLevel(0);
     library.setPassArgument('asyncify-imports', request.imports.join(','));
+    const spared = functionNames(library, module).filter(neverUnwinds);
+    // A list that holds a line feed is split there, and commas and brackets in C++ names keep their meaning.
+    library.setPassArgument('asyncify-removelist', spared.map((name) => `${name}\n`).join(''));
     module.runPasses(['asyncify']);
     return { exitCode: 0, text: '', out: { wasm: module.emitBinary() } };
   } finally {
     module.dispose();
   }
+}
+
+function functionNames(library: Binaryen, module: BinaryenModule): string[] {
+  return Array.from({ length: module.getNumFunctions() }, (_, index) => library.getFunctionInfo(module.getFunctionByIndex(index)).name);
 }
 
 async function answer(request: ToolRequest): Promise<ToolResult> {
