@@ -1,2 +1,2 @@
 /** Chunks, job output and the event-log API for node-agents. */
-export {};
+export { startStorage, type StorageOptions } from './storage.ts';

@@ -13,6 +13,10 @@ export class ChunkIndex {
     return this.#sizes.has(digest);
   }
 
+  sizeOf(digest: string): number | undefined {
+    return this.#sizes.get(digest);
+  }
+
   digests(): string[] {
     return [...this.#sizes.keys()];
   }

@@ -36,6 +36,8 @@ export interface ChunkStore {
    */
   get(digest: string): Promise<Uint8Array | undefined>;
   has(digest: string): boolean;
+  /** Bytes of a chunk; undefined when it is not here. */
+  sizeOf(digest: string): number | undefined;
   /** Those that are not here, each once, in the order given. @throws {ChunkError} invalid-digest */
   missing(digests: Iterable<string>): string[];
   /** Least recently used first. */
@@ -132,6 +134,10 @@ class DiskChunkStore implements ChunkStore {
 
   has(digest: string): boolean {
     return this.#index.has(digest);
+  }
+
+  sizeOf(digest: string): number | undefined {
+    return this.#index.sizeOf(digest);
   }
 
   missing(digests: Iterable<string>): string[] {

@@ -1,0 +1,88 @@
+/** EventService: the event log for those who hold no database credentials. Reading is for all, appending for the owners of VMs. */
+import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
+import { eventv1 } from '@verbena/contracts';
+import { checkAppend, type AppendResult, type EventMetadata, type EventStore, type StreamAppend } from '@verbena/event-sourcing';
+import { callContext, currentTraceparent } from '@verbena/messaging';
+import { edge, StorageError, streamEdge } from '../errors.ts';
+import { eventOnWire, filterFromWire, payloadFromWire } from './wire.ts';
+
+export interface EventServiceOptions {
+  readonly store: EventStore;
+  /** Streams that may be written over the bus begin with one of these: every other one has a service as its only writer. */
+  readonly writable: readonly string[];
+}
+
+const defaultPage = 100;
+const maximumPage = 1_000;
+const maximumBytes = 1 << 20;
+
+export function eventService({ store, writable }: EventServiceOptions): ServiceImpl<typeof eventv1.EventService> {
+  return {
+    listEvents: edge(async ({ filter, afterPosition, pageSize, descending }: eventv1.ListEventsRequest) => {
+      const size = Math.min(pageSize || defaultPage, maximumPage);
+      const after = afterPosition === 0n ? {} : { after: afterPosition };
+      // One more than the page tells whether there is another.
+      const found = await store.readAll({ ...after, limit: size + 1, descending, filter: filterFromWire(filter) });
+      const page = found.slice(0, size);
+      const next = found.length > size ? (page.at(-1)?.position ?? 0n) : 0n;
+      return { events: page.map(eventOnWire), nextAfterPosition: next };
+    }),
+    followEvents: streamEdge(async function* (request: eventv1.FollowEventsRequest, { signal }: { signal: AbortSignal }) {
+      const options = { after: request.afterPosition, filter: filterFromWire(request.filter), signal };
+      for await (const batch of store.follow(options)) yield { events: batch.map(eventOnWire) };
+    }),
+    appendEvents: edge(async (request: eventv1.AppendEventsRequest) => {
+      const append = appendFromWire(request, writable);
+      const options = { metadata: metadataOf(request), ...(request.commandId && { commandId: request.commandId }) };
+      try {
+        checkAppend([append], options);
+      } catch (cause) {
+        throw new StorageError('invalid', (cause as Error).message, { cause });
+      }
+      return answerTo(await store.append([append], options));
+    }),
+  };
+}
+
+function appendFromWire({ stream, expectedVersion, events }: eventv1.AppendEventsRequest, writable: readonly string[]): StreamAppend {
+  if (!writable.some((prefix) => stream.startsWith(prefix))) {
+    throw new StorageError(
+      'not-yours',
+      `the stream ${JSON.stringify(stream.slice(0, 80))} is not written over the bus; ${writable.join('*, ')}* are`,
+    );
+  }
+  if (events.length === 0) throw new StorageError('invalid', `an append to ${stream} has no event`);
+  const bytes = events.reduce((sum, { data }) => sum + data.length, 0);
+  if (bytes > maximumBytes)
+    throw new StorageError('invalid', `the events for ${stream} have ${bytes} bytes, at most ${maximumBytes} are taken at once`);
+  return { stream, expectedVersion, events: events.map(payloadFromWire) };
+}
+
+function metadataOf({ actor, tenant, correlationId, causationId, epoch }: eventv1.AppendEventsRequest): EventMetadata {
+  const caller = callContext();
+  const traceparent = currentTraceparent();
+  return {
+    actor: actor || caller.actor,
+    tenant: tenant || caller.tenant,
+    ...(correlationId && { correlationId }),
+    ...(causationId && { causationId }),
+    ...(traceparent !== undefined && { traceparent }),
+    ...(epoch > 0n && { epoch: Number(epoch) }),
+  };
+}
+
+/** @throws {ConnectError} ABORTED with the stream's version as its detail; FAILED_PRECONDITION when another owner has taken over */
+function answerTo(result: AppendResult): { version: number; position: bigint } {
+  if (result.ok) {
+    const last = result.events.at(-1);
+    return { version: last?.version ?? 0, position: last?.position ?? 0n };
+  }
+  const { stream } = result;
+  if (result.reason === 'version-conflict') {
+    const message = `${stream} is at version ${result.actual}, not ${result.expected}: read it again`;
+    const detail = { desc: eventv1.AppendEventsResponseSchema, value: { version: result.actual } };
+    throw new ConnectError(message, Code.Aborted, undefined, [detail]);
+  }
+  const message = `${stream} has an owner of epoch ${result.current}; a writer of epoch ${result.epoch} may not write to it any more`;
+  throw new ConnectError(message, Code.FailedPrecondition);
+}

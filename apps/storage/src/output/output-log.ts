@@ -1,0 +1,242 @@
+/**
+ * The output of one job: a file of records that only grows, and in memory where each rank's streams end. Followers read the file, each at its own
+ * pace, and are woken when it has grown; nothing is buffered for them.
+ *
+ * Offsets make appends idempotent: what lies before a stream's end is here already; what would leave a gap is refused.
+ */
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncDirectory } from '@verbena/chunk-store';
+import { StorageError } from '../errors.ts';
+import { decodeHeader, encodeRecord, headerBytes, isIntact, maximumData, sealRecord, sealStream, type OutputRecord } from './record.ts';
+
+export interface OutputLogOptions {
+  readonly jobId: string;
+  readonly path: string;
+  /** Most bytes of the file. */
+  readonly maximumBytes: number;
+}
+
+const blockBytes = 256 * 1024;
+
+export class OutputLog {
+  readonly #options: OutputLogOptions;
+  readonly #ends = new Map<string, bigint>();
+  readonly #wake = new Set<() => void>();
+  #length = 0;
+  #sealed = false;
+  /** Appends come one after another. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: OutputLogOptions) {
+    this.#options = options;
+  }
+
+  /** Opens a job's log, or begins one: nothing is made on disk before there is something to keep. */
+  static async open(options: OutputLogOptions): Promise<OutputLog> {
+    const log = new OutputLog(options);
+    await log.#recover();
+    return log;
+  }
+
+  get sealed(): boolean {
+    return this.#sealed;
+  }
+
+  /** Bytes of the file. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Appends what is new of these pieces, all or nothing. */
+  append(pieces: readonly OutputRecord[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const fresh = this.#fresh(pieces);
+      if (fresh.length === 0) return;
+      if (this.#sealed) throw new StorageError('sealed', `the output of ${this.#options.jobId} is sealed: the job is over`);
+      await this.#write(fresh, false);
+      for (const { rank, stream, offset, data } of fresh) this.#ends.set(keyOf(rank, stream), offset + BigInt(data.length));
+    });
+  }
+
+  /** Says that nothing more will come; durable when it resolves. Again is harmless. */
+  seal(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#sealed) return;
+      await this.#write([sealRecord], true);
+      this.#sealed = true;
+      this.#wakeAll();
+    });
+  }
+
+  /** Batches of pieces from the beginning on, of one rank or of all; with `follow` until the log is sealed or the signal aborts. */
+  async *read(options: { rank?: number | undefined; follow: boolean; signal: AbortSignal }): AsyncGenerator<readonly OutputRecord[]> {
+    const { rank, follow, signal } = options;
+    let file: FileHandle | undefined;
+    let position = 0;
+    try {
+      while (!signal.aborted) {
+        // What holds now, because it may change while the file is read.
+        const [end, last] = [this.#length, this.#sealed];
+        while (position < end && !signal.aborted) {
+          file ??= await open(this.#options.path, 'r');
+          const { records, bytes } = await readBlock(file, position, end);
+          position += bytes;
+          const wanted = records.filter((record) => record.stream !== sealStream && (rank === undefined || record.rank === rank));
+          if (wanted.length > 0) yield wanted;
+        }
+        if (last || !follow) return;
+        if (this.#length === end && this.#sealed === last) await this.#changed(signal);
+      }
+    } finally {
+      await file?.close();
+    }
+  }
+
+  /** The pieces beyond what is here, cut where they begin before it. @throws {StorageError} gap, invalid, too-much */
+  #fresh(pieces: readonly OutputRecord[]): OutputRecord[] {
+    const ends = new Map<string, bigint>();
+    const fresh: OutputRecord[] = [];
+    let bytes = 0;
+    for (const { rank, stream, offset, data } of pieces) {
+      if (data.length > maximumData)
+        throw new StorageError('invalid', `a piece of output has ${data.length} bytes, at most ${maximumData} are taken`);
+      const key = keyOf(rank, stream);
+      const end = ends.get(key) ?? this.#ends.get(key) ?? 0n;
+      if (offset > end) {
+        throw new StorageError(
+          'gap',
+          `output of rank ${rank} of ${this.#options.jobId} ends at byte ${end}; a piece from ${offset} on leaves a gap`,
+        );
+      }
+      const known = Number(end - offset);
+      if (known >= data.length) continue;
+      fresh.push({ rank, stream, offset: end, data: data.subarray(known) });
+      ends.set(key, offset + BigInt(data.length));
+      bytes += headerBytes + data.length - known;
+    }
+    if (this.#length + bytes > this.#options.maximumBytes) {
+      throw new StorageError(
+        'too-much',
+        `${this.#options.jobId} has written ${this.#length} bytes of output, and at most ${this.#options.maximumBytes} are kept`,
+      );
+    }
+    return fresh;
+  }
+
+  async #write(records: readonly OutputRecord[], sync: boolean): Promise<void> {
+    const { path } = this.#options;
+    const bytes = Buffer.concat(records.map(encodeRecord));
+    const isNew = this.#length === 0;
+    if (isNew) await mkdir(dirname(path), { recursive: true });
+    const file = await open(path, isNew ? 'a+' : 'r+');
+    try {
+      await file.write(bytes, 0, bytes.length, this.#length);
+      if (sync) await file.sync();
+    } catch (cause) {
+      // A part of it may be there; the next write begins where this one did.
+      await file.truncate(this.#length).catch(() => undefined);
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
+      throw new StorageError('no-space', `no space is left on the disk for the output of ${this.#options.jobId}`, { cause });
+    } finally {
+      await file.close();
+    }
+    if (sync) await syncDirectory(dirname(path));
+    this.#length += bytes.length;
+    this.#wakeAll();
+  }
+
+  /** Reads the headers of what is there, and cuts off what a crash left half-written. */
+  async #recover(): Promise<void> {
+    const file = await open(this.#options.path, 'r+').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (file === undefined) return;
+    try {
+      const { size } = await file.stat();
+      let start = 0;
+      for (;;) {
+        const header = decodeHeader(await readAt(file, this.#length, headerBytes));
+        if (header === undefined || this.#length + headerBytes + header.length > size) break;
+        start = this.#length;
+        this.#length += headerBytes + header.length;
+        if (header.stream === sealStream) this.#sealed = true;
+        else this.#ends.set(keyOf(header.rank, header.stream), header.offset + BigInt(header.length));
+      }
+      await this.#dropTorn(file, start);
+      if (this.#length < size) await file.truncate(this.#length);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Only the last record can be torn, since each is written when the one before it is. */
+  async #dropTorn(file: FileHandle, start: number): Promise<void> {
+    if (this.#length === 0) return;
+    const record = await readAt(file, start, this.#length - start);
+    if (isIntact(record)) return;
+    const header = decodeHeader(record);
+    if (header?.stream === sealStream) this.#sealed = false;
+    else if (header !== undefined) this.#ends.set(keyOf(header.rank, header.stream), header.offset);
+    this.#length = start;
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#wake.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#wake.add(done);
+      signal.addEventListener('abort', done, { once: true });
+      if (signal.aborted) done();
+    });
+  }
+
+  #wakeAll(): void {
+    for (const wake of [...this.#wake]) wake();
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#tail.then(run);
+    this.#tail = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+function keyOf(rank: number, stream: number): string {
+  return `${rank}/${stream}`;
+}
+
+/** The whole records within a block from a position on; at least one, since the block is as large as the largest. */
+async function readBlock(file: FileHandle, position: number, end: number): Promise<{ records: OutputRecord[]; bytes: number }> {
+  let block = await readAt(file, position, Math.min(blockBytes, end - position));
+  const first = decodeHeader(block);
+  if (first !== undefined && headerBytes + first.length > block.length) block = await readAt(file, position, headerBytes + first.length);
+  const records: OutputRecord[] = [];
+  let bytes = 0;
+  for (;;) {
+    const rest = block.subarray(bytes);
+    const header = decodeHeader(rest);
+    if (header === undefined || headerBytes + header.length > rest.length) break;
+    const { rank, stream, offset, length } = header;
+    records.push({ rank, stream, offset, data: rest.subarray(headerBytes, headerBytes + length) });
+    bytes += headerBytes + length;
+  }
+  if (bytes === 0) throw new StorageError('corrupt', `an output log is not readable from byte ${position} on: it was changed on the disk`);
+  return { records, bytes };
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await file.read(bytes, done, length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+}

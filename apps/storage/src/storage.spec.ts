@@ -1,0 +1,237 @@
+import { Code, ConnectError, type Client } from '@connectrpc/connect';
+import { digestOf } from '@verbena/chunk-store';
+import { eventv1, storagev1 } from '@verbena/contracts';
+import { createMemoryEventStore, type EventStore } from '@verbena/event-sourcing';
+import { withCallContext } from '@verbena/messaging';
+import type { RunningService } from '@verbena/service-kit';
+import { testContext, type TestContext } from '@verbena/service-kit/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startStorage } from './storage.ts';
+
+let context: TestContext;
+let store: EventStore;
+let service: RunningService;
+let chunks: Client<typeof storagev1.ChunkService>;
+let output: Client<typeof storagev1.OutputService>;
+let events: Client<typeof eventv1.EventService>;
+
+beforeEach(async () => {
+  context = await testContext();
+  store = createMemoryEventStore();
+  service = await startStorage(context, { store });
+  chunks = context.bus.client(storagev1.ChunkService);
+  output = context.bus.client(storagev1.OutputService);
+  events = context.bus.client(eventv1.EventService);
+});
+afterEach(async () => {
+  await service.stop();
+  await context.dispose();
+});
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const json = (value: unknown): Uint8Array => bytes(JSON.stringify(value));
+const failure = (call: Promise<unknown>): Promise<ConnectError> => call.then(() => expect.unreachable('it succeeded'), ConnectError.from);
+const { STDOUT, STDERR } = storagev1.OutputStream;
+const piece = (rank: number, offset: bigint, text: string, stream = STDOUT) => ({ rank, stream, offset, data: bytes(text) });
+
+async function put(text: string): Promise<string> {
+  const data = bytes(text);
+  await chunks.putChunk({ digest: digestOf(data), data });
+  return digestOf(data);
+}
+
+async function restart(): Promise<void> {
+  await service.stop();
+  service = await startStorage(context, { store });
+}
+
+describe('storage keeps chunks', () => {
+  it('and has them after it was started again', async () => {
+    const digest = await put('image');
+    const other = digestOf(bytes('other'));
+    await restart();
+    expect((await chunks.missingChunks({ digests: [digest, other] })).digests).toEqual([other]);
+    expect(Buffer.from((await chunks.getChunk({ digest })).data).toString()).toBe('image');
+  });
+
+  it('and refuses what is wrong, each with its code', async () => {
+    const digest = digestOf(bytes('image'));
+    expect((await failure(chunks.getChunk({ digest }))).code).toBe(Code.NotFound);
+    expect((await failure(chunks.putChunk({ digest, data: bytes('other') }))).code).toBe(Code.InvalidArgument);
+    expect((await failure(chunks.getChunk({ digest: '../../etc/passwd' }))).code).toBe(Code.InvalidArgument);
+    expect((await failure(chunks.missingChunks({ digests: ['x'] }))).code).toBe(Code.InvalidArgument);
+  });
+});
+
+describe('storage keeps output', () => {
+  const all = async (request: { jobId: string; rank?: number; follow?: boolean }): Promise<string> => {
+    let text = '';
+    for await (const { pieces } of output.streamOutput(request)) {
+      for (const { rank, stream, data } of pieces) text += `${rank}${stream === STDERR ? '!' : ''}:${Buffer.from(data).toString()} `;
+    }
+    return text.trim();
+  };
+
+  it('and streams it while it comes, until it is sealed', async () => {
+    const following = all({ jobId: 'job-1', follow: true });
+    await output.appendOutput({ jobId: 'job-1', pieces: [piece(0, 0n, 'a'), piece(1, 0n, 'b', STDERR)] });
+    await output.appendOutput({ jobId: 'job-1', pieces: [piece(0, 0n, 'a'), piece(0, 1n, 'c')] });
+    expect(await all({ jobId: 'job-1' })).toBe('0:a 1!:b 0:c');
+    expect(await all({ jobId: 'job-1', rank: 1 })).toBe('1!:b');
+    await output.sealOutput({ jobId: 'job-1' });
+    await output.sealOutput({ jobId: 'job-1' });
+    expect(await following).toBe('0:a 1!:b 0:c');
+    await restart();
+    expect(await all({ jobId: 'job-1', follow: true })).toBe('0:a 1!:b 0:c');
+    expect(await all({ jobId: 'job-2' })).toBe('');
+    const story = await store.readAll({ filter: { correlationId: 'job-1' } });
+    expect(story.map(({ event }) => event)).toEqual([{ type: 'OutputSealed', data: { bytes: 32 * 3 + 3 } }]);
+  });
+
+  it('and refuses what is wrong', async () => {
+    const append = (jobId: string, ...pieces: ReturnType<typeof piece>[]) => failure(output.appendOutput({ jobId, pieces }));
+    expect((await append('../etc', piece(0, 0n, 'a'))).code).toBe(Code.InvalidArgument);
+    expect((await append('job-1', piece(0, 5n, 'a'))).code).toBe(Code.OutOfRange);
+    expect((await append('job-1', piece(70_000, 0n, 'a'))).code).toBe(Code.InvalidArgument);
+    expect((await append('job-1', piece(0, 0n, 'a', storagev1.OutputStream.UNSPECIFIED))).code).toBe(Code.InvalidArgument);
+    await output.sealOutput({ jobId: 'job-1' });
+    expect((await append('job-1', piece(0, 0n, 'a'))).code).toBe(Code.FailedPrecondition);
+    expect((await failure(all({ jobId: 'nonsense' }))).code).toBe(Code.InvalidArgument);
+  });
+
+  it('and lets many ranks of a job write and many people watch', async () => {
+    const watchers = Array.from({ length: 4 }, () => all({ jobId: 'job-1', follow: true }));
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, rank) => {
+        for (let offset = 0n; offset < 20n; offset++) await output.appendOutput({ jobId: 'job-1', pieces: [piece(rank, offset, 'x')] });
+      }),
+    );
+    await output.sealOutput({ jobId: 'job-1' });
+    const [first, ...others] = await Promise.all(watchers);
+    expect(first?.split(' ')).toHaveLength(160);
+    for (const other of others) expect(other).toBe(first);
+  });
+});
+
+describe('storage keeps files', () => {
+  const file = (path: string, size: bigint, digests: string[], rank = 0) => ({
+    file: { jobId: 'job-1', rank, path, size, chunks: digests },
+  });
+  const contentOf = async (path: string): Promise<string> => {
+    let text = '';
+    for await (const { data } of output.getFile({ jobId: 'job-1', rank: 0, path })) text += Buffer.from(data).toString();
+    return text;
+  };
+
+  it('whose chunks it has, and gives them back in order', async () => {
+    const [a, b] = [await put('hello '), await put('world')];
+    await output.putFile(file('out/result.txt', 11n, [a, b]));
+    await output.putFile(file('out/result.txt', 11n, [a, b]));
+    await output.putFile(file('empty', 0n, [], 1));
+    await restart();
+    expect(await contentOf('out/result.txt')).toBe('hello world');
+    const { files } = await output.listFiles({ jobId: 'job-1' });
+    expect(files.map(({ rank, path, size }) => `${rank} ${path} ${size}`)).toEqual(['0 out/result.txt 11', '1 empty 0']);
+    await output.putFile(file('out/result.txt', 5n, [b]));
+    expect(await contentOf('out/result.txt')).toBe('world');
+    expect((await output.listFiles({ jobId: 'job-1' })).files).toHaveLength(2);
+    expect(await store.readStream('output-job-1')).toHaveLength(3);
+  });
+
+  it('under names that stay where they are put', async () => {
+    for (const path of ['', '/etc/passwd', '../x', 'a/../../x', 'a//b', './a', 'a\\b', 'C:x', 'a\u0000b', 'a\nb', 'x'.repeat(1025)]) {
+      expect((await failure(output.putFile(file(path, 0n, [])))).code, path).toBe(Code.InvalidArgument);
+    }
+  });
+
+  it('only whole', async () => {
+    const digest = await put('hello');
+    expect((await failure(output.putFile(file('a', 6n, [digest])))).code).toBe(Code.InvalidArgument);
+    expect((await failure(output.putFile(file('a', 5n, [digestOf(bytes('gone'))])))).code).toBe(Code.NotFound);
+    expect((await failure(output.putFile({}))).code).toBe(Code.InvalidArgument);
+    expect((await failure(contentOf('a'))).code).toBe(Code.NotFound);
+  });
+});
+
+describe('storage gives node-agents the event log', () => {
+  const append = (stream: string, expectedVersion: number, more: { commandId?: string; epoch?: bigint; correlationId?: string } = {}) =>
+    events.appendEvents({
+      stream,
+      expectedVersion,
+      events: [{ type: 'VmBooted', data: json({ node: 'node-0' }) }],
+      actor: 'node-0',
+      ...more,
+    });
+
+  it('to append the events of their VMs, once a command', async () => {
+    expect(await append('vm-1', 0, { commandId: 'c1', correlationId: 'job-1', epoch: 3n })).toMatchObject({ version: 1, position: 1n });
+    expect(await append('vm-1', 0, { commandId: 'c1', correlationId: 'job-1', epoch: 3n })).toMatchObject({ version: 1, position: 1n });
+    const [recorded] = await store.readStream('vm-1');
+    expect(recorded).toMatchObject({
+      event: { type: 'VmBooted', data: { node: 'node-0' } },
+      metadata: { actor: 'node-0', tenant: 'default', correlationId: 'job-1', epoch: 3 },
+    });
+  });
+
+  it('with the trace and the tenant of the call', async () => {
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    await withCallContext({ actor: 'ada', tenant: 'physics', traceparent }, () => append('vm-1', 0));
+    expect((await store.readStream('vm-1'))[0]?.metadata).toMatchObject({ actor: 'node-0', tenant: 'physics', traceparent });
+    expect((await events.listEvents({ filter: { traceId: 'a'.repeat(32) } })).events).toHaveLength(1);
+  });
+
+  it('but refuses the late, the former owner, strangers’ streams and nonsense', async () => {
+    await append('vm-1', 0, { epoch: 2n });
+    const late = await failure(append('vm-1', 0, { epoch: 2n }));
+    expect(late).toMatchObject({ code: Code.Aborted });
+    expect(late.findDetails(eventv1.AppendEventsResponseSchema)).toMatchObject([{ version: 1 }]);
+    expect(await failure(append('vm-1', 1, { epoch: 1n }))).toMatchObject({ code: Code.FailedPrecondition });
+    expect(await failure(append('job-1', 0))).toMatchObject({ code: Code.PermissionDenied });
+    for (const wrong of [
+      { stream: 'vm-1', expectedVersion: 1, events: [] },
+      { stream: 'vm-*', events: [{ type: 'A' }] },
+      { stream: 'vm-2', events: [{ type: '' }] },
+      { stream: 'vm-2', events: [{ type: 'A', data: bytes('{') }] },
+      { stream: 'vm-2', events: [{ type: 'A', data: new Uint8Array([34, 255, 34]) }] },
+      { stream: 'vm-2', events: [{ type: 'A', data: json('x'.repeat(1 << 20)) }] },
+    ]) {
+      expect(await failure(events.appendEvents(wrong))).toMatchObject({ code: Code.InvalidArgument });
+    }
+    expect(await store.readStream('vm-2')).toEqual([]);
+  });
+
+  it('and gives everyone the log in pages, newest first if wanted, by job and by VM', async () => {
+    for (let version = 0; version < 5; version++) await append('vm-1', version, { correlationId: version % 2 ? 'job-1' : 'job-2' });
+    await append('vm-2', 0, { correlationId: 'job-1' });
+    const positions = (listed: eventv1.ListEventsResponse): number[] => listed.events.map(({ position }) => Number(position));
+    const first = await events.listEvents({ pageSize: 4 });
+    expect([positions(first), first.nextAfterPosition]).toEqual([[1, 2, 3, 4], 4n]);
+    const second = await events.listEvents({ pageSize: 4, afterPosition: first.nextAfterPosition });
+    expect([positions(second), second.nextAfterPosition]).toEqual([[5, 6], 0n]);
+    const newest = await events.listEvents({ pageSize: 4, descending: true });
+    expect([positions(newest), newest.nextAfterPosition]).toEqual([[6, 5, 4, 3], 3n]);
+    expect(positions(await events.listEvents({ descending: true, afterPosition: 3n }))).toEqual([2, 1]);
+    expect(positions(await events.listEvents({ filter: { jobId: 'job-1' } }))).toEqual([2, 4, 6]);
+    expect(positions(await events.listEvents({ filter: { vmId: 'vm-2' } }))).toEqual([6]);
+    expect(positions(await events.listEvents({ filter: { stream: 'vm-*', types: ['VmBooted'] } }))).toHaveLength(6);
+    const [event] = newest.events;
+    expect(JSON.parse(Buffer.from(event?.data ?? []).toString())).toEqual({ node: 'node-0' });
+  });
+
+  it('and tells those who follow what comes, until they leave', async () => {
+    await append('vm-1', 0);
+    const seen: bigint[] = [];
+    for await (const batch of events.followEvents({ filter: { stream: 'vm-*' } })) {
+      seen.push(...batch.events.map(({ position }) => position));
+      if (seen.length === 1) await append('vm-2', 0);
+      if (seen.length === 2) break;
+    }
+    expect(seen).toEqual([1n, 2n]);
+  });
+
+  it('and says that it is not ready when there is none', async () => {
+    expect(await service.notReady()).toBeUndefined();
+    await store.close();
+    expect(await service.notReady()).toContain('the event log cannot be read');
+  });
+});

@@ -1,0 +1,54 @@
+/** The storage service: chunks, job output, and the event log for node-agents. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openChunkStore } from '@verbena/chunk-store';
+import { eventv1, storagev1 } from '@verbena/contracts';
+import type { EventStore } from '@verbena/event-sourcing';
+import type { RunningService, ServiceContext } from '@verbena/service-kit';
+import { chunkService } from './chunk-service.ts';
+import { eventService } from './events/event-service.ts';
+import { OutputLogs } from './output/output-logs.ts';
+import { outputService } from './output/output-service.ts';
+
+export interface StorageOptions {
+  /** The event log; whoever opened it closes it. */
+  readonly store: EventStore;
+  /** Most bytes of chunks; no bound but the disk when absent. */
+  readonly chunkQuotaBytes?: number;
+  /** Most bytes of one job's standard output and error together; 4 GiB when absent. */
+  readonly outputBytesPerJob?: number;
+}
+
+const defaultOutputBytes = 4 * 1024 ** 3;
+
+/** Starts the service in `context.dataDir`. What was kept there before is there again. */
+export async function startStorage(context: ServiceContext, options: StorageOptions): Promise<RunningService> {
+  const { bus, dataDir, log } = context;
+  const { store, chunkQuotaBytes, outputBytesPerJob = defaultOutputBytes } = options;
+  await mkdir(dataDir, { recursive: true });
+  const chunks = await openChunkStore({
+    directory: join(dataDir, 'chunks'),
+    ...(chunkQuotaBytes !== undefined && { quotaBytes: chunkQuotaBytes }),
+  });
+  const logs = new OutputLogs({ directory: join(dataDir, 'output'), maximumBytes: outputBytesPerJob });
+  const served = await Promise.all([
+    bus.serve(storagev1.ChunkService, chunkService(chunks)),
+    bus.serve(storagev1.OutputService, outputService({ logs, store, chunks })),
+    bus.serve(eventv1.EventService, eventService({ store, writable: ['vm-'] })),
+  ]);
+  log.debug({ chunks: chunks.list().length, bytes: chunks.bytes }, 'storage is ready');
+  return {
+    name: 'storage',
+    async notReady() {
+      try {
+        await store.head();
+        return undefined;
+      } catch (error) {
+        return `the event log cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      }
+    },
+    async stop() {
+      await Promise.all(served.map((one) => one.stop()));
+    },
+  };
+}
