@@ -42,7 +42,7 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
   await rm(scratchRoot, { recursive: true, force: true });
   const images = await ImageCache.open({
     dir: join(dataDir, 'images'),
-    chunks: await openChunks(join(dataDir, 'chunks')),
+    chunks: await openChunks(join(dataDir, 'chunks'), options.cacheQuotaBytes),
     quotaBytes: options.cacheQuotaBytes,
   });
   const working = new AbortController();

@@ -38,7 +38,7 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
       const attributes = { 'verbena.node': nodeId, 'verbena.image': request.imageDigest, 'verbena.round': request.tree?.round ?? 0 };
       return { receipts: await inSpan(parts.tracer, 'prepare image', attributes, () => prepareImage(parts, request)) };
     }),
-    missingChunks: edge(async ({ digests }) => ({ digests: await images.missing(digests.map((digest) => ({ digest }))) })),
+    missingChunks: edge(({ digests }) => Promise.resolve({ digests: images.missing(digests.map((digest) => ({ digest }))) })),
     receiveChunk: edge(async ({ digest, data }) => {
       await images.receive(digest, data);
       return {};
@@ -142,7 +142,7 @@ async function bringHere(
   const sent = { bytes: 0, chunks: 0 };
   try {
     await images.makeRoom(image);
-    const queue = request.fetchFromStorage ? await images.missing(image.chunks) : [];
+    const queue = request.fetchFromStorage ? images.missing(image.chunks) : [];
     const fetcher = async (): Promise<void> => {
       for (let digest = queue.shift(); digest !== undefined; digest = queue.shift()) {
         const data = await fetchChunk(digest);

@@ -1,39 +1,29 @@
-/** The node's chunks on disk, one file each, named by digest; written under another name and renamed, so that a file is whole or not there. */
-import { randomUUID } from 'node:crypto';
-import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { sha256 } from '@verbena/guest-image';
+/** The node's chunks on disk, behind the port that the image cache asks for. */
+import { ChunkError, openChunkStore, type ChunkStore } from '@verbena/chunk-store';
 import { Refusal } from '../errors.ts';
 import type { Chunks } from './image-cache.ts';
 
-export async function openChunks(dir: string): Promise<Chunks> {
-  const incoming = join(dir, 'incoming');
-  await rm(incoming, { recursive: true, force: true });
-  await mkdir(incoming, { recursive: true });
-  const pathOf = (digest: string): string => join(dir, digest.slice('sha256:'.length));
-  const has = (digest: string): Promise<boolean> =>
-    access(pathOf(digest)).then(
-      () => true,
-      () => false,
-    );
+/**
+ * Chunks of complete images are pinned by the image cache, which holds them to its own quota. The rest, left by distributions that did not
+ * finish, may take a quarter more and goes first.
+ */
+export async function openChunks(directory: string, quotaBytes: number): Promise<Chunks> {
+  const store = await openChunkStore({ directory, quotaBytes: Math.ceil(quotaBytes * 1.25), whenFull: 'evict' });
   return {
-    has,
-    async get(digest) {
-      try {
-        return await readFile(pathOf(digest));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw error;
-      }
-    },
-    async put(digest, data) {
-      const found = sha256(data);
-      if (found !== digest) throw new Refusal('invalid', `a chunk named ${digest} has digest ${found}`);
-      if (await has(digest)) return;
-      const part = join(incoming, randomUUID());
-      await writeFile(part, data);
-      await rename(part, pathOf(digest));
-    },
-    delete: (digest) => rm(pathOf(digest), { force: true }),
+    missing: (digests) => store.missing(digests),
+    pin: (digests) => store.pin(digests),
+    get: (digest) => store.get(digest),
+    put: (digest, data) => put(store, digest, data),
+    delete: (digest) => store.delete(digest),
   };
+}
+
+async function put(store: ChunkStore, digest: string, data: Uint8Array): Promise<void> {
+  try {
+    await store.put(digest, data);
+  } catch (error) {
+    if (!(error instanceof ChunkError)) throw error;
+    const full = error.problem === 'quota' || error.problem === 'no-space';
+    throw new Refusal(full ? 'no-capacity' : 'invalid', error.message, { cause: error });
+  }
 }

@@ -14,7 +14,10 @@ import type { ChunkRef } from './distribute.ts';
 
 /** What the cache needs of a chunk store. `put` verifies the digest; `get` gives undefined for what is not there (any more). */
 export interface Chunks {
-  has(digest: string): Promise<boolean>;
+  /** Those that are not here, each once. */
+  missing(digests: readonly string[]): string[];
+  /** Keeps chunks from being evicted until the returned function is called. */
+  pin(digests: readonly string[]): () => void;
   get(digest: string): Promise<Uint8Array | undefined>;
   put(digest: string, data: Uint8Array): Promise<void>;
   delete(digest: string): Promise<void>;
@@ -42,6 +45,8 @@ export class ImageCache {
   readonly #images = new Map<string, CachedImage>();
   readonly #modules = new Map<string, Uint8Array>();
   readonly #pins = new Map<string, number>();
+  /** For each image, what lets its chunks go. */
+  readonly #holds = new Map<string, () => void>();
 
   private constructor(options: ImageCacheOptions) {
     this.#options = options;
@@ -54,7 +59,7 @@ export class ImageCache {
     for (const name of (await readdir(options.dir)).sort()) {
       const path = join(options.dir, name);
       const image = name.endsWith('.json') ? parseRecord(await readFile(path, 'utf8')) : undefined;
-      if (image !== undefined && (await cache.missing(image.chunks)).length === 0) cache.#images.set(image.digest, image);
+      if (image !== undefined && cache.missing(image.chunks).length === 0) cache.#remember(image);
       else await rm(path, { force: true });
     }
     return cache;
@@ -82,10 +87,8 @@ export class ImageCache {
     };
   }
 
-  async missing(chunks: readonly { readonly digest: string }[]): Promise<string[]> {
-    const distinct = [...new Set(chunks.map(({ digest }) => digest))];
-    const have = await Promise.all(distinct.map((digest) => this.#options.chunks.has(digest)));
-    return distinct.filter((_, index) => have[index] !== true);
+  missing(chunks: readonly { readonly digest: string }[]): string[] {
+    return this.#options.chunks.missing(chunks.map(({ digest }) => digest));
   }
 
   /** @throws Refusal('invalid') when the digest is wrong or the chunk is too large */
@@ -120,7 +123,7 @@ export class ImageCache {
 
   /** Verifies that the image is whole and right, and remembers it. @throws Refusal when a chunk is missing or the content is wrong */
   async complete(image: CachedImage): Promise<void> {
-    if (this.#images.has(image.digest) && (await this.missing(image.chunks)).length === 0) {
+    if (this.#images.has(image.digest) && this.missing(image.chunks).length === 0) {
       this.#touch(image.digest);
       return;
     }
@@ -128,8 +131,13 @@ export class ImageCache {
     const path = join(this.#options.dir, `${image.digest.slice('sha256:'.length)}.json`);
     await writeFile(`${path}.part`, JSON.stringify(image));
     await rename(`${path}.part`, path);
+    this.#remember(image);
+  }
+
+  #remember(image: CachedImage): void {
+    this.#images.delete(image.digest);
     this.#images.set(image.digest, image);
-    this.#touch(image.digest);
+    if (!this.#holds.has(image.digest)) this.#holds.set(image.digest, this.#options.chunks.pin(image.chunks.map(({ digest }) => digest)));
   }
 
   /** The memory that a VM of this image gets when nobody says, in bytes. @throws Refusal('unknown-image') */
@@ -177,6 +185,8 @@ export class ImageCache {
     const image = this.#images.get(digest);
     this.#images.delete(digest);
     this.#modules.delete(digest);
+    this.#holds.get(digest)?.();
+    this.#holds.delete(digest);
     await rm(join(this.#options.dir, `${digest.slice('sha256:'.length)}.json`), { force: true });
     const used = sizes(this.#images.values());
     for (const chunk of sizes(image === undefined ? [] : [image]).keys())
