@@ -1,2 +1,19 @@
-/** Jobs: events, commands, state, decide. */
-export {};
+export type { JobCommand } from './commands.ts';
+export { decideJob, jobDecider, type JobRefusal } from './decide.ts';
+export type { Assignment, JobEvent, RankCounters, RankEnd } from './events.ts';
+export { exitRules, isCleanEnd, jobExitCode, type EndCause, type ExitRule } from './exit-codes.ts';
+export type { InputFile, JobSpec } from './spec.ts';
+export {
+  currentPhase,
+  evolveJob,
+  hasEnded,
+  noJob,
+  type End,
+  type EndedStatus,
+  type ImageMatch,
+  type JobState,
+  type KnownJob,
+  type LiveStatus,
+  type Phase,
+  type Submitted,
+} from './state.ts';

@@ -1,2 +1,4 @@
-/** Virtual machines: events, commands, state, decide. */
-export {};
+export type { VmCommand } from './commands.ts';
+export { decideVm, vmDecider, type VmRefusal } from './decide.ts';
+export type { VmEvent } from './events.ts';
+export { evolveVm, isLive, noVm, type EndedVm, type LiveVm, type VmState } from './state.ts';

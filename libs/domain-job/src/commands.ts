@@ -1,0 +1,26 @@
+import type { Assignment, RankEnd } from './events.ts';
+import type { EndCause } from './exit-codes.ts';
+import type { JobSpec } from './spec.ts';
+
+interface Command<T extends string, D> {
+  readonly type: T;
+  readonly at: number;
+  readonly data: D;
+}
+
+export type JobCommand =
+  | Command<'SubmitJob', { jobId: string; spec: JobSpec; actor: string; tenant: string; traceparent: string }>
+  | Command<'MatchJob', { imageDigest: string; imageName: string; imageVersion: number; imageBytes: number; memoryBytes: number }>
+  /** Says why the job is not placed yet. */
+  | Command<'ExplainWait', { reason: string }>
+  | Command<'PlaceJob', { policy: string; cost: number; assignments: readonly Assignment[]; evicted: readonly string[] }>
+  /** The image is on every node that needs it. */
+  | Command<'RecordImageReady', { distributionId: string; nodes: number; rounds: number; bytes: number }>
+  /** All VMs are up and the programs are about to be started: from here on the job is never run a second time. */
+  | Command<'StartJob', { pkey: number }>
+  | Command<'RecordRankEnd', RankEnd>
+  /** Decides how the job ends; the first decision holds. `programCode` is what the deciding rank returned. */
+  | Command<'EndJob', { cause: EndCause; programCode?: number; reason: string }>
+  /** Everything that belonged to the job is stopped and freed. */
+  | Command<'FinishJob', Record<never, never>>
+  | Command<'RequeueJob', { reason: string }>;

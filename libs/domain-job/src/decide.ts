@@ -1,0 +1,129 @@
+import { accept, refuse, type Decider, type Decision } from '@verbena/event-sourcing';
+import type { JobCommand } from './commands.ts';
+import type { JobEvent, RankEnd } from './events.ts';
+import { isCleanEnd, jobExitCode, type EndCause } from './exit-codes.ts';
+import { evolveJob, hasEnded, noJob, type JobState, type KnownJob } from './state.ts';
+
+export type JobRefusal = 'unknown-job' | 'already-submitted' | 'wrong-state' | 'not-matched' | 'unknown-rank';
+
+type Outcome = Decision<JobEvent, JobRefusal>;
+type Of<T extends JobCommand['type']> = Extract<JobCommand, { type: T }>;
+
+export function decideJob(command: JobCommand, state: JobState): Outcome {
+  if (command.type === 'SubmitJob') {
+    if (state.status !== 'none') return refuse('already-submitted', `job ${state.jobId} exists already`);
+    return accept({ type: 'JobSubmitted', data: { ...command.data, at: command.at } });
+  }
+  if (state.status === 'none') return refuse('unknown-job', 'there is no such job');
+  switch (command.type) {
+    case 'MatchJob':
+      return match(command, state);
+    case 'ExplainWait':
+      return explainWait(command, state);
+    case 'PlaceJob':
+      return place(command, state);
+    case 'RecordImageReady':
+      if (state.status !== 'distributing') return wrongState(command, state);
+      return accept({ type: 'JobImageReady', data: { ...command.data, at: command.at } });
+    case 'StartJob':
+      return start(command, state);
+    case 'RecordRankEnd':
+      return recordRankEnd(command, state);
+    case 'EndJob':
+      return end(command, state);
+    case 'FinishJob':
+      return finish(command, state);
+    case 'RequeueJob':
+      return requeue(command, state);
+    default:
+      return command satisfies never;
+  }
+}
+
+function wrongState(command: JobCommand, state: KnownJob): Outcome {
+  return refuse('wrong-state', `${command.type} does not apply to job ${state.jobId}, which is ${state.status}`);
+}
+
+function match(command: Of<'MatchJob'>, state: KnownJob): Outcome {
+  if (state.status !== 'queued') return wrongState(command, state);
+  if (state.match?.imageDigest === command.data.imageDigest && state.match.memoryBytes === command.data.memoryBytes) return accept();
+  return accept({ type: 'JobMatched', data: { ...command.data, at: command.at } });
+}
+
+function explainWait(command: Of<'ExplainWait'>, state: KnownJob): Outcome {
+  if (state.status !== 'queued') return wrongState(command, state);
+  if (state.reason === command.data.reason) return accept();
+  return accept({ type: 'JobWaiting', data: { reason: command.data.reason, at: command.at } });
+}
+
+function place(command: Of<'PlaceJob'>, state: KnownJob): Outcome {
+  if (state.status !== 'queued') return wrongState(command, state);
+  if (state.match === undefined) return refuse('not-matched', `job ${state.jobId} has no image yet`);
+  return accept({ type: 'JobPlaced', data: { ...command.data, at: command.at } });
+}
+
+function start(command: Of<'StartJob'>, state: KnownJob): Outcome {
+  if (state.status !== 'booting') return wrongState(command, state);
+  const reused = state.assignments.filter((assignment) => assignment.reused).length;
+  const booted = state.assignments.length - reused;
+  return accept({ type: 'JobStarted', data: { booted, reused, pkey: command.data.pkey, at: command.at } });
+}
+
+/** A rank's end ends the job when it is a bad one, or the last. A repeated report, or one of a job that is over, changes nothing. */
+function recordRankEnd(command: Of<'RecordRankEnd'>, state: KnownJob): Outcome {
+  const { at, data } = command;
+  if (hasEnded(state) || state.ends.has(data.rank)) return accept();
+  if (state.status !== 'running' && state.status !== 'ending') return wrongState(command, state);
+  if (!state.assignments.some(({ rank, vmId }) => rank === data.rank && vmId === data.vmId)) {
+    return refuse('unknown-rank', `job ${state.jobId} has no rank ${data.rank} on VM ${data.vmId}`);
+  }
+  const exited: JobEvent = { type: 'RankExited', data: { ...data, at } };
+  if (state.status === 'ending') return accept(exited);
+  if (!isCleanEnd(data.cause)) return accept(exited, ending(data.cause, data.exitCode, rankReason(data), at));
+  const last = state.ends.size + 1 === state.assignments.length;
+  return last ? accept(exited, ending('exited', 0, '', at)) : accept(exited);
+}
+
+/** Why a rank's end ended the job: one line, then the report when there is one. */
+function rankReason({ rank, cause, exitCode, detail }: RankEnd): string {
+  const words: Partial<Record<EndCause, string>> = {
+    'exit-nonzero': `rank ${rank} exited with code ${exitCode}`,
+    trapped: `rank ${rank} crashed`,
+    'mpi-abort': `rank ${rank} called MPI_Abort with code ${exitCode}`,
+    'no-finalize': `rank ${rank} exited with code ${exitCode} without calling MPI_Finalize`,
+    'output-limit': `rank ${rank} wrote more output than its limit`,
+    'out-of-memory': `rank ${rank} needed more memory than its VM has`,
+    cancelled: `rank ${rank} was killed`,
+  };
+  const line = words[cause] ?? `rank ${rank} ended (${cause})`;
+  return detail === '' ? line : `${line}: ${detail}`;
+}
+
+function ending(cause: EndCause, programCode: number, reason: string, at: number): JobEvent {
+  return { type: 'JobEnding', data: { cause, exitCode: jobExitCode(cause, programCode), reason, at } };
+}
+
+function end(command: Of<'EndJob'>, state: KnownJob): Outcome {
+  if (hasEnded(state) || state.status === 'ending') return accept();
+  const { cause, programCode = 0, reason } = command.data;
+  return accept(ending(cause, programCode, reason, command.at));
+}
+
+function finish(command: Of<'FinishJob'>, state: KnownJob): Outcome {
+  if (hasEnded(state)) return accept();
+  if (state.status !== 'ending') return wrongState(command, state);
+  const { at } = command;
+  const { cause, exitCode } = state.end;
+  if (cause === 'exited') return accept({ type: 'JobCompleted', data: { exitCode, at } });
+  const { reason } = state;
+  if (cause === 'cancelled') return accept({ type: 'JobCancelled', data: { exitCode, reason, at } });
+  return accept({ type: 'JobFailed', data: { cause, exitCode, reason, at } });
+}
+
+function requeue(command: Of<'RequeueJob'>, state: KnownJob): Outcome {
+  if (state.status === 'queued') return accept();
+  if (state.status !== 'distributing' && state.status !== 'booting') return wrongState(command, state);
+  return accept({ type: 'JobRequeued', data: { reason: command.data.reason, at: command.at } });
+}
+
+export const jobDecider: Decider<JobCommand, JobEvent, JobState, JobRefusal> = { initial: noJob, decide: decideJob, evolve: evolveJob };

@@ -1,0 +1,50 @@
+/** The story of a job, on the stream named by its id. Times (`at`) are milliseconds since 1970, given with the command. */
+import type { DomainEvent } from '@verbena/event-sourcing';
+import type { EndCause } from './exit-codes.ts';
+import type { JobSpec } from './spec.ts';
+
+export interface Assignment {
+  readonly rank: number;
+  readonly vmId: string;
+  readonly nodeId: string;
+  readonly nodeName: string;
+  /** An idle VM that is taken over; false for one that has to boot. */
+  readonly reused: boolean;
+}
+
+export interface RankCounters {
+  readonly bytesSent: number;
+  readonly messagesSent: number;
+  readonly vmmOperations: number;
+  readonly dataPathVmmOperations: number;
+  readonly cpuSeconds: number;
+  readonly memoryBytesUsed: number;
+  readonly outputFiles: number;
+}
+
+export interface RankEnd extends RankCounters {
+  readonly rank: number;
+  readonly vmId: string;
+  readonly cause: EndCause;
+  readonly exitCode: number;
+  readonly detail: string;
+}
+
+interface Event<T extends string, D> extends DomainEvent {
+  readonly type: T;
+  readonly data: D & { readonly at: number };
+}
+
+export type JobEvent =
+  | Event<'JobSubmitted', { jobId: string; spec: JobSpec; actor: string; tenant: string; traceparent: string }>
+  | Event<'JobMatched', { imageDigest: string; imageName: string; imageVersion: number; imageBytes: number; memoryBytes: number }>
+  | Event<'JobWaiting', { reason: string }>
+  | Event<'JobPlaced', { policy: string; cost: number; assignments: readonly Assignment[]; evicted: readonly string[] }>
+  | Event<'JobImageReady', { distributionId: string; nodes: number; rounds: number; bytes: number }>
+  | Event<'JobStarted', { booted: number; reused: number; pkey: number }>
+  | Event<'RankExited', RankEnd>
+  | Event<'JobEnding', { cause: EndCause; exitCode: number; reason: string }>
+  | Event<'JobRequeued', { reason: string }>
+  | Event<'JobCompleted', { exitCode: number }>
+  | Event<'JobFailed', { cause: EndCause; exitCode: number; reason: string }>
+  | Event<'JobCancelled', { exitCode: number; reason: string }>;

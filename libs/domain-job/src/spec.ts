@@ -1,0 +1,34 @@
+/** What a user asks for, in the words of the domain; the contract's message is translated at the service's edge. */
+
+export interface InputFile {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly chunks: readonly string[];
+}
+
+export interface JobSpec {
+  readonly name: string;
+  /** An image reference; empty when any image that meets the requirements will do. */
+  readonly image: string;
+  readonly requirements: {
+    readonly os: string;
+    readonly abiVersion: string;
+    readonly libraries: Readonly<Record<string, string>>;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  readonly processes: number;
+  readonly vms: number;
+  readonly vcpusPerVm: number;
+  /** Memory of each VM in bytes; 0 means the image's default. */
+  readonly memoryBytes: number;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Standard input of rank 0, base 64. Forgotten when the job has ended. */
+  readonly stdin: string;
+  readonly walltimeMs: number;
+  readonly outputLimitBytes: number;
+  readonly placementPolicy: string;
+  readonly priority: number;
+  readonly inputFiles: readonly InputFile[];
+}

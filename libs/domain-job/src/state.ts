@@ -1,0 +1,162 @@
+/**
+ * A job's life. `ending` is where the cause is decided and the remains are being stopped and freed.
+ *
+ *   none --Submitted--> queued --Placed--> distributing --ImageReady--> booting --Started--> running
+ *                         ^                     |                         |                    |
+ *                         +------Requeued-------+-------------------------+                    |
+ *   queued | distributing | booting | running --Ending--> ending --> completed | failed | cancelled
+ */
+import type { Assignment, JobEvent, RankEnd } from './events.ts';
+import type { EndCause } from './exit-codes.ts';
+import type { JobSpec } from './spec.ts';
+
+export type Phase = 'queue' | 'distribute' | 'boot' | 'run';
+
+export interface ImageMatch {
+  readonly imageDigest: string;
+  readonly imageName: string;
+  readonly imageVersion: number;
+  readonly imageBytes: number;
+  /** Memory of each VM, with the image's default put in. */
+  readonly memoryBytes: number;
+}
+
+export interface Submitted {
+  readonly jobId: string;
+  readonly spec: JobSpec;
+  readonly actor: string;
+  readonly tenant: string;
+  readonly traceparent: string;
+  readonly submittedAt: number;
+  /** Finished phases. */
+  readonly phaseMs: Readonly<Partial<Record<Phase, number>>>;
+  /** When the present phase began. */
+  readonly phaseSince: number;
+  /** Why it waits or ended, for people. */
+  readonly reason: string;
+  readonly match: ImageMatch | undefined;
+  readonly assignments: readonly Assignment[];
+  readonly imageBytesTransferred: number;
+  readonly distributionRounds: number;
+  readonly startedAt: number | undefined;
+  readonly pkey: number;
+  readonly ends: ReadonlyMap<number, RankEnd>;
+}
+
+export interface End {
+  readonly cause: EndCause;
+  readonly exitCode: number;
+}
+
+export type LiveStatus = 'queued' | 'distributing' | 'booting' | 'running';
+export type EndedStatus = 'completed' | 'failed' | 'cancelled';
+
+export type JobState =
+  | { readonly status: 'none' }
+  | (Submitted & { readonly status: LiveStatus })
+  | (Submitted & { readonly status: 'ending'; readonly from: LiveStatus; readonly end: End })
+  | (Submitted & { readonly status: EndedStatus; readonly end: End; readonly endedAt: number });
+
+export type KnownJob = Exclude<JobState, { status: 'none' }>;
+
+export const noJob: JobState = { status: 'none' };
+
+const phaseOf: Readonly<Record<LiveStatus, Phase>> = { queued: 'queue', distributing: 'distribute', booting: 'boot', running: 'run' };
+
+export function hasEnded(state: JobState): state is Extract<JobState, { status: EndedStatus }> {
+  return state.status === 'completed' || state.status === 'failed' || state.status === 'cancelled';
+}
+
+/** The phase that the job is in, or undefined when it has ended. */
+export function currentPhase(state: JobState): Phase | undefined {
+  if (state.status === 'none' || hasEnded(state)) return undefined;
+  return phaseOf[state.status === 'ending' ? state.from : state.status];
+}
+
+/** Closes the present phase at a time. */
+function phasesUntil(state: KnownJob, at: number): Pick<Submitted, 'phaseMs' | 'phaseSince'> {
+  const phase = currentPhase(state);
+  if (phase === undefined) return state;
+  const spent = (state.phaseMs[phase] ?? 0) + Math.max(0, at - state.phaseSince);
+  return { phaseMs: { ...state.phaseMs, [phase]: spent }, phaseSince: at };
+}
+
+export function evolveJob(state: JobState, event: JobEvent): JobState {
+  if (event.type === 'JobSubmitted') return submitted(event);
+  if (state.status === 'none') return state;
+  switch (event.type) {
+    case 'JobMatched':
+      return { ...state, match: event.data };
+    case 'JobWaiting':
+      return { ...state, reason: event.data.reason };
+    case 'JobPlaced':
+      return { ...state, ...enter(state, 'distributing', event), assignments: event.data.assignments, reason: '' };
+    case 'JobImageReady':
+      return {
+        ...state,
+        ...enter(state, 'booting', event),
+        imageBytesTransferred: state.imageBytesTransferred + event.data.bytes,
+        distributionRounds: event.data.rounds,
+      };
+    case 'JobStarted':
+      return { ...state, ...enter(state, 'running', event), startedAt: event.data.at, pkey: event.data.pkey };
+    case 'RankExited':
+      return { ...state, ends: new Map(state.ends).set(event.data.rank, event.data) };
+    case 'JobRequeued':
+      return { ...state, ...enter(state, 'queued', event), assignments: [], reason: event.data.reason };
+    case 'JobEnding': {
+      const from = state.status === 'ending' ? state.from : liveStatus(state);
+      const { cause, exitCode, reason } = event.data;
+      return { ...state, status: 'ending', from, end: { cause, exitCode }, reason };
+    }
+    case 'JobCompleted':
+      return ended(state, 'completed', { cause: 'exited', exitCode: 0 }, event.data.at);
+    case 'JobFailed':
+      return ended({ ...state, reason: event.data.reason }, 'failed', event.data, event.data.at);
+    case 'JobCancelled':
+      return ended(
+        { ...state, reason: event.data.reason },
+        'cancelled',
+        { cause: 'cancelled', exitCode: event.data.exitCode },
+        event.data.at,
+      );
+    default:
+      return event satisfies never;
+  }
+}
+
+function submitted({ data }: Extract<JobEvent, { type: 'JobSubmitted' }>): JobState {
+  return {
+    status: 'queued',
+    jobId: data.jobId,
+    spec: data.spec,
+    actor: data.actor,
+    tenant: data.tenant,
+    traceparent: data.traceparent,
+    submittedAt: data.at,
+    phaseMs: {},
+    phaseSince: data.at,
+    reason: '',
+    match: undefined,
+    assignments: [],
+    imageBytesTransferred: 0,
+    distributionRounds: 0,
+    startedAt: undefined,
+    pkey: 0,
+    ends: new Map(),
+  };
+}
+
+function enter<S extends LiveStatus>(state: KnownJob, status: S, event: JobEvent) {
+  return { status, ...phasesUntil(state, event.data.at) };
+}
+
+function liveStatus(state: KnownJob): LiveStatus {
+  return state.status === 'distributing' || state.status === 'booting' || state.status === 'running' ? state.status : 'queued';
+}
+
+/** What only a running job needs is forgotten: the log keeps it, memory need not. */
+function ended(state: KnownJob, status: EndedStatus, { cause, exitCode }: End, at: number): JobState {
+  const spec = { ...state.spec, stdin: '' };
+  return { ...state, ...phasesUntil(state, at), status, spec, end: { cause, exitCode }, endedAt: at };
+}

@@ -1,0 +1,42 @@
+import { accept, refuse, type Decider, type Decision } from '@verbena/event-sourcing';
+import type { NodeCommand } from './commands.ts';
+import type { NodeEvent } from './events.ts';
+import { evolveNode, unknownNode, type NodeState } from './state.ts';
+
+export type NodeRefusal = 'unknown-node' | 'invalid-node';
+
+type Outcome = Decision<NodeEvent, NodeRefusal>;
+
+export function decideNode(command: NodeCommand, state: NodeState): Outcome {
+  const { at } = command;
+  if (command.type === 'RegisterNode') {
+    const { node } = command.data;
+    const whole = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
+    if (!whole(node.cores, 1) || !whole(node.memoryBytes, 1)) {
+      return refuse(
+        'invalid-node',
+        `node ${node.name} declares ${node.cores} cores and ${node.memoryBytes} bytes of memory; it needs some of both`,
+      );
+    }
+    const epoch = (state.status === 'unknown' ? 0 : state.epoch) + 1;
+    return accept({ type: 'NodeRegistered', data: { node, epoch, at } });
+  }
+  if (state.status === 'unknown') return refuse('unknown-node', 'there is no such node');
+  switch (command.type) {
+    case 'DrainNode':
+      return state.drained === undefined ? accept({ type: 'NodeDrained', data: { reason: command.data.reason, at } }) : accept();
+    case 'ResumeNode':
+      return state.drained === undefined ? accept() : accept({ type: 'NodeResumed', data: { at } });
+    case 'LoseNode':
+      if (state.status === 'lost') return accept();
+      return accept({ type: 'NodeLost', data: { reason: command.data.reason, epoch: state.epoch + 1, at } });
+    default:
+      return command satisfies never;
+  }
+}
+
+export const nodeDecider: Decider<NodeCommand, NodeEvent, NodeState, NodeRefusal> = {
+  initial: unknownNode,
+  decide: decideNode,
+  evolve: evolveNode,
+};

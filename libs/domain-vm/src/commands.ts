@@ -1,0 +1,13 @@
+interface Command<T extends string, D> {
+  readonly type: T;
+  readonly data: D;
+}
+
+export type VmCommand =
+  | Command<'CreateVm', { nodeId: string; imageDigest: string; memoryBytes: number; vcpus: number; tenant: string; jobId: string }>
+  | Command<'RecordBoot', { seconds: number }>
+  | Command<'StartProgram', { jobId: string; rank: number }>
+  | Command<'ReleaseVm', { jobId: string }>
+  | Command<'CrashVm', { detail: string }>
+  | Command<'ShutDownVm', { reason: string }>
+  | Command<'LoseVm', { reason: string }>;

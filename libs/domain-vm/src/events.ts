@@ -1,0 +1,19 @@
+/**
+ * The story of a VM, on the stream named by its id. The node-agent that owns it writes under the epoch of its registration; `VmLost` is written
+ * by the scheduler under a higher epoch, when the owner is gone or has come back without the VM.
+ */
+import type { DomainEvent } from '@verbena/event-sourcing';
+
+interface Event<T extends string, D> extends DomainEvent {
+  readonly type: T;
+  readonly data: D;
+}
+
+export type VmEvent =
+  | Event<'VmCreated', { nodeId: string; imageDigest: string; memoryBytes: number; vcpus: number; tenant: string; jobId: string }>
+  | Event<'VmBooted', { seconds: number }>
+  | Event<'VmStarted', { jobId: string; rank: number }>
+  | Event<'VmIdle', { jobId: string }>
+  | Event<'VmCrashed', { detail: string }>
+  | Event<'VmShutDown', { reason: string }>
+  | Event<'VmLost', { reason: string }>;
