@@ -35,7 +35,6 @@ export function checkAppend(appends: readonly StreamAppend[], options: AppendOpt
 }
 
 function checkName(what: string, value: string): void {
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   if (value.length === 0 || value.length > maximumNameLength || /[\u0000-\u001f]/.test(value)) {
     throw new TypeError(
       `${what} ${JSON.stringify(value.slice(0, 80))} is empty, longer than ${maximumNameLength}, or has control characters`,

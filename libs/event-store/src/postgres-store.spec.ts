@@ -146,6 +146,12 @@ describe('the store on Postgres', () => {
     for (const store of again) expect(await store.readStream('job-1')).toHaveLength(1);
   });
 
+  it('leaves a database of a newer version alone', async () => {
+    await open();
+    await query("insert into kysely_migration (name, timestamp) values ('9999-future', '2100-01-01')");
+    await expect(openEventStore({ databaseUrl: server.databaseUrl, log })).rejects.toThrow('made by a newer version');
+  });
+
   it('says where it could not reach a server, without the password', async () => {
     const opening = openEventStore({ databaseUrl: 'postgresql://ada:hunter2@127.0.0.1:1/log', log, retryMs: 100 });
     const error = await opening.catch((failure: unknown) => failure as Error);

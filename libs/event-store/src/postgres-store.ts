@@ -62,11 +62,17 @@ export async function openEventStore(options: EventStoreOptions): Promise<EventS
     await migrate(db);
   } catch (cause) {
     await db.destroy();
-    throw new DatabaseError(`cannot use Postgres at ${database}: ${reasonOf(cause)}. Is the server running, and is DATABASE_URL right?`, {
-      cause,
-    });
+    throw new DatabaseError(`cannot use Postgres at ${database}: ${reasonOf(cause)}${adviceOn(cause)}`, { cause });
   }
   return new PostgresEventStore(db, { ...options, retryMs }, database);
+}
+
+function adviceOn(cause: unknown): string {
+  if (isConnectionFailure(cause)) return '. Is the server running, and is DATABASE_URL right?';
+  // Kysely's words for a migration that was applied and that this program does not have.
+  if (/previously executed migration .* is missing/.test(reasonOf(cause)))
+    return '. The database was made by a newer version: run that one';
+  return '';
 }
 
 /** Kysely's migrator holds a lock of the database while it works, so several processes may start at once. */
@@ -129,7 +135,8 @@ class PostgresEventStore implements EventStore {
     for (let wait = 50; !signal.aborted;) {
       try {
         // Everything up to the head was committed before the head was, so what is read up to there is complete.
-        const head = await this.#tracked(readHead(this.#db));
+        const { known } = this.#wake;
+        const head = known > position ? known : await this.#tracked(readHead(this.#db));
         const range = { after: position, through: head, limit: batchSize };
         const batch = head > position ? await this.#tracked(readAll(this.#db, { ...range, ...(filter && { filter }) })) : [];
         wait = 50;

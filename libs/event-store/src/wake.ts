@@ -25,6 +25,11 @@ export class Wake {
     this.#listening = this.#listen();
   }
 
+  /** The largest position that is known to be committed; others may have appended since. */
+  get known(): bigint {
+    return this.#known;
+  }
+
   /** Someone appended up to here. */
   signal(head: bigint): void {
     if (head > this.#known) this.#known = head;

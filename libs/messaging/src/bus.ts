@@ -13,7 +13,7 @@ export interface Served {
 export interface Bus {
   /**
    * A client of a service. `address` names one instance where there are several (a node-agent: its node id). A call to something that is not
-   * served fails with UNAVAILABLE. Deadlines, AbortSignals, error codes, headers and trace context cross the bus.
+   * served fails with UNAVAILABLE. A streaming call begins when it is first read, and is cancelled when its reader leaves the loop. Deadlines, AbortSignals, error codes, headers and trace context cross the bus.
    */
   client<S extends DescService>(service: S, address?: string): Client<S>;
   serve<S extends DescService>(service: S, implementation: ServiceImpl<S>, address?: string): Promise<Served>;

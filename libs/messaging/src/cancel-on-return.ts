@@ -1,6 +1,6 @@
 /**
  * Connect's client leaves a stream running when its reader leaves the loop early. This wraps a client so that `break`, `return` and an exception
- * in a `for await` cancel the call, as a reader expects of an iterator.
+ * in a `for await` cancel the call, as a reader expects of an iterator. A streaming call begins when it is first read.
  */
 import type { DescService } from '@bufbuild/protobuf';
 import { Code, ConnectError, type CallOptions, type Client } from '@connectrpc/connect';
@@ -20,9 +20,11 @@ export function cancelOnReturn<S extends DescService>(service: S, client: Client
 function cancellable(call: StreamingCall, request: unknown, options: CallOptions): AsyncIterable<unknown> {
   const left = new AbortController();
   const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
-  const stream = call(request, { ...options, signal });
+  // Called when it is first read: the failure of a call that nobody reads yet would be a rejection that nobody handles.
+  let stream: AsyncIterable<unknown> | undefined;
   return {
     [Symbol.asyncIterator]() {
+      stream ??= call(request, { ...options, signal });
       const iterator = stream[Symbol.asyncIterator]();
       return {
         next: () => iterator.next(),

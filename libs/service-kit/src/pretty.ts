@@ -37,7 +37,6 @@ export function prettyLine(json: string): string {
 }
 
 function visible(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   return text
     .trimEnd()
     .replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);

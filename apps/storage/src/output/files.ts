@@ -93,7 +93,6 @@ export function checkPath(path: string): void {
   if (path === '') throw wrong('is empty');
   if (Buffer.byteLength(path) > maximumPath) throw wrong(`is longer than ${maximumPath} bytes`);
   if (path.startsWith('/')) throw wrong('is not relative');
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   if (/[\u0000-\u001f\u007f\\]/.test(path)) throw wrong('has a backslash or a control character');
   if (/^[A-Za-z]:/.test(path)) throw wrong('names a drive');
   if (path.split('/').some((name) => name === '' || name === '.' || name === '..')) throw wrong('has a part that is empty, "." or ".."');

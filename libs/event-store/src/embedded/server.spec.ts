@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { clusterHome } from './account.ts';
 import { lockDirectory } from './lock.ts';
 import { isGone } from './processes.ts';
 import { startEmbeddedPostgres } from './server.ts';
@@ -101,7 +102,9 @@ describe.skipIf(process.getuid?.() !== 0)('the embedded Postgres server of root'
     const server = await startEmbeddedPostgres({ dataDir: join(closed, 'data'), log });
     expect(await query(server.databaseUrl, 'select 1 as one')).toEqual([{ one: 1 }]);
     await server.stop();
-    await rm(closed, { recursive: true });
+    const home = await clusterHome(join(closed, 'data'), { uid: 65534, gid: 65534 });
+    expect(home).toMatch('/var/lib/verbena/cluster-');
+    for (const path of [home, closed]) await rm(path, { recursive: true });
   });
 });
 

@@ -246,6 +246,13 @@ function serving(the: () => Bus): void {
     expect((await client.one({ text: 'again' })).text).toBe('again');
   });
 
+  it('lets a stream that nobody reads harm nobody', async () => {
+    const unread = the().client(echoService).many({});
+    await new Promise(setImmediate);
+    await the().serve(echoService, echo);
+    expect(await texts(unread)).toEqual([]);
+  });
+
   it('tells instances apart by address', async () => {
     const named = (name: string): Echo => ({ ...echo, one: () => ({ text: name }) });
     await the().serve(echoService, named('zero'), 'node-0');
