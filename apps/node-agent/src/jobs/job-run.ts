@@ -14,7 +14,6 @@ import { inSpan } from '@verbena/service-kit';
 import type { Tracer } from '@opentelemetry/api';
 import { messageOf, Refusal } from '../errors.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
-import { vmEvents } from '../vms/vm-events.ts';
 import { ActivityMonitor, sampleEveryMs } from './activity-monitor.ts';
 import { inWords, noCounters, rankExitReport } from './exit-report.ts';
 import { localityOf, type JobStart } from './job-start.ts';
@@ -117,7 +116,7 @@ export class JobRun {
   async #prepare(rank: Rank): Promise<void> {
     const { start, ports } = this.#options;
     rank.inputs = await prepareScratch(rank.scratchDir, start.inputFiles, (digest) => ports.getChunk(digest));
-    await rank.vm.log.append(start.jobId, vmEvents.started(start.jobId, rank.rank));
+    await rank.vm.log.record(start.jobId, { type: 'StartProgram', data: { jobId: start.jobId, rank: rank.rank } });
   }
 
   async #exec(rank: Rank): Promise<void> {

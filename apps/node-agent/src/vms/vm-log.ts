@@ -3,14 +3,10 @@
  * each with the version that the stream must have; one that does not get through is repeated with the same command id.
  */
 import { eventv1 } from '@verbena/contracts';
+import { vmDecider, type VmCommand, type VmState } from '@verbena/domain-vm';
 import type { Bus } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
 import { persistently } from '../retry.ts';
-
-export interface VmEvent {
-  readonly type: string;
-  readonly data: unknown;
-}
 
 export interface VmLogOptions {
   readonly bus: Bus;
@@ -29,6 +25,7 @@ export class VmLog {
   readonly #tenant: string;
   readonly #options: VmLogOptions;
   #version = 0;
+  #state: VmState = vmDecider.initial;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(vmId: string, tenant: string, options: VmLogOptions) {
@@ -37,20 +34,26 @@ export class VmLog {
     this.#options = options;
   }
 
-  /** Appends in order; `jobId` is the correlation. @throws when the append is refused or does not get through within a minute */
-  append(jobId: string, ...events: readonly VmEvent[]): Promise<void> {
-    const done = this.#tail.then(() => this.#append(jobId, events));
+  /**
+   * Writes down what a command makes of the VM, after all that came before; `jobId` is the correlation.
+   * @throws when the command does not apply, or the append is refused or does not get through within a minute
+   */
+  record(jobId: string, command: VmCommand): Promise<void> {
+    const done = this.#tail.then(() => this.#record(jobId, command));
     this.#tail = done.catch(() => undefined);
     return done;
   }
 
-  async #append(jobId: string, events: readonly VmEvent[]): Promise<void> {
+  async #record(jobId: string, command: VmCommand): Promise<void> {
+    const decision = vmDecider.decide(command, this.#state);
+    if (!decision.ok) throw new Error(`${this.#stream}: ${decision.detail}`);
+    if (decision.events.length === 0) return;
     const { bus, clock, signal, actor, epoch } = this.#options;
     const client = bus.client(eventv1.EventService);
     const request = {
       stream: this.#stream,
       expectedVersion: this.#version,
-      events: events.map(({ type, data }) => ({ type, data: new TextEncoder().encode(JSON.stringify(data)) })),
+      events: decision.events.map(({ type, data }) => ({ type, data: new TextEncoder().encode(JSON.stringify(data)) })),
       commandId: `${this.#stream}/${String(this.#version)}`,
       actor,
       tenant: this.#tenant,
@@ -59,5 +62,6 @@ export class VmLog {
     };
     const { version } = await persistently({ clock, signal, withinMs }, () => client.appendEvents(request, { timeoutMs: callMs }));
     this.#version = version;
+    this.#state = decision.events.reduce((state, event) => vmDecider.evolve(state, event), this.#state);
   }
 }

@@ -6,6 +6,7 @@
  *      |          |               |
  *      +----------+---- gone <----+  (boot failed, destroyed, crashed)
  */
+import type { VmCommand } from '@verbena/domain-vm';
 import type { Domain, Hypervisor } from '@verbena/hypervisor';
 import { vmId } from '@verbena/ids';
 import { inSpan, type Clock } from '@verbena/service-kit';
@@ -13,7 +14,6 @@ import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { messageOf, Refusal } from '../errors.ts';
 import type { ImageCache } from '../images/image-cache.ts';
-import { vmEvents } from './vm-events.ts';
 import { VmLog, type VmLogOptions } from './vm-log.ts';
 
 export interface BootRequest {
@@ -117,7 +117,8 @@ export class VmTable {
     const start = clock.monotonic();
     try {
       const wasm = await images.module(request.imageDigest);
-      await vm.log.append(request.jobId, vmEvents.created(nodeId, request));
+      const { vmId: _, ...created } = request;
+      await vm.log.record(request.jobId, { type: 'CreateVm', data: { nodeId, ...created } });
       vm.domain = await hypervisor.createDomain({
         id: vmId(request.vmId),
         name: request.vmId,
@@ -127,7 +128,7 @@ export class VmTable {
       });
       await vm.domain.boot();
       const seconds = (clock.monotonic() - start) / 1000;
-      await vm.log.append(request.jobId, vmEvents.booted(seconds));
+      await vm.log.record(request.jobId, { type: 'RecordBoot', data: { seconds } });
       vm.phase = 'idle';
       return seconds;
     } catch (error) {
@@ -152,12 +153,12 @@ export class VmTable {
     if (vm.phase === 'gone') return;
     if (vm.domain?.state === 'idle') {
       vm.phase = 'idle';
-      await this.#tell(vm, vmEvents.idle(vm.jobId));
+      await this.#tell(vm, { type: 'ReleaseVm', data: { jobId: vm.jobId } });
       return;
     }
     this.#remove(vm);
     await vm.domain?.destroy(crash);
-    await this.#tell(vm, vmEvents.crashed(crash));
+    await this.#tell(vm, { type: 'CrashVm', data: { detail: crash } });
   }
 
   /** Destroys a VM; one that is not there is already destroyed. */
@@ -166,7 +167,7 @@ export class VmTable {
     if (vm === undefined) return;
     this.#remove(vm);
     await vm.domain?.destroy(reason);
-    await this.#tell(vm, vmEvents.shutDown(reason));
+    await this.#tell(vm, { type: 'ShutDownVm', data: { reason } });
   }
 
   /** Destroys all VMs; nothing can be booted any more. */
@@ -182,11 +183,14 @@ export class VmTable {
   }
 
   /** An end that cannot be written must not keep the domain alive: the log shows it, and the next registration of the node makes it known. */
-  async #tell(vm: Vm, event: ReturnType<typeof vmEvents.idle>): Promise<void> {
+  async #tell(vm: Vm, command: VmCommand): Promise<void> {
     try {
-      await vm.log.append(vm.jobId, event);
+      await vm.log.record(vm.jobId, command);
     } catch (error) {
-      this.#options.log.warn({ vm: vm.request.vmId, event: event.type, error: messageOf(error) }, 'an event of a VM could not be written');
+      this.#options.log.warn(
+        { vm: vm.request.vmId, command: command.type, error: messageOf(error) },
+        'what became of a VM could not be written down',
+      );
     }
   }
 }
