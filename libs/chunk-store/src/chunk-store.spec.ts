@@ -34,6 +34,12 @@ describe('a chunk store', () => {
     expect((await open()).has(a.digest)).toBe(false);
   });
 
+  it('keeps chunks that need not be durable, too', async () => {
+    const store = await open({ durable: false });
+    await store.put(a.digest, a.data);
+    expect((await open()).list()).toEqual([a.digest]);
+  });
+
   it('takes nothing under a name that is not its own, and no name that could be a path', async () => {
     const store = await open();
     await expect(store.put(a.digest, b.data)).rejects.toMatchObject({ problem: 'mismatch' });

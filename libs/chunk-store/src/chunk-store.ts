@@ -10,7 +10,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChunkError } from './chunk-error.ts';
 import { ChunkIndex } from './chunk-index.ts';
-import { durableWrite, syncDirectory } from './durable-write.ts';
+import { durableWrite, quickWrite, syncDirectory } from './durable-write.ts';
 
 export interface ChunkStoreOptions {
   readonly directory: string;
@@ -20,13 +20,15 @@ export interface ChunkStoreOptions {
   readonly whenFull?: 'refuse' | 'evict';
   /** 1 MiB unless given. */
   readonly maximumChunkBytes?: number;
+  /** False for a cache, whose chunks can be fetched again: they are then not synced to the disk one by one. */
+  readonly durable?: boolean;
   /** How bytes reach the disk; for tests of disks that are full. */
   readonly write?: typeof durableWrite;
 }
 
 export interface ChunkStore {
   /**
-   * Keeps a chunk; durable when it resolves. Again is harmless.
+   * Keeps a chunk; durable when it resolves, unless this is a cache. Again is harmless.
    * @throws {ChunkError} invalid-digest, mismatch, too-large, quota, no-space
    */
   put(digest: string, data: Uint8Array): Promise<void>;
@@ -161,7 +163,7 @@ class DiskChunkStore implements ChunkStore {
   }
 
   async #write(digest: string, data: Uint8Array): Promise<void> {
-    const { write = durableWrite } = this.#options;
+    const { durable = true, write = durable ? durableWrite : quickWrite } = this.#options;
     // Counted before anything is awaited, so that puts at the same time cannot share the last free bytes.
     const victims = this.#room(digest, data.length);
     this.#reserved += data.length;

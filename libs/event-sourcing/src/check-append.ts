@@ -6,7 +6,7 @@ const maximumEvents = 10_000;
 
 /**
  * Throws a TypeError when an append is malformed: a programmer's mistake, unlike a conflict, which is a result. Control characters are refused
- * in names because Postgres cannot keep a NUL in text.
+ * in names because Postgres cannot keep a NUL in text, half surrogate pairs because UTF-8 cannot carry them.
  */
 export function checkAppend(appends: readonly StreamAppend[], options: AppendOptions): void {
   const streams = new Set<string>();
@@ -35,9 +35,9 @@ export function checkAppend(appends: readonly StreamAppend[], options: AppendOpt
 }
 
 function checkName(what: string, value: string): void {
-  if (value.length === 0 || value.length > maximumNameLength || /[\u0000-\u001f]/.test(value)) {
+  if (value.length === 0 || value.length > maximumNameLength || /[\u0000-\u001f]/.test(value) || !value.isWellFormed()) {
     throw new TypeError(
-      `${what} ${JSON.stringify(value.slice(0, 80))} is empty, longer than ${maximumNameLength}, or has control characters`,
+      `${what} ${JSON.stringify(value.slice(0, 80))} is empty, longer than ${maximumNameLength}, or has control characters or half a surrogate pair`,
     );
   }
 }

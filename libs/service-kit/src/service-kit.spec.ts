@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { createInProcessBus, currentTraceparent, withCallContext } from '@verbena/messaging';
 import { echoService } from '@verbena/messaging/testing';
 import { pino } from 'pino';
@@ -106,6 +108,29 @@ describe('telemetry', () => {
     await inSpan(traced.tracerFor('scheduler'), 'place', {}, () => undefined);
     await traced.stop();
     expect(exported).toEqual(['verbena up', 'scheduler place']);
+  });
+
+  it('speaks OTLP: protobuf, posted to /v1/traces of the endpoint', async () => {
+    const requests: string[] = [];
+    const collector = createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        const { method, url, headers } = request;
+        const body = Buffer.concat(parts).toString('latin1');
+        const found = ['image-manager', 'plan the tree'].filter((name) => body.includes(name));
+        requests.push([method, url, headers['content-type'], ...found].join(' '));
+        response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
+      });
+    });
+    await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+    const { port } = collector.address() as AddressInfo;
+    const traced = startTelemetry({ serviceName: 'image-manager', endpoint: `http://127.0.0.1:${port}/` });
+    await inSpan(traced.tracer, 'plan the tree', {}, () => undefined);
+    await traced.stop();
+    expect(requests).toEqual(['POST /v1/traces application/x-protobuf image-manager plan the tree']);
+    collector.closeAllConnections();
+    collector.close();
   });
 
   it('gives spans an identity when nothing is exported', async () => {

@@ -8,7 +8,7 @@ import type { Chunks } from './image-cache.ts';
  * finish, may take a quarter more and goes first.
  */
 export async function openChunks(directory: string, quotaBytes: number): Promise<Chunks> {
-  const store = await openChunkStore({ directory, quotaBytes: Math.ceil(quotaBytes * 1.25), whenFull: 'evict' });
+  const store = await openChunkStore({ directory, quotaBytes: Math.ceil(quotaBytes * 1.25), whenFull: 'evict', durable: false });
   return {
     missing: (digests) => store.missing(digests),
     pin: (digests) => store.pin(digests),

@@ -98,7 +98,14 @@ function appending(the: () => EventStore): void {
   it('throws on appends that make no sense and writes nothing', async () => {
     const cyclic: Record<string, unknown> = {};
     cyclic['self'] = cyclic;
-    for (const append of [to('', 0, 'A'), to('a\u0000b', 0, 'A'), to('job-*', 0, 'A'), to('job-1', -1, 'A'), to('job-1', 0, '')]) {
+    for (const append of [
+      to('', 0, 'A'),
+      to('a\u0000b', 0, 'A'),
+      to('\ud800', 0, 'A'),
+      to('job-*', 0, 'A'),
+      to('job-1', -1, 'A'),
+      to('job-1', 0, ''),
+    ]) {
       await expect(the().append([append], { metadata })).rejects.toThrow(TypeError);
     }
     await expect(the().append([to('job-1', 0, 'A'), to('job-1', 1, 'B')], { metadata })).rejects.toThrow('twice');
