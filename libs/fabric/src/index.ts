@@ -1,2 +1,2 @@
 /** The subnet: LIDs, GUIDs, partitions, and the links between adapters. */
-export {};
+export type { DomainAttachment, DomainOptions, FabricPort, PortCounters, PortOptions, Subnet, SubnetOptions } from './types.ts';

@@ -1,0 +1,62 @@
+import type { AdapterCounters, AdapterWorkerInit, FirmwareModules } from '@verbena/hca';
+
+export interface SubnetOptions {
+  /** Loaded by `loadFirmware()` when absent. */
+  readonly firmware?: FirmwareModules;
+}
+
+export interface PortOptions {
+  readonly nodeName: string;
+  /** Derived from the LID when absent. */
+  readonly guid?: bigint;
+}
+
+export interface DomainOptions {
+  readonly vmId: string;
+  /** The guest's physical memory; must be shared. */
+  readonly memory: WebAssembly.Memory;
+}
+
+/** One domain at the adapter of its node: a virtual function with its own UAR, TPT and limits. */
+export interface DomainAttachment {
+  readonly slot: number;
+  /** What a vCPU's thread passes to `openAdapter`; each call makes a new thread context. List `init.port` for transfer. */
+  workerInit(): AdapterWorkerInit;
+  /** Enters a partition: members may connect to each other, and learn each other's memory. Call it before the program starts. */
+  join(pkey: number): void;
+  leave(): void;
+  /** Between two programs, when no thread of the domain runs: destroys every QP, CQ, MR and PD; peers' QPs go to error. */
+  reset(): void;
+  /** After a thread of this domain died at any instruction: releases what it held and sends the QPs concerned to error. */
+  recover(): void;
+  /** `recover`, `reset`, `leave`, and the slot is free. Idempotent. */
+  detach(): void;
+  counters(): AdapterCounters;
+}
+
+/** Port counters by their InfiniBand names (vol. 1, section 16.1.3.5). Data counters are in units of 4 bytes, as specified. */
+export interface PortCounters {
+  readonly PortXmitData: bigint;
+  readonly PortRcvData: bigint;
+  readonly PortXmitPkts: bigint;
+  readonly PortRcvPkts: bigint;
+  readonly PortRcvErrors: bigint;
+  readonly PortXmitWait: bigint;
+}
+
+export interface FabricPort {
+  readonly nodeName: string;
+  readonly lid: number;
+  readonly guid: bigint;
+  attachDomain(options: DomainOptions): DomainAttachment;
+  counters(): PortCounters;
+}
+
+/** All adapters of one process, and the wires between them. */
+export interface Subnet {
+  addPort(options: PortOptions): FabricPort;
+  ports(): readonly FabricPort[];
+  /** Drives the adapter's timers (receiver-not-ready retries). Call it every 10 ms or so, with a monotonic time in milliseconds. */
+  tick(nowMs: number): void;
+  close(): void;
+}
