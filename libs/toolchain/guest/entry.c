@@ -1,7 +1,4 @@
-/*
- * The C library starts a program at __main_argc_argv, the compiler's name for a main with two parameters. A main with three, which takes
- * the environment as Unix has it, keeps the plain name: this passes the environment on. It is linked only for such programs.
- */
+/* A main with three parameters, the third the environment as Unix has it, keeps its plain name. */
 extern char **environ;
 
 int vb_main_with_environment(int argc, char **argv, char **envp) __asm__("main");

@@ -188,13 +188,13 @@ class Compilation {
 const stem = (path: string): string => (path === '-' ? 'a' : basename(path, extname(path)));
 
 function imageOf(wasm: Uint8Array, cxx: boolean, asyncify: boolean): GuestImage {
-  const { minimumBytes, imports } = moduleInfo(wasm);
+  const { minimumBytes, imports, hasTags } = moduleInfo(wasm);
   const usesMpi = imports.includes('hca.uar_write');
   const libc = `wasi-libc of clang ${CLANG_VERSION}`;
   return buildImage({
     wasm,
     libraries: { libc, ...(cxx ? { 'libc++': CLANG_VERSION } : {}), ...(usesMpi ? { mpi: '3.1', verbs: '1.0' } : {}) },
     memory: { minimumBytes, defaultBytes: Math.min(Math.max(DEFAULT_MEMORY_BYTES, minimumBytes + MEMORY_ROOM_BYTES), 0x1_0000_0000) },
-    asyncify: asyncify ? { imports: BLOCKING_IMPORTS } : null,
+    asyncify: asyncify && !hasTags ? { imports: BLOCKING_IMPORTS } : null,
   });
 }

@@ -1,6 +1,7 @@
 /** Joins objects into one module and instruments it. */
 import type { Cache } from './cache.ts';
 import { keyOf } from './cache.ts';
+import { moduleInfo } from './module-info.ts';
 import { BLOCKING_IMPORTS, LINK_FLAGS } from './target.ts';
 import type { ToolPool } from './tool-pool.ts';
 import { TOOLCHAIN_VERSION } from './version.ts';
@@ -26,24 +27,36 @@ export interface Linked {
   readonly wasm: Uint8Array | undefined;
 }
 
-const C_LIBRARIES = ['-lwasi-emulated-signal', '-lwasi-emulated-process-clocks', '-lwasi-emulated-mman', '-lsetjmp', '-ldl', '-lc'];
+/** The C library prints and reads long double only with the first of these. */
+const C_LIBRARIES = [
+  '-lc-printscan-long-double',
+  '-lwasi-emulated-signal',
+  '-lwasi-emulated-process-clocks',
+  '-lwasi-emulated-mman',
+  '-lsetjmp',
+  '-ldl',
+  '-lc',
+];
 const CXX_LIBRARIES = ['-lc++', '-lc++abi'];
 const BUILTINS = '/usr/lib/wasm32-unknown-wasip1/libclang_rt.builtins.a';
 const START = '/usr/lib/wasm32-wasip1/crt1-command.o';
 
-/** Links. Throws ToolchainError when a tool itself fails; undefined symbols and the like are in the result. */
+/**
+ * Links and, unless the request or the program forbids it, instruments: a program with setjmp is left alone, because Asyncify loses track
+ * of where its exceptions are caught. Throws ToolchainError when a tool itself fails; undefined symbols and the like are in the result.
+ */
 export async function link(request: LinkRequest, pool: ToolPool, cache: Cache): Promise<Linked> {
   const key = keyOf(
     'link',
     TOOLCHAIN_VERSION,
-    JSON.stringify([LINK_FLAGS, request.cxx, request.asyncify, BLOCKING_IMPORTS]),
+    JSON.stringify([LINK_FLAGS, C_LIBRARIES, CXX_LIBRARIES, request.cxx, request.asyncify, BLOCKING_IMPORTS]),
     request.runtime,
     ...request.inputs.flatMap(({ name, content }) => [name, content]),
   );
   const cached = cache.get(key);
   if (cached !== undefined) return { exitCode: 0, diagnostics: '', wasm: cached };
   const linked = await runLinker(request, pool);
-  if (linked.wasm === undefined || !request.asyncify) return linked;
+  if (linked.wasm === undefined || !request.asyncify || moduleInfo(linked.wasm).hasTags) return linked;
   const instrumented = await pool.run({ kind: 'asyncify', wasm: linked.wasm, imports: BLOCKING_IMPORTS });
   const wasm = instrumented.out['wasm'];
   if (wasm !== undefined && linked.diagnostics === '') cache.set(key, wasm);
@@ -69,6 +82,8 @@ async function runLinker(request: LinkRequest, pool: ToolPool): Promise<Linked> 
     ['verbena.a', request.runtime],
   ]);
   const result = await pool.run({ kind: 'llvm', args, files: { in: tree, out: {} } });
-  const named = result.text.replaceAll(/\/in\/(\d+)/g, (path, index: string) => objects[Number(index)]?.name ?? path);
+  const named = result.text
+    .replaceAll(/\/in\/(\d+)/g, (path, index: string) => objects[Number(index)]?.name ?? path)
+    .replaceAll('/in/verbena.a', 'libverbena.a');
   return { exitCode: result.exitCode, diagnostics: named, wasm: result.exitCode === 0 ? result.out['wasm'] : undefined };
 }

@@ -6,10 +6,13 @@ export interface ModuleInfo {
   readonly minimumBytes: number;
   /** Imports as "module.name". */
   readonly imports: readonly string[];
+  /** Whether it declares exception tags: setjmp was lowered to them. */
+  readonly hasTags: boolean;
 }
 
 const PAGE_BYTES = 65_536;
 const IMPORT_SECTION = 2;
+const TAG_SECTION = 13;
 const KIND = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 
 class Reader {
@@ -45,19 +48,26 @@ class Reader {
   }
 }
 
-/** Reads the import section of a module (WebAssembly Core Specification, 5.5.5). */
+/** Reads the sections of a module (WebAssembly Core Specification, 5.5). */
 export function moduleInfo(wasm: Uint8Array): ModuleInfo {
   const reader = new Reader(wasm, 8);
+  let imports: Imports | undefined;
+  let hasTags = false;
   while (reader.at < wasm.length) {
     const section = reader.byte();
     const length = reader.number();
-    if (section === IMPORT_SECTION) return importsOf(reader);
-    reader.at += length;
+    const next = reader.at + length;
+    if (section === IMPORT_SECTION) imports = importsOf(reader);
+    if (section === TAG_SECTION) hasTags = true;
+    reader.at = next;
   }
-  throw new ToolchainError('the linked module imports nothing, not even its memory');
+  if (imports === undefined) throw new ToolchainError('the linked module imports nothing, not even its memory');
+  return { ...imports, hasTags };
 }
 
-function importsOf(reader: Reader): ModuleInfo {
+type Imports = Pick<ModuleInfo, 'minimumBytes' | 'imports'>;
+
+function importsOf(reader: Reader): Imports {
   const imports: string[] = [];
   let minimumBytes = 0;
   for (let left = reader.number(); left > 0; left--) {

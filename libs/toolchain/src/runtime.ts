@@ -4,7 +4,7 @@
  * processes a lock, which a dead process does not hold for ever.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cache } from './cache.ts';
 import { keyOf } from './cache.ts';
@@ -88,7 +88,9 @@ async function underLock(cache: Cache, key: string, make: () => Promise<Uint8Arr
 async function build(files: ReadonlyMap<string, Uint8Array>, key: string, pool: ToolPool, cache: Cache): Promise<Uint8Array> {
   const headers = new Map([...files].filter(([path]) => path.endsWith('.h')));
   const sources = [...files.keys()].filter((path) => path.endsWith('.c'));
-  const objects = await Promise.all(sources.map((path) => compileOne(path, files, headers, pool, cache)));
+  const objects = await Promise.all(
+    sources.map(async (path): Promise<[string, Uint8Array]> => [memberName(path), await compileOne(path, files, headers, pool, cache)]),
+  );
   const archive = await archiveOf(objects, pool);
   cache.set(key, archive);
   return archive;
@@ -121,8 +123,15 @@ async function compileOne(
   return result.output;
 }
 
-async function archiveOf(objects: readonly Uint8Array[], pool: ToolPool): Promise<Uint8Array> {
-  const members = Object.fromEntries(objects.map((content, index): [string, Uint8Array] => [`m${String(index)}.o`, content]));
+/** Names that tell in the linker's messages where a member comes from: mpi-coll-bcast.o. */
+const memberName = (path: string): string =>
+  `${relative(libraries, path)
+    .replace(/^guest-(\w+)\/src\//, '$1/')
+    .replace(/\.c$/, '')
+    .replaceAll('/', '-')}.o`;
+
+async function archiveOf(objects: readonly (readonly [string, Uint8Array])[], pool: ToolPool): Promise<Uint8Array> {
+  const members = Object.fromEntries(objects);
   const args = ['ar', 'rcsD', '/out/a', ...Object.keys(members).map((name) => `/in/${name}`)];
   const result = await pool.run({ kind: 'llvm', args, files: { in: members, out: {} } });
   const archive = result.out['a'];

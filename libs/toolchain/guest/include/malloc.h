@@ -1,0 +1,2 @@
+#include_next <malloc.h>
+#include <stdlib.h>
