@@ -1,7 +1,7 @@
 /** The gateway's own service: what the cluster is and how it fares, put together from what the other services say. */
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { ConnectError, type ServiceImpl } from '@connectrpc/connect';
-import { clusterv1, eventv1, jobv1, nodev1, vmv1 } from '@verbena/contracts';
+import { type clusterv1, eventv1, jobv1, nodev1, vmv1 } from '@verbena/contracts';
 import type { Bus } from '@verbena/messaging';
 import type { RunningService } from '@verbena/service-kit';
 

@@ -131,7 +131,6 @@ function commandIn(text: string): string[] | undefined {
   return words[0] === '' ? words.slice(1) : words;
 }
 
-// eslint-disable-next-line no-control-regex -- colours are escape sequences
 const plain = (line: string): string => line.replaceAll(/\u001b\[[0-9;]*m/g, '');
 const isDriverSpeech = (line: string): boolean => /^clang(\+\+)?: (warning|error): /.test(plain(line));
 const warningsIn = (text: string): string =>
