@@ -1,2 +1,3 @@
 /** The C headers that guest and host share, and their checked TypeScript mirror. */
-export {};
+export * from './abi.ts';
+export * from './hca.ts';
