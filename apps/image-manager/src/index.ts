@@ -1,2 +1,1 @@
-/** Image catalogue, versions, distribution plans. */
-export {};
+export { startImageManager, type ImageManagerOptions } from './image-manager.ts';

@@ -1,2 +1,2 @@
-/** The management module: queue, matchmaking, placement, the map of VMs to nodes. */
-export {};
+export { defaultConfig, type SchedulerConfig } from './config.ts';
+export { startScheduler, type SchedulerOptions } from './scheduler.ts';

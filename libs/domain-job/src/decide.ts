@@ -79,9 +79,14 @@ function recordRankEnd(command: Of<'RecordRankEnd'>, state: KnownJob): Outcome {
   }
   const exited: JobEvent = { type: 'RankExited', data: { ...data, at } };
   if (state.status === 'ending') return accept(exited);
-  if (!isCleanEnd(data.cause)) return accept(exited, ending(data.cause, data.exitCode, rankReason(data), at));
+  if (!isCleanEnd(data.cause)) return accept(exited, ending(jobCause(data.cause), data.exitCode, rankReason(data), at));
   const last = state.ends.size + 1 === state.assignments.length;
   return last ? accept(exited, ending('exited', 0, '', at)) : accept(exited);
+}
+
+/** A rank that was killed while nobody had ended the job: its host is going down. */
+function jobCause(cause: EndCause): EndCause {
+  return cause === 'cancelled' ? 'node-lost' : cause;
 }
 
 /** Why a rank's end ended the job: one line, then the report when there is one. */

@@ -1,0 +1,189 @@
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import { jobv1 } from '@verbena/contracts';
+import { hasEnded, type ImageMatch, type JobSpec, type KnownJob, type RankEnd } from '@verbena/domain-job';
+import { suffix } from '@verbena/ids';
+import { callContext, currentTraceparent } from '@verbena/messaging';
+import { inSpan, pageOf } from '@verbena/service-kit';
+import { isNoMatch, matchImage } from '../run/match.ts';
+import type { RunPorts } from '../run/ports.ts';
+import { RendezvousError } from '../run/rendezvous.ts';
+import { fromWireCause, toWireState } from './end-causes.ts';
+import { readJobSpec } from './job-spec.ts';
+import { jobView } from './job-view.ts';
+
+export interface JobServiceParts extends RunPorts {
+  readonly random: (bytes: number) => Uint8Array;
+  /** Starts the run of a job that is in the log. */
+  readonly start: (jobId: string) => void;
+  /** The job that an earlier submission under this command id gave. */
+  readonly findSubmission: (commandId: string) => Promise<KnownJob | undefined>;
+}
+
+const longestKey = 128;
+const mostReports = 4096;
+const longestDetail = 64 * 1024;
+const longestWait = 1024;
+
+export function jobService(parts: JobServiceParts): ServiceImpl<typeof jobv1.JobService> {
+  const { jobs, clock, progress, tracer } = parts;
+  const view = (job: KnownJob): jobv1.Job => jobView(job, clock.now().getTime(), progress.get(job.jobId));
+  const found = (id: string): KnownJob => {
+    const job = jobs.known(id);
+    if (job === undefined) throw new ConnectError(`there is no job ${JSON.stringify(id.slice(0, 80))}`, Code.NotFound);
+    return job;
+  };
+  return {
+    submitJob: (request) => inSpan(tracer, 'submit job', {}, async () => ({ job: view(await submit(parts, request)) })),
+    getJob: ({ id }) => ({ job: view(found(id)) }),
+    listJobs({ states, pageSize, pageToken }) {
+      const newestFirst = jobs.log
+        .ids()
+        .toReversed()
+        .flatMap((id) => jobs.known(id) ?? []);
+      const wanted = states.length === 0 ? newestFirst : newestFirst.filter((job) => states.includes(toWireState(job)));
+      const { items, nextPageToken } = pageOf(wanted, ({ jobId }) => jobId, pageSize, pageToken);
+      return { jobs: items.map(view), nextPageToken };
+    },
+    async cancelJob({ id, reason }) {
+      found(id);
+      const why = reason === '' ? `cancelled by ${callContext().actor}` : reason.slice(0, 500);
+      await jobs.execute(id, [{ type: 'EndJob', data: { cause: 'cancelled', reason: why } }]);
+      return { job: view(found(id)) };
+    },
+    async *watchJob({ id }, { signal }) {
+      for (;;) {
+        const revision = jobs.log.revision(id);
+        const job = found(id);
+        yield { job: view(job) };
+        if (hasEnded(job)) return;
+        await jobs.log.changed(id, revision, signal);
+        // What changes together is told together.
+        await clock.sleep(parts.config.watchIntervalMs, signal);
+      }
+    },
+    reportRank: (request) => reportRank(parts, request),
+    rendezvous: (request, context) => rendezvous(parts, request, context),
+  };
+}
+
+async function submit(parts: JobServiceParts, { spec: asked, idempotencyKey }: jobv1.SubmitJobRequest): Promise<KnownJob> {
+  const { jobs, config, random, start } = parts;
+  const { actor, tenant } = callContext();
+  const commandId = commandIdOf(idempotencyKey, actor);
+  const earlier = commandId === undefined ? undefined : await parts.findSubmission(commandId);
+  if (earlier !== undefined) return earlier;
+  const spec = readJobSpec(asked, config);
+  const match = await matchNow(parts, spec, actor);
+  const jobId = `job-${suffix(random)}`;
+  const submission = { jobId, spec, actor, tenant, traceparent: currentTraceparent() ?? '' };
+  const commands = [
+    { type: 'SubmitJob' as const, data: submission },
+    ...(match === undefined ? [] : [{ type: 'MatchJob' as const, data: match }]),
+  ];
+  const result = await jobs.execute(jobId, commands, commandId);
+  if (!result.ok) throw new ConnectError(result.detail, Code.Aborted);
+  const job = jobs.known(jobId) ?? (commandId === undefined ? undefined : await parts.findSubmission(commandId));
+  if (job === undefined) throw new ConnectError('the submission was repeated, but its first job is not in the log', Code.Internal);
+  // A repetition that came at the same time gave the first one's job, which has its run already.
+  if (job.jobId === jobId) start(jobId);
+  return job;
+}
+
+function commandIdOf(key: string, actor: string): string | undefined {
+  if (key === '') return undefined;
+  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
+  if (key.length > longestKey || /[\u0000-\u001f]/.test(key)) {
+    throw new ConnectError(
+      `the idempotency key must have at most ${longestKey} characters and no control characters`,
+      Code.InvalidArgument,
+    );
+  }
+  return `submit/${actor.slice(0, 100)}/${key}`;
+}
+
+/** A wish that no image meets is refused at once; when nobody can say, the job is accepted and waits for an answer. */
+async function matchNow({ bus }: JobServiceParts, spec: JobSpec, actor: string): Promise<ImageMatch | undefined> {
+  try {
+    return await matchImage(bus, spec, actor);
+  } catch (error) {
+    if (isNoMatch(error)) throw error;
+    return undefined;
+  }
+}
+
+async function reportRank(parts: JobServiceParts, { jobId, nodeId, reports }: jobv1.ReportRankRequest): Promise<Record<string, never>> {
+  const { jobs, rendezvous, deadlocks } = parts;
+  const job = jobs.known(jobId);
+  if (job === undefined) throw new ConnectError(`there is no job ${JSON.stringify(jobId.slice(0, 80))}`, Code.NotFound);
+  if (reports.length > mostReports)
+    throw new ConnectError(`${reports.length} reports in one call; at most ${mostReports} are possible`, Code.InvalidArgument);
+  const here = new Set(job.assignments.filter((assignment) => assignment.nodeId === nodeId).map(({ rank }) => rank));
+  const stranger = reports.find(({ rank }) => !here.has(rank));
+  if (stranger !== undefined && !hasEnded(job)) {
+    throw new ConnectError(`node ${nodeId} reports rank ${stranger.rank} of ${jobId}, which does not run there`, Code.InvalidArgument);
+  }
+  for (const { rank, vmId, what } of reports) {
+    if (what.case === 'blocked') {
+      const { blocked, activity, waitsFor } = what.value;
+      deadlocks.blocked(jobId, { rank, blocked, activity, waitsFor: oneLine(waitsFor) });
+    }
+    if (what.case === 'exited') {
+      const result = await jobs.execute(jobId, [{ type: 'RecordRankEnd', data: rankEnd(rank, vmId, what.value) }]);
+      // A report of a life of the job that is over tells nothing new.
+      if (!result.ok && result.reason !== 'wrong-state' && result.reason !== 'unknown-rank')
+        throw new ConnectError(result.detail, Code.Aborted);
+      rendezvous.exited(jobId, rank);
+      deadlocks.exited(jobId, rank);
+    }
+  }
+  return {};
+}
+
+/** It comes in part from guest memory: what would break the reason's lines is taken out. */
+function oneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
+  return text.slice(0, longestWait).replace(/[\u0000-\u001f\u007f]/g, ' ');
+}
+
+function rankEnd(rank: number, vmId: string, exit: jobv1.RankExit): RankEnd {
+  return {
+    rank,
+    vmId,
+    cause: fromWireCause(exit.cause),
+    exitCode: exit.exitCode,
+    detail: exit.detail.slice(0, longestDetail),
+    bytesSent: Number(exit.bytesSent),
+    messagesSent: Number(exit.messagesSent),
+    vmmOperations: Number(exit.vmmOperations),
+    dataPathVmmOperations: Number(exit.dataPathVmmOperations),
+    cpuSeconds: exit.cpuSeconds,
+    memoryBytesUsed: Number(exit.memoryBytesUsed),
+    outputFiles: exit.outputFiles,
+  };
+}
+
+const rendezvousCodes: Readonly<Record<RendezvousError['kind'], Code>> = {
+  'unknown-job': Code.FailedPrecondition,
+  'bad-cards': Code.InvalidArgument,
+  'rank-gone': Code.FailedPrecondition,
+};
+
+async function rendezvous(parts: JobServiceParts, request: jobv1.RendezvousRequest, { signal }: HandlerContext) {
+  const brought = new Map(Object.entries(request.cards).map(([rank, card]) => [Number(rank), card]));
+  try {
+    const all = parts.rendezvous.join(request.jobId, request.nodeId, request.generation, brought);
+    return { cards: Object.fromEntries(await untilAborted(all, signal)) };
+  } catch (error) {
+    if (error instanceof RendezvousError) throw new ConnectError(error.message, rendezvousCodes[error.kind], undefined, undefined, error);
+    throw error;
+  }
+}
+
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) aborted();
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+  });
+}

@@ -1,0 +1,149 @@
+/** JobSpec at the boundary: every field checked and bounded, defaults put in, and both ways between the contract's message and the domain. */
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs, type Duration } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { jobv1 } from '@verbena/contracts';
+import type { JobSpec } from '@verbena/domain-job';
+import { isPolicyName, policyNames } from '@verbena/placement';
+import type { SchedulerConfig } from '../config.ts';
+
+const page = 65_536;
+const mostMemory = 2 ** 32;
+const longestWalltimeMs = 30 * 24 * 3_600_000;
+const most = { processes: 4096, args: 4096, argBytes: 128 * 1024, env: 1024, envBytes: 256 * 1024, stdin: 8 * 1024 * 1024, files: 10_000 };
+
+function invalid(message: string): ConnectError {
+  return new ConnectError(message, Code.InvalidArgument);
+}
+
+/** @throws ConnectError INVALID_ARGUMENT that says which field is wrong and what it may be */
+export function readJobSpec(spec: jobv1.JobSpec | undefined, config: SchedulerConfig): JobSpec {
+  if (spec === undefined) throw invalid('the job has no specification');
+  checkShape(spec);
+  checkTexts(spec);
+  const files = spec.inputFiles.map(({ path, size, chunks }) => ({ path, size: Number(size), chunks }));
+  checkFiles(files);
+  const { requirements } = spec;
+  return {
+    name: spec.name,
+    image: spec.image,
+    requirements: {
+      os: requirements?.os ?? '',
+      abiVersion: requirements?.abiVersion ?? '',
+      libraries: requirements?.libraries ?? {},
+      labels: requirements?.labels ?? {},
+    },
+    processes: spec.processes,
+    vms: spec.processes,
+    vcpusPerVm: 1,
+    memoryBytes: readMemory(spec.memoryBytes),
+    args: spec.args,
+    env: spec.env,
+    stdin: Buffer.from(spec.stdin).toString('base64'),
+    walltimeMs: readWalltime(spec.walltime) ?? config.defaultWalltimeMs,
+    outputLimitBytes: spec.outputLimitBytes === 0n ? config.defaultOutputLimitBytes : clamped(spec.outputLimitBytes),
+    placementPolicy: readPolicy(spec.placementPolicy, config),
+    priority: spec.priority,
+    inputFiles: files,
+  };
+}
+
+function checkShape({ processes, vms, vcpusPerVm, ioPath }: jobv1.JobSpec): void {
+  if (processes < 1 || processes > most.processes)
+    throw invalid(`the job asks for ${processes} processes; 1 to ${most.processes} are possible`);
+  if (vms !== 0 && vms !== processes) {
+    throw invalid(
+      `the job asks for ${processes} processes in ${vms} VMs; this version runs one process in each VM, so leave out the number of VMs or make it ${processes}`,
+    );
+  }
+  if (vcpusPerVm > 1) throw invalid(`the job asks for ${vcpusPerVm} vCPUs in each VM; this version gives each VM one`);
+  if (ioPath !== jobv1.IoPath.UNSPECIFIED && ioPath !== jobv1.IoPath.BYPASS)
+    throw invalid(`I/O path ${ioPath} does not exist; the bypass path is 1`);
+}
+
+function checkTexts({ name, image, args, env, stdin, requirements }: jobv1.JobSpec): void {
+  bounded('name', [name], 1, 256);
+  bounded('image reference', [image], 1, 256);
+  bounded('arguments', args, most.args, most.argBytes);
+  bounded('environment', Object.entries(env).flat(), 2 * most.env, most.envBytes);
+  const badName = Object.keys(env).find((variable) => variable === '' || variable.includes('='));
+  if (badName !== undefined) throw invalid(`${JSON.stringify(badName)} cannot name an environment variable`);
+  const wishes = [...Object.entries(requirements?.libraries ?? {}), ...Object.entries(requirements?.labels ?? {})].flat();
+  bounded('requirements', [requirements?.os ?? '', requirements?.abiVersion ?? '', ...wishes], 1024, 64 * 1024);
+  if (stdin.length > most.stdin) {
+    throw invalid(
+      `standard input has ${stdin.length} bytes; at most ${most.stdin} can be sent with a job: give larger data as an input file`,
+    );
+  }
+}
+
+function bounded(what: string, texts: readonly string[], count: number, bytes: number): void {
+  if (texts.length > count) throw invalid(`the job's ${what} has ${texts.length} entries; at most ${count} are possible`);
+  const size = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (size > bytes) throw invalid(`the job's ${what} has ${size} bytes; at most ${bytes} are possible`);
+  if (texts.some((text) => text.includes('\0'))) throw invalid(`the job's ${what} contains a NUL character`);
+}
+
+function checkFiles(files: JobSpec['inputFiles']): void {
+  if (files.length > most.files) throw invalid(`the job has ${files.length} input files; at most ${most.files} are possible`);
+  const seen = new Set<string>();
+  for (const { path, chunks } of files) {
+    const parts = path.split('/');
+    const bad =
+      path === '' ||
+      path.length > 1024 ||
+      path.includes('\0') ||
+      path.includes('\\') ||
+      parts.some((part) => part === '' || part === '.' || part === '..');
+    if (bad)
+      throw invalid(`the input file ${JSON.stringify(path.slice(0, 200))} must have a relative path with forward slashes and without ".."`);
+    if (seen.has(path)) throw invalid(`the input file ${path} is given twice`);
+    if (chunks.some((digest) => !/^sha256:[0-9a-f]{64}$/.test(digest)))
+      throw invalid(`the input file ${path} names a chunk that is no digest`);
+    seen.add(path);
+  }
+}
+
+/** Rounded up to a whole page of WebAssembly memory. */
+function readMemory(bytes: bigint): number {
+  if (bytes > mostMemory) throw invalid(`the job asks for ${bytes} bytes of memory a VM; at most 4 GiB (${mostMemory}) are possible`);
+  return Math.ceil(Number(bytes) / page) * page;
+}
+
+function readWalltime(walltime: Duration | undefined): number | undefined {
+  if (walltime === undefined) return undefined;
+  const ms = Number(walltime.seconds) * 1000 + walltime.nanos / 1e6;
+  if (!(ms > 0) || ms > longestWalltimeMs) throw invalid(`the walltime is ${ms / 1000} s; it must be above 0 and at most 30 days`);
+  return ms;
+}
+
+function readPolicy(name: string, config: SchedulerConfig): string {
+  if (name === '') return config.defaultPolicy;
+  if (!isPolicyName(name)) throw invalid(`there is no placement policy ${JSON.stringify(name)}; there are ${policyNames.join(', ')}`);
+  return name;
+}
+
+const clamped = (value: bigint): number => Number(value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : value);
+
+/** As the contract shows it; without standard input, which only the node-agents need. */
+export function toWireSpec(spec: JobSpec, withStdin = false): jobv1.JobSpec {
+  const { seconds, nanos } = timestampFromMs(spec.walltimeMs);
+  return create(jobv1.JobSpecSchema, {
+    name: spec.name,
+    image: spec.image,
+    requirements: spec.requirements,
+    processes: spec.processes,
+    vms: spec.vms,
+    vcpusPerVm: spec.vcpusPerVm,
+    memoryBytes: BigInt(spec.memoryBytes),
+    args: [...spec.args],
+    env: { ...spec.env },
+    stdin: withStdin ? Buffer.from(spec.stdin, 'base64') : new Uint8Array(),
+    walltime: { seconds, nanos },
+    outputLimitBytes: BigInt(spec.outputLimitBytes),
+    placementPolicy: spec.placementPolicy,
+    ioPath: jobv1.IoPath.BYPASS,
+    priority: spec.priority,
+    inputFiles: spec.inputFiles.map(({ path, size, chunks }) => ({ path, size: BigInt(size), chunks: [...chunks] })),
+  });
+}

@@ -1,0 +1,117 @@
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
+import { nodev1 } from '@verbena/contracts';
+import type { KnownNode } from '@verbena/domain-node';
+import { nodeId } from '@verbena/ids';
+import { pageOf } from '@verbena/service-kit';
+import type { Capacity } from '../queue/capacity.ts';
+import type { HeartbeatFacts, NodeResult, Nodes } from './nodes.ts';
+
+const { NodeState } = nodev1;
+const mostCachedImages = 10_000;
+
+export interface NodeServiceParts {
+  readonly nodes: Nodes;
+  readonly capacity: Capacity;
+  readonly heartbeatMs: number;
+  /** A node has registered: what it ran before is to be cleared up. */
+  readonly registered: (id: string) => void;
+}
+
+export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.NodeService> {
+  const { nodes, heartbeatMs } = parts;
+  const answer = (id: string, result: NodeResult) => {
+    if (!result.ok) throw refused(id, result.reason, result.detail);
+    return { node: nodeView(id, parts) };
+  };
+  return {
+    async registerNode({ node }) {
+      if (node === undefined) throw new ConnectError('a registration needs the node', Code.InvalidArgument);
+      const id = checkedId(node.id);
+      const { name, cores, lid, portGuid, hypervisor } = node;
+      const memoryBytes = Number(node.memoryBytes);
+      const result = await nodes.register(
+        id,
+        { name: name === '' ? id : name, cores, memoryBytes, lid, portGuid, hypervisor },
+        facts(node),
+      );
+      if (!result.ok) throw refused(id, result.reason, result.detail);
+      parts.registered(id);
+      return { epoch: BigInt(nodes.known(id)?.epoch ?? 0), heartbeatInterval: durationFromMs(heartbeatMs) };
+    },
+    heartbeat(request) {
+      if (!nodes.log.has(request.nodeId)) throw new ConnectError(`node ${request.nodeId} has never registered`, Code.NotFound);
+      if (!nodes.heartbeat(request.nodeId, Number(request.epoch), facts(request))) {
+        throw new ConnectError(
+          `node ${request.nodeId} is not registered under epoch ${request.epoch}: register again`,
+          Code.FailedPrecondition,
+        );
+      }
+      return {};
+    },
+    listNodes({ pageSize, pageToken }) {
+      const { items, nextPageToken } = pageOf(nodes.ids(), (id) => id, pageSize, pageToken);
+      return { nodes: items.map((id) => nodeView(id, parts)), nextPageToken };
+    },
+    async drainNode({ id, reason }) {
+      return answer(id, await nodes.drain(id, reason === '' ? 'drained by an operator' : reason.slice(0, 500)));
+    },
+    async resumeNode({ id }) {
+      return answer(id, await nodes.resume(id));
+    },
+  };
+}
+
+function checkedId(text: string): string {
+  try {
+    return nodeId(text);
+  } catch (cause) {
+    throw new ConnectError(cause instanceof Error ? cause.message : 'bad node id', Code.InvalidArgument, undefined, undefined, cause);
+  }
+}
+
+function facts(told: { memoryUsedBytes: bigint; agentMemoryBytes: bigint; cachedImages: readonly string[] }): HeartbeatFacts {
+  return {
+    memoryUsedBytes: Number(told.memoryUsedBytes),
+    agentMemoryBytes: Number(told.agentMemoryBytes),
+    cachedImages: told.cachedImages.slice(0, mostCachedImages),
+  };
+}
+
+function refused(id: string, reason: string, detail: string): ConnectError {
+  if (reason === 'unknown-node') return new ConnectError(`there is no node ${JSON.stringify(id)}`, Code.NotFound);
+  return new ConnectError(detail, reason === 'invalid-node' ? Code.InvalidArgument : Code.Aborted);
+}
+
+const states: Readonly<Record<KnownNode['status'], nodev1.NodeState>> = {
+  ready: NodeState.READY,
+  drained: NodeState.DRAINED,
+  lost: NodeState.LOST,
+};
+
+function nodeView(id: string, { nodes, capacity }: NodeServiceParts): nodev1.Node {
+  const state = nodes.known(id);
+  if (state === undefined) return create(nodev1.NodeSchema, { id });
+  const presence = nodes.presence(id);
+  const use = capacity.useOf(id);
+  const { name, cores, memoryBytes, lid, portGuid, hypervisor } = state.node;
+  return create(nodev1.NodeSchema, {
+    id,
+    name,
+    // What the log holds as ready is not there before it has registered in this life.
+    state: presence === undefined ? NodeState.LOST : states[state.status],
+    cores,
+    coresUsed: use.cores,
+    memoryBytes: BigInt(memoryBytes),
+    memoryUsedBytes: BigInt(use.memoryBytes),
+    lid,
+    portGuid,
+    cachedImages: [...(presence?.cachedImages ?? [])],
+    ...(presence !== undefined && { lastSeen: timestampFromDate(presence.lastSeenAt) }),
+    hypervisor,
+    agentMemoryBytes: BigInt(presence?.agentMemoryBytes ?? 0),
+    vmsIdle: use.idle,
+    vmsRunning: use.vms - use.idle,
+  });
+}

@@ -1,0 +1,76 @@
+/** What follows the decision that a job ends: nothing of it is left on any node, its output is sealed, its claims are given back. */
+import { nodev1, storagev1 } from '@verbena/contracts';
+import type { KnownJob } from '@verbena/domain-job';
+import { byNode } from './bring-up.ts';
+import { messageOf } from './failure.ts';
+import type { RunPorts } from './ports.ts';
+
+const inFlightMs = 10_000;
+const lastReportsMs = 2_000;
+const sealMs = 5_000;
+
+export async function stopAndFree(ports: RunPorts, job: KnownJob, inFlight: ReadonlySet<Promise<unknown>>): Promise<void> {
+  const { capacity, queue, vms, stopping, log } = ports;
+  const clean = job.status === 'ending' && job.end.cause === 'exited';
+  if (job.assignments.length > 0 && !clean) {
+    await bounded(ports, inFlightMs, Promise.all(inFlight));
+    const stopped = await stopOnNodes(ports, job);
+    await bounded(ports, lastReportsMs, allReported(ports, job, stopped));
+  }
+  await seal(ports, job.jobId);
+  // The node-agents have written that VMs are idle or gone before they told; this only waits until the map shows it.
+  await vms.caughtUp(stopping).catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the map of VMs does not catch up'));
+  capacity.release(job.jobId);
+  queue.kick();
+}
+
+/** Nodes on which nothing of the job is left. */
+async function stopOnNodes({ bus, config, log }: RunPorts, job: KnownJob): Promise<ReadonlySet<string>> {
+  const stopped = new Set<string>();
+  const reason = job.reason.split('\n', 1)[0]?.slice(0, 500) ?? '';
+  await Promise.all(
+    [...byNode(job.assignments).keys()].map(async (nodeId) => {
+      try {
+        const request = { jobId: job.jobId, destroyVms: true, reason };
+        await bus.client(nodev1.NodeAgentService, nodeId).stopRanks(request, { timeoutMs: config.stopTimeoutMs });
+        stopped.add(nodeId);
+      } catch (error) {
+        log.warn(
+          { job: job.jobId, node: nodeId, error: messageOf(error) },
+          'a job could not be stopped on a node; its VMs are looked after later',
+        );
+      }
+    }),
+  );
+  return stopped;
+}
+
+/** Resolves when the ranks that were stopped have told how they ended, so that their counters are part of the story. */
+async function allReported({ jobs, stopping }: RunPorts, job: KnownJob, stopped: ReadonlySet<string>): Promise<void> {
+  if (job.startedAt === undefined) return;
+  const expected = job.assignments.filter(({ nodeId }) => stopped.has(nodeId));
+  for (;;) {
+    const revision = jobs.log.revision(job.jobId);
+    const known = jobs.known(job.jobId);
+    if (known === undefined || expected.every(({ rank }) => known.ends.has(rank))) return;
+    await jobs.log.changed(job.jobId, revision, stopping);
+  }
+}
+
+/** Nothing more comes: whoever follows the output may stop. */
+async function seal({ bus, log }: RunPorts, jobId: string): Promise<void> {
+  try {
+    await bus.client(storagev1.OutputService).sealOutput({ jobId }, { timeoutMs: sealMs });
+  } catch (error) {
+    log.warn({ job: jobId, error: messageOf(error) }, 'the output of a job could not be sealed');
+  }
+}
+
+/** Waits for the work, but no longer. */
+async function bounded({ clock, stopping }: RunPorts, ms: number, work: Promise<unknown>): Promise<void> {
+  const enough = new AbortController();
+  const late = clock.sleep(ms, AbortSignal.any([enough.signal, stopping])).catch(() => undefined);
+  await Promise.race([work.catch(() => undefined), late]);
+  enough.abort();
+  stopping.throwIfAborted();
+}

@@ -1,0 +1,110 @@
+/** Puts the scheduler together: state folded from the log, the queue, a run for each live job, and the three services. */
+import { jobv1, nodev1, vmv1 } from '@verbena/contracts';
+import type { EventStore } from '@verbena/event-sourcing';
+import type { RunningService, ServiceContext } from '@verbena/service-kit';
+import { defaultConfig, type SchedulerConfig } from './config.ts';
+import { openJobs } from './jobs/jobs.ts';
+import { jobService } from './jobs/job-service.ts';
+import { Caretaker } from './nodes/caretaker.ts';
+import { nodeService } from './nodes/node-service.ts';
+import { Nodes } from './nodes/nodes.ts';
+import { Capacity } from './queue/capacity.ts';
+import { Queue } from './queue/queue.ts';
+import { recoverJobs, sealLater } from './recovery.ts';
+import { DeadlockWatch } from './run/deadlock.ts';
+import { JobRun } from './run/job-run.ts';
+import type { RunPorts } from './run/ports.ts';
+import { partitionKeys } from './run/partition-keys.ts';
+import { Rendezvous } from './run/rendezvous.ts';
+import { VmMap } from './vms/vm-map.ts';
+import { vmService } from './vms/vm-service.ts';
+
+export interface SchedulerOptions extends Partial<SchedulerConfig> {
+  readonly store: EventStore;
+}
+
+const stopRunsMs = 5_000;
+
+/**
+ * Starts the management module. Resolves when it serves: what the log holds is folded, jobs of a former life are ended or back in the queue.
+ * Nodes of the log take work again when they have registered anew.
+ */
+export async function startScheduler(context: ServiceContext, { store, ...given }: SchedulerOptions): Promise<RunningService> {
+  const { bus, clock, log, tracer, random } = context;
+  const config: SchedulerConfig = { ...defaultConfig, ...given };
+  const stopping = new AbortController();
+  const startedAt = clock.monotonic();
+  const [jobs, nodes, vms] = await Promise.all([openJobs(store, clock), Nodes.open(store, clock), VmMap.open(store)]);
+  const capacity = new Capacity(nodes, vms);
+  const settled = (): boolean => clock.monotonic() - startedAt >= config.settleMs;
+  const onError = (error: unknown): void => log.error({ err: error }, 'a pass over the queue failed');
+  const queue = new Queue({ jobs, nodes, capacity, config, random, settled, onError });
+  const ports: RunPorts = {
+    bus,
+    clock,
+    log,
+    tracer,
+    config,
+    jobs,
+    nodes,
+    vms,
+    capacity,
+    queue,
+    rendezvous: new Rendezvous(),
+    deadlocks: new DeadlockWatch(clock, config.deadlockConfirmMs),
+    progress: new Map(),
+    takePkey: partitionKeys(),
+    stopping: stopping.signal,
+  };
+  const runs = new Set<Promise<void>>();
+  const start = (jobId: string): void => {
+    const run = new JobRun(jobId, ports).run();
+    runs.add(run);
+    void run.finally(() => runs.delete(run));
+  };
+  const recovered = await recoverJobs(ports);
+  nodes.onChange(() => queue.kick());
+  vms.onChange(() => queue.kick());
+  const caretaker = new Caretaker(ports, store);
+  const findSubmission = async (commandId: string) => {
+    const [first] = (await store.findCommand(commandId)) ?? [];
+    return first === undefined ? undefined : jobs.known(first.stream);
+  };
+  const registered = (id: string): void => void caretaker.registered(id);
+  const served = [
+    await bus.serve(jobv1.JobService, jobService({ ...ports, random, start, findSubmission })),
+    await bus.serve(nodev1.NodeService, nodeService({ nodes, capacity, heartbeatMs: config.heartbeatMs, registered })),
+    await bus.serve(
+      vmv1.VmService,
+      vmService(vms, (id) => nodes.nameOf(id)),
+    ),
+  ];
+  for (const jobId of recovered.toRun) start(jobId);
+  const background = [caretaker.run(), sealLater(ports, recovered.ended), kickWhenSettled(ports)];
+  log.info({ jobs: jobs.log.ids().length, requeued: recovered.toRun.length, ended: recovered.ended.length }, 'the scheduler serves');
+
+  const stop = async (): Promise<void> => {
+    stopping.abort(new Error('the scheduler stops'));
+    queue.close();
+    await Promise.all(served.map((service) => service.stop()));
+    await bounded(stopRunsMs, Promise.allSettled([...runs, ...background]));
+    await vms.stop();
+  };
+  let stopped: Promise<void> | undefined;
+  return { name: 'scheduler', notReady: () => Promise.resolve(undefined), stop: () => (stopped ??= stop()) };
+}
+
+/** Jobs that were spared the judgement that the cluster is too small are judged now. */
+async function kickWhenSettled({ clock, config, queue, stopping }: RunPorts): Promise<void> {
+  await clock.sleep(config.settleMs, stopping).then(
+    () => queue.kick(),
+    () => undefined,
+  );
+}
+
+async function bounded(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

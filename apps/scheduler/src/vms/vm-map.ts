@@ -1,0 +1,63 @@
+/** The map of VMs to nodes (R21), folded from the streams that the node-agents write. */
+import { evolveVm, isLive, noVm, type LiveVm, type VmEvent, type VmState } from '@verbena/domain-vm';
+import { runProjection, type EventStore, type ProjectionRunner, type RecordedEvent } from '@verbena/event-sourcing';
+
+export interface VmRecord {
+  readonly id: string;
+  state: VmState;
+  version: number;
+  epoch: number;
+  bootedAt: number | undefined;
+  /** Since when it is in its present state, milliseconds since 1970. */
+  since: number;
+}
+
+export class VmMap {
+  readonly #store: EventStore;
+  readonly #runner: ProjectionRunner<Map<string, VmRecord>>;
+
+  private constructor(store: EventStore, runner: ProjectionRunner<Map<string, VmRecord>>) {
+    this.#store = store;
+    this.#runner = runner;
+  }
+
+  static async open(store: EventStore): Promise<VmMap> {
+    const initial = new Map<string, VmRecord>();
+    return new VmMap(store, await runProjection(store, { name: 'vm-map', initial, filter: { stream: 'vm-*' }, evolve }));
+  }
+
+  get(id: string): VmRecord | undefined {
+    return this.#runner.state.get(id);
+  }
+
+  all(): readonly VmRecord[] {
+    return [...this.#runner.state.values()];
+  }
+
+  live(): readonly (VmRecord & { state: LiveVm })[] {
+    return this.all().filter((vm): vm is VmRecord & { state: LiveVm } => isLive(vm.state));
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#runner.onChange(listener);
+  }
+
+  /** Resolves when the map shows everything that is in the log now. */
+  async caughtUp(signal?: AbortSignal): Promise<void> {
+    await this.#runner.reached(await this.#store.head(), signal);
+  }
+
+  stop(): Promise<void> {
+    return this.#runner.stop();
+  }
+}
+
+function evolve(vms: Map<string, VmRecord>, { stream, event, version, metadata, time }: RecordedEvent): Map<string, VmRecord> {
+  const record: VmRecord = vms.get(stream) ?? { id: stream, state: noVm, version: 0, epoch: 0, bootedAt: undefined, since: 0 };
+  record.state = evolveVm(record.state, event as VmEvent);
+  record.version = version;
+  record.epoch = Math.max(record.epoch, metadata.epoch ?? 0);
+  record.since = time.getTime();
+  if (event.type === 'VmBooted') record.bootedAt = record.since;
+  return vms.set(stream, record);
+}
