@@ -1,5 +1,5 @@
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
-import { jobv1 } from '@verbena/contracts';
+import { type jobv1 } from '@verbena/contracts';
 import { hasEnded, type ImageMatch, type JobSpec, type KnownJob, type RankEnd } from '@verbena/domain-job';
 import { suffix } from '@verbena/ids';
 import { callContext, currentTraceparent } from '@verbena/messaging';
