@@ -1,5 +1,5 @@
 /** The whole of `verbena cc` and `verbena c++`: the command-line tool only forwards its arguments. */
-import { closeToolchain, compile, writeOutputs } from './compile.ts';
+import { compile, writeOutputs } from './compile.ts';
 import { parseArguments } from './arguments.ts';
 import { ToolchainError, UsageError } from './errors.ts';
 import { usage } from './help.ts';
@@ -62,8 +62,6 @@ export async function compilerDriver(argv: readonly string[], language: DriverLa
       return 1;
     }
     throw error;
-  } finally {
-    await closeToolchain();
   }
 }
 

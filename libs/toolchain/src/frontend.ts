@@ -70,13 +70,18 @@ export async function translate(translation: Translation, pool: ToolPool, cache:
   const dependencyText = result.out['d'] === undefined ? undefined : Buffer.from(result.out['d']).toString('utf8');
   const translated: Translated = {
     exitCode: result.exitCode,
-    diagnostics: template.text + result.text,
+    diagnostics: template.text + result.text + exceptionNote(result.text),
     output: result.exitCode === 0 ? result.out['o'] : undefined,
     dependencyText,
   };
   if (result.exitCode === 0) cache.set(key, encodeTranslated(translated));
   return translated;
 }
+
+const exceptionNote = (text: string): string =>
+  /cannot use '(throw|try)' with exceptions disabled/.test(text)
+    ? 'verbena: note: guests have no C++ exceptions; report errors by return values, MPI_Abort or std::abort\n'
+    : '';
 
 /** Whether the translation's result is at hand, so that no compiler is needed. */
 export const isTranslated = (translation: Translation, cache: Cache): boolean => cache.has(translationKey(translation));
@@ -107,7 +112,7 @@ async function commandTemplate(translation: Translation, pool: ToolPool, cache: 
     if (command !== undefined) return { ok: true, command, text: notes + warningsIn(text) };
     const known = flags.filter((flag) => !unknown.includes(flag));
     if (known.length === flags.length) return { ok: false, text: errorsIn(text) };
-    notes += unknown.map((flag) => `warning: ${flag} is not known to clang and has no effect\n`).join('');
+    notes += unknown.map((flag) => `verbena: warning: ${flag} is not known to clang and has no effect\n`).join('');
     flags = known;
   }
 }

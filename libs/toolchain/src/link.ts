@@ -2,6 +2,7 @@
 import type { Cache } from './cache.ts';
 import { keyOf } from './cache.ts';
 import { moduleInfo } from './module-info.ts';
+import { tentativeDefinitions } from './object-symbols.ts';
 import { BLOCKING_IMPORTS, LINK_FLAGS } from './target.ts';
 import type { ToolPool } from './tool-pool.ts';
 import { TOOLCHAIN_VERSION } from './version.ts';
@@ -55,7 +56,7 @@ export async function link(request: LinkRequest, pool: ToolPool, cache: Cache): 
   );
   const cached = cache.get(key);
   if (cached !== undefined) return { exitCode: 0, diagnostics: '', wasm: cached };
-  const linked = await runLinker(request, pool);
+  const linked = await linkWithTentative(request, pool);
   if (linked.wasm === undefined || !request.asyncify || moduleInfo(linked.wasm).hasTags) return linked;
   const instrumented = await pool.run({ kind: 'asyncify', wasm: linked.wasm, imports: BLOCKING_IMPORTS });
   const wasm = instrumented.out['wasm'];
@@ -63,11 +64,21 @@ export async function link(request: LinkRequest, pool: ToolPool, cache: Cache): 
   return { ...linked, wasm };
 }
 
-async function runLinker(request: LinkRequest, pool: ToolPool): Promise<Linked> {
+/** Links; if all that stands in the way are tentative definitions, links again and takes one of each. */
+async function linkWithTentative(request: LinkRequest, pool: ToolPool): Promise<Linked> {
+  const linked = await runLinker(request, [], pool);
+  const duplicates = [...linked.diagnostics.matchAll(/duplicate symbol: (\S+)/g)].map(([, name]) => name ?? '');
+  if (duplicates.length === 0 || linked.wasm !== undefined) return linked;
+  const tentative = tentativeDefinitions(request.inputs.map(({ content }) => content));
+  return duplicates.every((name) => tentative.has(name)) ? runLinker(request, ['-z', 'muldefs'], pool) : linked;
+}
+
+async function runLinker(request: LinkRequest, extra: readonly string[], pool: ToolPool): Promise<Linked> {
   const objects = request.inputs.map(({ name, content }, index) => ({ path: `/in/${String(index)}`, name, content }));
   const args = [
     'wasm-ld',
     ...LINK_FLAGS,
+    ...extra,
     START,
     ...objects.map(({ path }) => path),
     '/in/verbena.a',

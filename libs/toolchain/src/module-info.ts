@@ -1,5 +1,6 @@
 /** The little that the toolchain must know of a linked module: what memory it imports and what functions it imports. */
 import { ToolchainError } from './errors.ts';
+import { WasmReader } from './wasm-reader.ts';
 
 export interface ModuleInfo {
   /** Least memory in bytes that the module's import asks for. */
@@ -15,42 +16,9 @@ const IMPORT_SECTION = 2;
 const TAG_SECTION = 13;
 const KIND = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
 
-class Reader {
-  readonly #bytes: Uint8Array;
-  at: number;
-
-  constructor(bytes: Uint8Array, at: number) {
-    this.#bytes = bytes;
-    this.at = at;
-  }
-
-  byte(): number {
-    const value = this.#bytes[this.at++];
-    if (value === undefined) throw new ToolchainError('the linked module ends in the middle of a section');
-    return value;
-  }
-
-  /** Unsigned LEB128 of at most 32 bits (WebAssembly Core Specification, 5.2.2). */
-  number(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    throw new ToolchainError('the linked module holds a number that is too long');
-  }
-
-  name(): string {
-    const length = this.number();
-    this.at += length;
-    return Buffer.from(this.#bytes.subarray(this.at - length, this.at)).toString('utf8');
-  }
-}
-
 /** Reads the sections of a module (WebAssembly Core Specification, 5.5). */
 export function moduleInfo(wasm: Uint8Array): ModuleInfo {
-  const reader = new Reader(wasm, 8);
+  const reader = new WasmReader(wasm, 8);
   let imports: Imports | undefined;
   let hasTags = false;
   while (reader.at < wasm.length) {
@@ -67,7 +35,7 @@ export function moduleInfo(wasm: Uint8Array): ModuleInfo {
 
 type Imports = Pick<ModuleInfo, 'minimumBytes' | 'imports'>;
 
-function importsOf(reader: Reader): Imports {
+function importsOf(reader: WasmReader): Imports {
   const imports: string[] = [];
   let minimumBytes = 0;
   for (let left = reader.number(); left > 0; left--) {
@@ -87,7 +55,7 @@ function importsOf(reader: Reader): Imports {
   return { minimumBytes, imports };
 }
 
-function limits(reader: Reader): number {
+function limits(reader: WasmReader): number {
   const flags = reader.byte();
   const least = reader.number();
   if ((flags & 1) !== 0) reader.number();

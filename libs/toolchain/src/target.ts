@@ -27,10 +27,7 @@ export const STACK_BYTES = 0x0080_0000;
 export const DATA_BASE = 0x0081_0000;
 const MEMORY_MAX_BYTES = 0x1_0000_0000;
 
-/**
- * wasi-libc's archive is built without atomics, hence no feature check; every guest has one thread, so nothing is missing. Headers with
- * tentative definitions, which C programs of the old school share between sources, are why duplicate symbols are taken.
- */
+/** wasi-libc's archive is built without atomics, hence no feature check; every guest has one thread, so nothing is missing. */
 export const LINK_FLAGS: readonly string[] = [
   '-m',
   'wasm32',
@@ -42,8 +39,6 @@ export const LINK_FLAGS: readonly string[] = [
   `stack-size=${String(STACK_BYTES)}`,
   '--stack-first',
   `--global-base=${String(DATA_BASE)}`,
-  '-z',
-  'muldefs',
   '--export=__stack_pointer',
   '--export-if-defined=__tls_base',
   '--strip-debug',
