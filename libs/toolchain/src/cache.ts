@@ -10,6 +10,9 @@ import { join } from 'node:path';
 /** Entries are removed, those unused for longest first, when there are more than this many. */
 const MOST_ENTRIES = 4000;
 
+/** Larger things are made again: most of such an object is zeros. */
+const MOST_BYTES = 32 * 1024 * 1024;
+
 /** SHA-256 over parts, each with its length before it, so that no two lists of parts give the same bytes. */
 export function keyOf(...parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');
@@ -47,6 +50,7 @@ export class Cache {
   }
 
   set(key: string, content: Uint8Array): void {
+    if (content.length > MOST_BYTES) return;
     const aside = join(this.directory, `${key}.${randomUUID()}.tmp`);
     try {
       mkdirSync(this.directory, { recursive: true });

@@ -64,14 +64,20 @@ export async function translate(translation: Translation, pool: ToolPool, cache:
   const key = translationKey(translation);
   const cached = cache.get(key);
   if (cached !== undefined) return decodeTranslated(cached);
+  const { stage } = translation;
   const template = await commandTemplate(translation, pool, cache);
   if (!template.ok) return { exitCode: 1, diagnostics: template.text, output: undefined, dependencyText: undefined };
-  const result = await pool.run({ kind: 'llvm', args: fillIn(template.command, translation), files: virtualFiles(translation.files) });
+  const result = await pool.run({
+    kind: 'llvm',
+    args: fillIn(template.command, translation),
+    files: virtualFiles(translation.files),
+    stdoutAs: 'o',
+  });
   const dependencyText = result.out['d'] === undefined ? undefined : Buffer.from(result.out['d']).toString('utf8');
   const translated: Translated = {
     exitCode: result.exitCode,
     diagnostics: template.text + result.text + exceptionNote(result.text),
-    output: result.exitCode === 0 ? result.out['o'] : undefined,
+    output: result.exitCode === 0 && stage !== 'syntax' ? result.out['o'] : undefined,
     dependencyText,
   };
   if (result.exitCode === 0) cache.set(key, encodeTranslated(translated));
@@ -156,7 +162,7 @@ function fillIn(template: readonly string[], translation: Translation): string[]
     return word === '-fdebug-compilation-dir=/' || word === '-fcoverage-compilation-dir=/' ? word.replace(/\/$/, cwd) : word;
   });
   const source = path === '-' ? resolve(cwd, '-') : path;
-  if (head[1] === '-cc1as') return [...head, '-o', '/out/o', assemblerInput(source, cwd, files)];
+  if (head[1] === '-cc1as') return [...head, '-o', '-', assemblerInput(source, cwd, files)];
   return [
     ...head,
     ...EMULATION_DEFINES,
@@ -168,7 +174,7 @@ function fillIn(template: readonly string[], translation: Translation): string[]
     OVERLAY_PATH,
     `-working-directory=${cwd}`,
     '-o',
-    dependencies?.request.only === true ? '/out/d' : '/out/o',
+    dependencies?.request.only === true ? '/out/unused' : '-',
     '-x',
     language,
     source,

@@ -86,13 +86,13 @@ async function runLinker(request: LinkRequest, extra: readonly string[], pool: T
     ...C_LIBRARIES,
     BUILTINS,
     '-o',
-    '/out/wasm',
+    '-',
   ];
   const tree = Object.fromEntries([
     ...objects.map(({ content }, index): [string, Uint8Array] => [String(index), content]),
     ['verbena.a', request.runtime],
   ]);
-  const result = await pool.run({ kind: 'llvm', args, files: { in: tree, out: {} } });
+  const result = await pool.run({ kind: 'llvm', args, files: { in: tree, out: {} }, stdoutAs: 'wasm' });
   const named = result.text
     .replaceAll(/\/in\/(\d+)/g, (path, index: string) => objects[Number(index)]?.name ?? path)
     .replaceAll('/in/verbena.a', 'libverbena.a');

@@ -8,6 +8,11 @@ export interface LlvmRequest {
   /** argv of one tool: "clang -cc1 ...", "wasm-ld ...", "ar ...". */
   readonly args: readonly string[];
   readonly files: Tree;
+  /**
+   * The file among the results that standard output stands for. Large results go this way ("-o -"): the tools' file system in memory copies
+   * a whole file for each piece that is appended to it, so that 32 MB of static data would take a minute.
+   */
+  readonly stdoutAs?: string;
 }
 
 export interface AsyncifyRequest {
@@ -27,9 +32,9 @@ export type ToolRequest = LlvmRequest | AsyncifyRequest | WarmRequest;
 
 export interface ToolResult {
   readonly exitCode: number;
-  /** Everything that the tool wrote to its standard output and error. */
+  /** What the tool wrote to its standard error, and to its standard output unless that is a result. */
   readonly text: string;
-  /** The files below /out after the run. */
+  /** The files below /out after the run, and the one that standard output stood for. */
   readonly out: Readonly<Record<string, Uint8Array>>;
 }
 

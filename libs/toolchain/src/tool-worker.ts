@@ -16,11 +16,14 @@ const loadBinaryen = async (): Promise<Binaryen> => (await import('binaryen')).d
 async function runLlvm(request: LlvmRequest): Promise<ToolResult> {
   llvm ??= loadLlvm();
   const { runLLVM, Exit } = await llvm;
-  const pieces: Uint8Array[] = [];
-  const collect = (bytes: Uint8Array | null): void => {
-    if (bytes !== null) pieces.push(bytes.slice());
-  };
-  const options = { stdout: collect, stderr: collect, decodeASCII: false };
+  const text: Uint8Array[] = [];
+  const output: Uint8Array[] = request.stdoutAs === undefined ? text : [];
+  const collect =
+    (pieces: Uint8Array[]) =>
+    (bytes: Uint8Array | null): void => {
+      if (bytes !== null) pieces.push(bytes.slice());
+    };
+  const options = { stdout: collect(output), stderr: collect(text), decodeASCII: false };
   let files: Tree = {};
   let exitCode = 0;
   try {
@@ -30,7 +33,20 @@ async function runLlvm(request: LlvmRequest): Promise<ToolResult> {
     exitCode = error.code;
     files = error.files;
   }
-  return { exitCode, text: Buffer.concat(pieces).toString('utf8'), out: filesOf(files['out']) };
+  const out = filesOf(files['out']);
+  if (request.stdoutAs !== undefined) out[request.stdoutAs] = concatenated(output);
+  return { exitCode, text: Buffer.concat(text).toString('utf8'), out };
+}
+
+/** One array with a buffer of its own, so that it can be transferred. */
+function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }
 
 function filesOf(tree: Tree | Uint8Array | string | undefined): Record<string, Uint8Array> {
@@ -84,9 +100,15 @@ async function answer(request: ToolRequest): Promise<ToolResult> {
   return { exitCode: 0, text: '', out: {} };
 }
 
+/** The buffers that hold a result and nothing else: they move to the other thread instead of being copied. */
+const ownBuffers = ({ out }: ToolResult): ArrayBuffer[] =>
+  Object.values(out).flatMap(({ buffer, byteLength }) =>
+    buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [],
+  );
+
 parentPort?.on('message', ({ id, request }: { id: number; request: ToolRequest }) => {
   answer(request).then(
-    (result) => parentPort?.postMessage({ id, result } satisfies ToolReply),
+    (result) => parentPort?.postMessage({ id, result } satisfies ToolReply, ownBuffers(result)),
     (error: unknown) =>
       parentPort?.postMessage({ id, failure: error instanceof Error ? error.message : String(error) } satisfies ToolReply),
   );
