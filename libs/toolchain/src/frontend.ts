@@ -12,6 +12,7 @@ import { isCxx } from './languages.ts';
 import type { SourceLanguage } from './languages.ts';
 import { EMULATION_DEFINES, TARGET_FLAGS } from './target.ts';
 import type { ToolPool } from './tool-pool.ts';
+import type { ToolResult } from './tool-protocol.ts';
 import { OVERLAY_PATH, virtualFiles } from './virtual-files.ts';
 import { TOOLCHAIN_VERSION } from './version.ts';
 
@@ -67,12 +68,7 @@ export async function translate(translation: Translation, pool: ToolPool, cache:
   const { stage } = translation;
   const template = await commandTemplate(translation, pool, cache);
   if (!template.ok) return { exitCode: 1, diagnostics: template.text, output: undefined, dependencyText: undefined };
-  const result = await pool.run({
-    kind: 'llvm',
-    args: fillIn(template.command, translation),
-    files: virtualFiles(translation.files),
-    stdoutAs: 'o',
-  });
+  const result = await runFrontend(fillIn(template.command, translation), translation, pool);
   const dependencyText = result.out['d'] === undefined ? undefined : Buffer.from(result.out['d']).toString('utf8');
   const translated: Translated = {
     exitCode: result.exitCode,
@@ -82,6 +78,29 @@ export async function translate(translation: Translation, pool: ToolPool, cache:
   };
   if (result.exitCode === 0) cache.set(key, encodeTranslated(translated));
   return translated;
+}
+
+/**
+ * LLVM comes with its assertions on, and one of them fails for some loops that it would compile well: the vectorizer's two cost models must
+ * agree. When clang stops, it is tried again with equal costs, then without vectorizing loops, then without vectorizing at all.
+ */
+const RETRIES: readonly ((command: readonly string[]) => string[])[] = [
+  (command) => [...command],
+  (command) => [...command.slice(0, 2), '-mllvm', '-force-target-instruction-cost=1', ...command.slice(2)],
+  (command) => command.filter((word) => word !== '-vectorize-loops'),
+  (command) => command.filter((word) => word !== '-vectorize-loops' && word !== '-vectorize-slp'),
+];
+
+async function runFrontend(command: readonly string[], { files }: Translation, pool: ToolPool): Promise<ToolResult> {
+  let failure: unknown;
+  for (const variant of RETRIES) {
+    try {
+      return await pool.run({ kind: 'llvm', args: variant(command), files: virtualFiles(files), stdoutAs: 'o' });
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
 const exceptionNote = (text: string): string =>

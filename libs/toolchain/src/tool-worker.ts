@@ -29,13 +29,19 @@ async function runLlvm(request: LlvmRequest): Promise<ToolResult> {
   try {
     files = (await runLLVM([...request.args], request.files, options)) ?? {};
   } catch (error) {
-    if (!(error instanceof Exit)) throw error;
+    if (!(error instanceof Exit)) throw crash(request.args, text, error);
     exitCode = error.code;
     files = error.files;
   }
   const out = filesOf(files['out']);
   if (request.stdoutAs !== undefined) out[request.stdoutAs] = concatenated(output);
   return { exitCode, text: Buffer.concat(text).toString('utf8'), out };
+}
+
+/** A tool that trapped, with the last that it said: LLVM states which of its assertions failed. */
+function crash(args: readonly string[], text: readonly Uint8Array[], cause: unknown): Error {
+  const last = Buffer.concat(text).toString('utf8').trim().slice(-1000);
+  return new Error(`${args.slice(0, 2).join(' ')} stopped: ${last === '' ? String(cause) : last}`, { cause });
 }
 
 /** One array with a buffer of its own, so that it can be transferred. */
