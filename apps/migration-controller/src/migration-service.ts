@@ -1,5 +1,5 @@
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
-import { migrationv1, nodev1, vmv1 } from '@verbena/contracts';
+import { type migrationv1, nodev1, vmv1 } from '@verbena/contracts';
 import { obstacles, type MigratingVm, type MigrationState, type TargetNode } from '@verbena/domain-migration';
 import type { Bus } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
