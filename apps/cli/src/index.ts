@@ -1,2 +1,2 @@
 /** The verbena command, and verbena up, which runs every service in one process. */
-export {};
+export { startCluster, type ClusterOptions, type RunningCluster } from './up/cluster.ts';

@@ -1,1 +1,2 @@
-export { startMigrationController, type MigrationControllerOptions } from './migration-controller.ts';
+/** Live migration, checkpoint and restart: sagas. */
+export {};

@@ -1,3 +1,4 @@
 export { DatabaseError } from './connection.ts';
 export { openEventStore, type EventStoreOptions } from './postgres-store.ts';
 export { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded/server.ts';
+export { lockDirectory, type DirectoryLock } from './embedded/lock.ts';

@@ -1,0 +1,67 @@
+/** A job in detail, as lines for people. */
+import { jobv1 } from '@verbena/contracts';
+import { shortDigest } from '../terminal/digests.ts';
+import { enumName } from '../terminal/json.ts';
+import { factLines, tableLines, type Column } from '../terminal/table.ts';
+import { plainLines, wrap } from '../terminal/text.ts';
+import { localTime } from '../terminal/times.ts';
+import { humanBytes, humanSeconds } from '../terminal/units.ts';
+
+const phases = ['queue', 'distribute', 'boot', 'run'] as const;
+
+const rankColumns: readonly Column<jobv1.RankPlacement>[] = [
+  { title: 'RANK', value: ({ rank }) => String(rank), align: 'right' },
+  { title: 'NODE', value: ({ nodeName, nodeId }) => nodeName || nodeId, least: 6 },
+  { title: 'VM', value: ({ vmId }) => vmId },
+  { title: 'STATE', value: ({ state }) => enumName(jobv1.RankStateSchema, state) },
+  { title: 'EXIT', value: ({ state, exitCode }) => (state >= jobv1.RankState.EXITED ? String(exitCode) : ''), align: 'right' },
+  { title: 'SENT', value: ({ bytesSent }) => humanBytes(bytesSent), align: 'right' },
+  { title: 'MSGS', value: ({ messagesSent }) => String(messagesSent), align: 'right' },
+  { title: 'CPU', value: ({ cpuSeconds }) => humanSeconds(cpuSeconds), align: 'right' },
+  { title: 'MEMORY', value: ({ memoryBytesUsed }) => humanBytes(memoryBytesUsed), align: 'right' },
+];
+
+/** "queue 3 ms, distribute 20 ms, boot 41 ms, run 1.2 s": the phases that the job has seen. */
+export function phaseText(phaseSeconds: Readonly<Record<string, number>>): string {
+  return phases
+    .filter((phase) => phaseSeconds[phase] !== undefined)
+    .map((phase) => `${phase} ${humanSeconds(phaseSeconds[phase] ?? 0)}`)
+    .join(', ');
+}
+
+function facts(job: jobv1.Job): (readonly [string, string])[] {
+  const { spec } = job;
+  const command = [spec?.name ?? '', ...(spec?.args ?? [])].join(' ').trim();
+  const state = enumName(jobv1.JobStateSchema, job.state);
+  const rows: (readonly [string, string])[] = [
+    ['Job', job.id],
+    ['Program', command],
+    ['State', job.endedAt ? `${state}, exit code ${job.exitCode}` : state],
+    ['Image', [spec?.image.startsWith('sha256:') ? '' : (spec?.image ?? ''), shortDigest(job.imageDigest)].join(' ').trim()],
+    ['Submitted', `${localTime(job.submittedAt)} by ${job.actor || 'unknown'}`],
+    ['Started', localTime(job.startedAt)],
+    ['Ended', localTime(job.endedAt)],
+    ['Phases', phaseText(job.phaseSeconds)],
+    ['VMs', `${job.vmsBooted} booted, ${job.vmsReused} reused; ${humanBytes(job.imageBytesTransferred)} of image transferred`],
+    ['Output', job.outputFiles > 0 ? `${job.outputFiles} files: verbena files ${job.id}` : ''],
+    ['Trace', job.traceId],
+  ];
+  return rows.filter(([, value]) => value !== '' && value !== '-');
+}
+
+/** The lines of the report; ranks that left a report of their own (a crash, an abort) follow the table. */
+export function jobReport(job: jobv1.Job, width: number, _now: Date): string[] {
+  const lines = factLines(facts(job), width);
+  if (job.reason) lines.push('', wrap(plainLines(job.reason), width));
+  if (job.ranks.length > 0) lines.push('', ...tableLines(rankColumns, job.ranks, width));
+  for (const { rank, detail } of job.ranks)
+    if (detail)
+      lines.push(
+        '',
+        `rank ${rank}:`,
+        ...plainLines(detail)
+          .split('\n')
+          .map((line) => `  ${line}`),
+      );
+  return lines;
+}

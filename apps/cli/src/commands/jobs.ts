@@ -1,0 +1,108 @@
+/** verbena jobs, job show, cancel: the queue and what became of it. */
+import { create } from '@bufbuild/protobuf';
+import { jobv1 } from '@verbena/contracts';
+import { example, type CommandContext, type Registry } from '../command-context.ts';
+import { usageError } from '../errors.ts';
+import { collect } from '../pages.ts';
+import { enumName } from '../terminal/json.ts';
+import type { Column } from '../terminal/table.ts';
+import { age, secondsBetween } from '../terminal/times.ts';
+import { humanSeconds, parseCount } from '../terminal/units.ts';
+import { jobReport } from './job-report.ts';
+
+const stateName = (state: jobv1.JobState): string => enumName(jobv1.JobStateSchema, state);
+
+function columns(now: Date): readonly Column<jobv1.Job>[] {
+  return [
+    { title: 'JOB', value: (job) => job.id },
+    { title: 'NAME', value: (job) => job.spec?.name ?? '', least: 8 },
+    { title: 'STATE', value: (job) => stateName(job.state) },
+    { title: 'RANKS', value: (job) => String(job.spec?.processes ?? 0), align: 'right' },
+    { title: 'AGE', value: (job) => age(job.submittedAt, now), align: 'right' },
+    { title: 'RAN', value: (job) => ran(job, now), align: 'right' },
+    { title: 'EXIT', value: (job) => (job.endedAt ? String(job.exitCode) : ''), align: 'right' },
+    { title: 'REASON', value: (job) => job.reason.split('\n')[0] ?? '', least: 10 },
+  ];
+}
+
+function ran(job: jobv1.Job, now: Date): string {
+  const seconds = secondsBetween(job.startedAt, job.endedAt ?? now);
+  return seconds === undefined ? '-' : humanSeconds(seconds);
+}
+
+/** The states of a comma-separated list, for example "running,queued". */
+export function parseStates(text: string): jobv1.JobState[] {
+  const known = jobv1.JobStateSchema.values.filter(({ number }) => number !== 0);
+  return text.split(',').map((name) => {
+    const found = known.find(({ number }) => stateName(number) === name.trim().toLowerCase());
+    if (!found) throw usageError(`"${name}" is no job state; there are ${known.map(({ number }) => stateName(number)).join(', ')}`);
+    return found.number;
+  });
+}
+
+async function list(context: CommandContext, options: { state?: string; limit: number }): Promise<void> {
+  const states = options.state ? parseStates(options.state) : [];
+  const session = await context.session();
+  const client = session.client(jobv1.JobService);
+  const jobs = await collect(
+    async (page) => {
+      const answer = await client.listJobs({ ...page, states });
+      return { items: answer.jobs, next: answer.nextPageToken };
+    },
+    options.limit === 0 ? undefined : options.limit,
+  );
+  await context.printList({
+    desc: jobv1.ListJobsResponseSchema,
+    message: create(jobv1.ListJobsResponseSchema, { jobs }),
+    rows: jobs,
+    columns: columns(new Date()),
+    empty: states.length > 0 ? 'No such jobs.' : 'No jobs yet. "verbena run -n 4 prog.c" runs one.',
+  });
+}
+
+async function show(context: CommandContext, id: string): Promise<void> {
+  const { job } = await (await context.session()).client(jobv1.JobService).getJob({ id });
+  if (!job) return;
+  if (context.json) return context.printJson(jobv1.JobSchema, job);
+  await context.io.out(`${jobReport(job, context.io.columns, new Date()).join('\n')}\n`);
+}
+
+async function cancel(context: CommandContext, ids: readonly string[], reason: string): Promise<void> {
+  const client = (await context.session()).client(jobv1.JobService);
+  for (const id of ids) {
+    const { job } = await client.cancelJob({ id, reason });
+    if (!job) continue;
+    if (context.json) await context.printJson(jobv1.JobSchema, job);
+    else await context.line(`${job.id} is ${stateName(job.state)}`);
+  }
+}
+
+export function registerJobs({ program, action }: Registry): void {
+  example(
+    program
+      .command('jobs')
+      .description('list jobs, newest first')
+      .option('--state <states>', 'only these, for example running,queued')
+      .option('--limit <count>', 'at most so many; 0 means all', parseCount('--limit', 0), 20)
+      .action(action((context, _args, options: { state?: string; limit: number }) => list(context, options))),
+    'verbena jobs --state running',
+  );
+  const job = example(program.command('job').description('one job in detail'), 'verbena job show job-7k2m9q');
+  example(
+    job
+      .command('show')
+      .description('everything about a job: where its ranks run, its phases, how it ended')
+      .argument('<job>', 'job id')
+      .action(action((context, [id = '']) => show(context, id))),
+    'verbena job show job-7k2m9q',
+  );
+  example(
+    program
+      .command('cancel')
+      .description('end jobs, whatever they are doing')
+      .argument('<jobs...>', 'job ids')
+      .option('--reason <text>', 'what to record as the reason', 'cancelled by the user')
+      .action(action((context, args, { reason }: { reason: string }) => cancel(context, args, reason))),
+    'verbena cancel job-7k2m9q',
+  );
+}

@@ -1,0 +1,83 @@
+/** verbena nodes, node drain, node resume: the hosts. */
+import { create } from '@bufbuild/protobuf';
+import { nodev1 } from '@verbena/contracts';
+import { example, type CommandContext, type Registry } from '../command-context.ts';
+import { collect } from '../pages.ts';
+import { enumName } from '../terminal/json.ts';
+import type { Column } from '../terminal/table.ts';
+import { humanBytes } from '../terminal/units.ts';
+
+const stateName = (state: nodev1.NodeState): string => enumName(nodev1.NodeStateSchema, state);
+
+const columns: readonly Column<nodev1.Node>[] = [
+  { title: 'NODE', value: ({ id }) => id },
+  { title: 'NAME', value: ({ name }) => name, least: 6 },
+  { title: 'STATE', value: ({ state }) => stateName(state) },
+  { title: 'CORES', value: ({ coresUsed, cores }) => `${coresUsed}/${cores}`, align: 'right' },
+  {
+    title: 'MEMORY',
+    value: ({ memoryUsedBytes, memoryBytes }) => `${humanBytes(memoryUsedBytes)}/${humanBytes(memoryBytes)}`,
+    align: 'right',
+  },
+  { title: 'RUN', value: ({ vmsRunning }) => String(vmsRunning), align: 'right' },
+  { title: 'IDLE', value: ({ vmsIdle }) => String(vmsIdle), align: 'right' },
+  { title: 'IMAGES', value: ({ cachedImages }) => String(cachedImages.length), align: 'right' },
+  { title: 'LID', value: ({ lid }) => String(lid), align: 'right' },
+];
+
+async function list(context: CommandContext): Promise<void> {
+  const client = (await context.session()).client(nodev1.NodeService);
+  const nodes = await collect(async (page) => {
+    const answer = await client.listNodes(page);
+    return { items: answer.nodes, next: answer.nextPageToken };
+  });
+  await context.printList({
+    desc: nodev1.ListNodesResponseSchema,
+    message: create(nodev1.ListNodesResponseSchema, { nodes }),
+    rows: nodes,
+    columns,
+    empty: 'No nodes have registered.',
+  });
+}
+
+async function tell(context: CommandContext, node: nodev1.Node | undefined): Promise<void> {
+  if (!node) return;
+  if (context.json) return context.printJson(nodev1.NodeSchema, node);
+  await context.line(`${node.id} is ${stateName(node.state)}`);
+}
+
+export function registerNodes({ program, action }: Registry): void {
+  example(
+    program
+      .command('nodes')
+      .description('list the hosts')
+      .action(action((context) => list(context))),
+    'verbena nodes',
+  );
+  const node = example(program.command('node').description('take a host out of placement, or back in'), 'verbena node drain node-2');
+  example(
+    node
+      .command('drain')
+      .description('place nothing new on a host; what runs there goes on')
+      .argument('<node>', 'node id')
+      .option('--reason <text>', 'what to record as the reason', '')
+      .action(
+        action(async (context, [id = ''], { reason }: { reason: string }) =>
+          tell(context, (await (await context.session()).client(nodev1.NodeService).drainNode({ id, reason })).node),
+        ),
+      ),
+    'verbena node drain node-2 --reason "new memory"',
+  );
+  example(
+    node
+      .command('resume')
+      .description('place VMs on a drained host again')
+      .argument('<node>', 'node id')
+      .action(
+        action(async (context, [id = '']) =>
+          tell(context, (await (await context.session()).client(nodev1.NodeService).resumeNode({ id })).node),
+        ),
+      ),
+    'verbena node resume node-2',
+  );
+}

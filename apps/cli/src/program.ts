@@ -1,0 +1,84 @@
+/** The commands of verbena, put together. What a command needs is loaded when it runs, so that help and completion are quick. */
+import { Command } from 'commander';
+import { CommandContext, example, type GlobalOptions, type Action, type Registry } from './command-context.ts';
+import { registerCompilers } from './commands/cc.ts';
+import { registerCompletion } from './commands/completion.ts';
+import { registerEvents } from './commands/events.ts';
+import { registerFiles } from './commands/files.ts';
+import { registerHelp } from './commands/help.ts';
+import { registerImages } from './commands/images.ts';
+import { registerJobs } from './commands/jobs.ts';
+import { registerLogs } from './commands/logs.ts';
+import { registerNodes } from './commands/nodes.ts';
+import { registerRun } from './commands/run.ts';
+import { registerStatus } from './commands/status.ts';
+import { registerSubmit } from './commands/submit.ts';
+import { registerUp } from './commands/up.ts';
+import { registerVms } from './commands/vms.ts';
+import type { Io } from './terminal/io.ts';
+import { version } from './version.ts';
+
+/** In the order in which help lists them. */
+const commands = [
+  registerRun,
+  registerSubmit,
+  registerJobs,
+  registerLogs,
+  registerFiles,
+  registerEvents,
+  registerUp,
+  registerStatus,
+  registerNodes,
+  registerVms,
+  registerImages,
+  registerCompilers,
+  registerCompletion,
+  registerHelp,
+];
+
+export interface Outcome {
+  exitCode: number;
+}
+
+/** @param outcome receives the exit code of the command that ran. */
+export function buildProgram(io: Io, programArgs: readonly string[], outcome: Outcome): Command {
+  const program = new Command('verbena')
+    .description('Runs MPI jobs in virtual machines at native speed.')
+    .version(version, '--version', 'print the version')
+    .helpOption('-h, --help', 'help on the command')
+    .option('--json', 'print JSON: protobuf JSON with short enum names; see docs/command-line.md')
+    .option('--endpoint <url>', 'the cluster to speak to (also VERBENA_ENDPOINT)')
+    .option('--data-dir <dir>', 'data directory of the cluster (also VERBENA_DATA_DIR)')
+    .option('--quiet', 'results only: no progress, no notes')
+    .option('--verbose', 'more of what goes on')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.out(text),
+      writeErr: (text) => void io.err(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'verbena: ')),
+      getOutHelpWidth: () => io.columns,
+      getErrHelpWidth: () => io.columns,
+    })
+    .configureHelp({ showGlobalOptions: true });
+  example(program, 'verbena run -n 8 hello.c', 'verbena up -d && verbena status');
+  const registry: Registry = {
+    program,
+    action: <Options>(run: Action<Options>) =>
+      async function (this: Command, ...args) {
+        // Commander gives the arguments, variadic ones as a list, then the options and the command.
+        const words = args
+          .slice(0, -2)
+          .flat()
+          .filter((word) => typeof word === 'string');
+        const context = new CommandContext(io, program.opts<GlobalOptions>(), programArgs);
+        outcome.exitCode = (await run(context, words, this.opts() as Options)) ?? 0;
+      },
+  };
+  for (const register of commands) register(registry);
+  for (const command of allCommands(program)) command.exitOverride();
+  return program;
+}
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((sub) => [sub, ...allCommands(sub)]);
+}

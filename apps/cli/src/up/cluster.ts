@@ -1,0 +1,142 @@
+/**
+ * The embedded cluster: every service, the event log, and hosts with their node-agents, in this process. Parts start in the order in which they
+ * need each other, and stop in the reverse one: first the door, then the hosts with what runs on them, then the services, last the log.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Hypervisor } from '@verbena/hypervisor';
+import { createInProcessBus, type Bus } from '@verbena/messaging';
+import {
+  configFromEnvironment,
+  createLogger,
+  createShutdown,
+  processVariables,
+  startTelemetry,
+  systemClock,
+  type RunningService,
+  type ServiceContext,
+  type Shutdown,
+  type Telemetry,
+} from '@verbena/service-kit';
+import type { Logger } from 'pino';
+import { version } from '../version.ts';
+import { startDatabase } from './database.ts';
+import { startHosts } from './hosts.ts';
+import { untilReady } from './readiness.ts';
+import { startGatewayService, startServices } from './services.ts';
+
+export interface ClusterOptions {
+  /** Holds everything that must survive; made when it does not exist. No other process may use it. */
+  readonly dataDir: string;
+  readonly hosts: number;
+  /** Cores that each host declares: so many VMs can run on it. */
+  readonly cores: number;
+  /** Memory of each host for VMs, in bytes; a share of the machine's by default. */
+  readonly memoryBytes?: number;
+  readonly listen?: { readonly host?: string; readonly port?: number };
+  /** A Postgres server; an embedded one when absent. Taken from DATABASE_URL by default. */
+  readonly databaseUrl?: string;
+  readonly logLevel?: string;
+  /** A file for the log; standard error otherwise. */
+  readonly logFile?: string;
+  /** Told of each part that starts. */
+  readonly onStep?: (step: string) => void;
+  /** What drives the VMs of a host, in the place of the embedded hypervisor. */
+  readonly hypervisor?: (nodeId: string) => Hypervisor;
+}
+
+export interface RunningCluster {
+  /** Of the gateway. */
+  readonly url: string;
+  readonly dataDir: string;
+  /** The bus, for tests that look behind the gateway. */
+  readonly bus: Bus;
+  services(): readonly RunningService[];
+  /** Drains and stops everything, each part within a bound. Resolves to the names of parts that did not stop in order. Idempotent. */
+  stop(): Promise<readonly string[]>;
+}
+
+/** What the parts of a cluster share while they start. */
+export interface Composition {
+  readonly options: ClusterOptions;
+  readonly bus: Bus;
+  readonly log: Logger;
+  readonly shutdown: Shutdown;
+  readonly startedAt: Date;
+  readonly services: RunningService[];
+  /** A service's context: its logger, its tracer, and a directory of its own. */
+  contextFor(name: string): Promise<ServiceContext>;
+  /** Registers a service that has started, so that it is shown, waited for, and stopped in its turn. */
+  add(service: RunningService): void;
+}
+
+/** Starts a cluster; resolves when it is ready to take jobs. What had started is stopped again when a part fails. */
+export async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
+  const composition = await compose(options);
+  const { shutdown, services, bus } = composition;
+  try {
+    const store = await startDatabase(composition);
+    await startServices(composition, store);
+    await startHosts(composition);
+    const gateway = await startGatewayService(composition);
+    options.onStep?.('waiting for the hosts');
+    await untilReady(services);
+    return { url: gateway.url, dataDir: options.dataDir, bus, services: () => services, stop: () => shutdown.run() };
+  } catch (error) {
+    await shutdown.run();
+    throw error;
+  }
+}
+
+async function compose(options: ClusterOptions): Promise<Composition> {
+  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  const variables = configFromEnvironment(processVariables);
+  const log = await clusterLog(options, variables.VERBENA_LOG_LEVEL);
+  const telemetry = startTelemetry({
+    serviceName: 'verbena',
+    version,
+    endpoint: variables.OTEL_EXPORTER_OTLP_ENDPOINT,
+  });
+  const shutdown = createShutdown(log);
+  shutdown.add('telemetry', () => telemetry.stop());
+  const bus = createInProcessBus({
+    tracer: telemetry.tracer,
+    onUnexpectedError: (err, method) => log.error({ err, method }, 'a call failed unexpectedly'),
+  });
+  shutdown.add('bus', () => bus.close());
+  const services: RunningService[] = [];
+  return {
+    options: variables.DATABASE_URL === undefined ? options : { databaseUrl: variables.DATABASE_URL, ...options },
+    bus,
+    log,
+    shutdown,
+    startedAt: systemClock.now(),
+    services,
+    contextFor: (name) => contextFor(name, options.dataDir, bus, log, telemetry),
+    add: (service) => {
+      services.push(service);
+      shutdown.add(service.name, () => service.stop(), 30_000);
+    },
+  };
+}
+
+async function clusterLog({ logFile, logLevel }: ClusterOptions, fallback: string): Promise<Logger> {
+  const level = logLevel ?? fallback;
+  if (logFile === undefined) return createLogger({ name: 'verbena', level });
+  const { pino } = await import('pino');
+  return createLogger({ name: 'verbena', level, destination: pino.destination({ dest: logFile, mkdir: true, sync: true }), pretty: false });
+}
+
+async function contextFor(name: string, root: string, bus: Bus, log: Logger, telemetry: Telemetry): Promise<ServiceContext> {
+  const dataDir = join(root, name);
+  await mkdir(dataDir, { recursive: true });
+  return {
+    bus,
+    log: log.child({ service: name }),
+    tracer: telemetry.tracerFor(name),
+    clock: systemClock,
+    random: (bytes) => new Uint8Array(randomBytes(bytes)),
+    dataDir,
+  };
+}

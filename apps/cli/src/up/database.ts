@@ -1,0 +1,19 @@
+/** The event log: on the server that DATABASE_URL names, or on an embedded one in the data directory. */
+import { join } from 'node:path';
+import type { EventStore } from '@verbena/event-sourcing';
+import type { Composition } from './cluster.ts';
+
+export async function startDatabase({ options, log, shutdown }: Composition): Promise<EventStore> {
+  const { openEventStore, startEmbeddedPostgres } = await import('@verbena/event-store');
+  let databaseUrl = options.databaseUrl;
+  if (databaseUrl === undefined) {
+    options.onStep?.('Postgres');
+    const postgres = await startEmbeddedPostgres({ dataDir: join(options.dataDir, 'postgres'), log });
+    shutdown.add('postgres', () => postgres.stop(), 20_000);
+    databaseUrl = postgres.databaseUrl;
+  }
+  options.onStep?.('the event log');
+  const store = await openEventStore({ databaseUrl, log });
+  shutdown.add('event store', () => store.close());
+  return store;
+}

@@ -1,0 +1,67 @@
+/** verbena up in the foreground: starts, says so in a few lines, and runs until it is asked to stop. */
+import { join } from 'node:path';
+import type { CommandContext } from '../command-context.ts';
+import { parseListen, type UpOptions } from '../commands/up.ts';
+import { removeEndpoint, startTimeOf, writeEndpoint } from '../endpoint/endpoint-file.ts';
+import { catchStopSignals } from '../signals.ts';
+import { humanSeconds } from '../terminal/units.ts';
+import { progressLine } from '../terminal/progress.ts';
+import { version } from '../version.ts';
+import { startCluster, type RunningCluster } from './cluster.ts';
+import { lockDataDirectory } from './lock.ts';
+
+export async function upForeground(context: CommandContext, options: UpOptions): Promise<number> {
+  const { dataDir } = context.where;
+  const began = performance.now();
+  const stop = catchStopSignals();
+  const lock = await lockDataDirectory(dataDir);
+  const progress = progressLine(context.io, context.options);
+  try {
+    const cluster = await startCluster({
+      dataDir,
+      hosts: options.hosts,
+      cores: options.cores,
+      ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
+      ...(options.listen === undefined ? {} : { listen: parseListen(options.listen) }),
+      ...(context.options.verbose ? {} : { logFile: join(dataDir, 'verbena.log') }),
+      onStep: (step) => progress.show(`starting: ${step}`),
+    });
+    progress.clear();
+    try {
+      await announce(context, cluster, options, (performance.now() - began) / 1000);
+      if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
+    } finally {
+      await stopCluster(context, cluster, dataDir);
+    }
+    return 0;
+  } finally {
+    progress.clear();
+    await lock.release();
+    stop.release();
+  }
+}
+
+async function announce(context: CommandContext, cluster: RunningCluster, options: UpOptions, seconds: number): Promise<void> {
+  const started = await startTimeOf(process.pid);
+  await writeEndpoint(cluster.dataDir, {
+    url: cluster.url,
+    pid: process.pid,
+    ...(started === undefined ? {} : { started }),
+    version,
+    startedAt: new Date().toISOString(),
+  });
+  if (context.json) return context.line(JSON.stringify({ url: cluster.url, pid: process.pid, dataDirectory: cluster.dataDir }));
+  await context.line(`Verbena is ready after ${humanSeconds(seconds)}: ${options.hosts} hosts with ${options.cores} cores each`);
+  await context.line(`  endpoint  ${cluster.url}`);
+  await context.line(`  data      ${cluster.dataDir}`);
+  await context.line(`  try       verbena run -n ${Math.min(8, options.hosts * options.cores)} hello.c`);
+  await context.note('Ctrl-C stops it.');
+}
+
+async function stopCluster(context: CommandContext, cluster: RunningCluster, dataDir: string): Promise<void> {
+  // A reader that has gone must not keep the cluster from stopping in order.
+  await context.note('Stopping ...').catch(() => undefined);
+  await removeEndpoint(dataDir, process.pid);
+  const late = await cluster.stop();
+  await context.note(late.length === 0 ? 'Stopped.' : `Stopped; did not end in order: ${late.join(', ')}`).catch(() => undefined);
+}

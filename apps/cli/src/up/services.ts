@@ -1,0 +1,24 @@
+/** The services of the control plane, in the order in which they need each other, and the gateway before them. */
+import type { EventStore } from '@verbena/event-sourcing';
+import { startGateway, type Gateway } from '@verbena/frontend-gateway';
+import { startImageManager } from '@verbena/image-manager';
+
+import { startScheduler } from '@verbena/scheduler';
+import { startStorage } from '@verbena/storage';
+import { version } from '../version.ts';
+import type { Composition } from './cluster.ts';
+
+export async function startServices({ options, contextFor, add }: Composition, store: EventStore): Promise<void> {
+  options.onStep?.('services');
+  add(await startStorage(await contextFor('storage'), { store }));
+  add(await startImageManager(await contextFor('image-manager'), { store }));
+
+  add(await startScheduler(await contextFor('scheduler'), { store }));
+}
+
+export async function startGatewayService({ options, contextFor, add, services, startedAt }: Composition): Promise<Gateway> {
+  const facts = { version, startedAt, dataDirectory: options.dataDir, services: () => services };
+  const gateway = await startGateway(await contextFor('gateway'), { facts, ...(options.listen ? { listen: options.listen } : {}) });
+  add(gateway);
+  return gateway;
+}
