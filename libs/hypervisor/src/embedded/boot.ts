@@ -1,0 +1,34 @@
+/** What a guest finds in its memory before its first instruction: the boot information page. Everything else is zero. */
+import { bootInfo, VB_ABI_VERSION, VB_BOOT_INFO_ADDR, VB_BOOT_MAGIC } from '@verbena/guest-abi';
+import type { DomainConfig, ProgramSpec } from '../port.ts';
+
+export interface BootFacts {
+  readonly slot: number;
+  readonly lid: number;
+  readonly guid: bigint;
+  /** How long a guest polls before it sleeps, in nanoseconds. */
+  readonly spinNs: number;
+}
+
+export function writeBootInfo(memory: WebAssembly.Memory, config: DomainConfig, spec: ProgramSpec, facts: BootFacts): void {
+  bootInfo.write(new DataView(memory.buffer), VB_BOOT_INFO_ADDR, {
+    magic: VB_BOOT_MAGIC,
+    abi_version: VB_ABI_VERSION,
+    domain_slot: facts.slot,
+    vcpus: config.vcpus,
+    memory_bytes: BigInt(config.memoryBytes),
+    rank: spec.rank,
+    size: spec.size,
+    host_index: spec.hostIndex,
+    hosts: spec.hosts,
+    lid: facts.lid,
+    pkey: spec.pkey,
+    port_guid: facts.guid,
+    job_seed: BigInt.asUintN(64, spec.jobSeed),
+    spin_ns: facts.spinNs,
+    flags: 0,
+    job_id: spec.jobId,
+    vm_id: config.id,
+    node_name: spec.nodeName,
+  });
+}

@@ -1,0 +1,31 @@
+import type { DomainCounters } from '../port.ts';
+import type { AdapterCounters } from './adapter-binding.ts';
+import type { ControlBlock } from './control-block.ts';
+import { hypercalls, hypercallSlots, unknownHypercall } from './hypercalls/table.ts';
+import { wasiNames } from './wasi/names.ts';
+
+/** Names of the calls into the VMM by the slot of their counter; WASI calls carry the prefix "wasi.". */
+const callNames: readonly string[] = [
+  ...hypercalls.map(({ name }) => name),
+  unknownHypercall.name,
+  ...wasiNames.map((name) => `wasi.${name}`),
+];
+if (callNames.length !== hypercallSlots + wasiNames.length) throw new Error('every call into the VMM has one counter');
+
+/** The counters of the program that runs, or ran last. Calls that were never made are left out. */
+export function collectCounters(control: ControlBlock, adapter: AdapterCounters, memoryBytes: number): DomainCounters {
+  const made = callNames.map((name, slot) => [name, control.call(slot)] as const).filter(([, count]) => count > 0);
+  return {
+    hypercalls: Object.fromEntries(made),
+    vmmOperations: control.counter('vmmOperations'),
+    dataPathVmmOperations: control.counter('dataPathVmmOperations'),
+    doorbells: adapter.doorbells,
+    messagesSent: adapter.messagesSent,
+    bytesSent: adapter.bytesSent,
+    messagesReceived: adapter.messagesReceived,
+    bytesReceived: adapter.bytesReceived,
+    memoryBytes,
+    cpuSeconds: control.counter('cpuSeconds'),
+    outputBytes: control.counter('outputBytes'),
+  };
+}

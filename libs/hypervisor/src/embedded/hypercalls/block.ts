@@ -1,0 +1,33 @@
+import { eventPage, VB_EVENT_PAGE_ADDR } from '@verbena/guest-abi';
+import { VCPU_BLOCKED, VCPU_WAITING, word } from '../control-block.ts';
+import type { HypercallHandler } from './context.ts';
+
+const WOKEN = 0;
+const TIMED_OUT = 1;
+
+/**
+ * VB_HC_BLOCK(seen, timeout_lo, timeout_hi): sleeps until event_page.wakeups is no longer `seen`, or the time-out in nanoseconds has passed.
+ * Events of masked channels do not end the sleep.
+ */
+export const block: HypercallHandler = ({ vmm }, seen, low, high) => {
+  const { control, memory } = vmm;
+  const events = new Int32Array(memory.memory.buffer as unknown as SharedArrayBuffer, VB_EVENT_PAGE_ADDR, eventPage.size / 4);
+  const at = { pending: eventPage.offsets.pending / 4, mask: eventPage.offsets.mask / 4, wakeups: eventPage.offsets.wakeups / 4 };
+  const forever = low === -1 && high === -1;
+  const milliseconds = forever ? Infinity : ((high >>> 0) * 2 ** 32 + (low >>> 0)) / 1e6;
+  const deadline = performance.now() + milliseconds;
+  let known = seen | 0;
+  for (;;) {
+    const wakeups = Atomics.load(events, at.wakeups);
+    if (wakeups !== known) {
+      const pending = Atomics.load(events, at.pending);
+      const mask = Atomics.load(events, at.mask);
+      if (mask === 0 || pending === 0 || (pending & ~mask) !== 0) return WOKEN;
+      known = wakeups;
+    }
+    const left = forever ? Infinity : deadline - performance.now();
+    if (left <= 0) return TIMED_OUT;
+    control.store(word.seen, known);
+    vmm.sleep(forever ? VCPU_BLOCKED : VCPU_WAITING, () => void Atomics.wait(events, at.wakeups, known, left));
+  }
+};

@@ -1,0 +1,18 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Adapter } from '../adapter-binding.ts';
+import type { Vmm } from '../vmm.ts';
+
+/** What the hypercalls of one program work on. */
+export interface HypercallContext {
+  readonly vmm: Vmm;
+  readonly adapter: Adapter;
+  /** Answers of the main thread, see WorkerStart. */
+  readonly answers: MessagePort;
+  readonly rank: number;
+  readonly size: number;
+  /** Rendezvous made so far. */
+  generation: number;
+}
+
+/** Arguments as the guest gave them: signed 32-bit numbers. */
+export type HypercallHandler = (context: HypercallContext, a0: number, a1: number, a2: number, a3: number) => number;

@@ -1,0 +1,194 @@
+/**
+ * One program in a domain, seen from the main thread: from the order to run until its last output is delivered.
+ *
+ * A program ends when the vCPU's thread says `ended`, is lost, or is terminated here. It is asked before it is stopped: a vCPU that enters
+ * the VMM, or sleeps in it, unwinds by itself and leaves the domain clean; one that computes on is terminated after a short grace.
+ */
+import { eventPage, VB_EVENT_PAGE_ADDR } from '@verbena/guest-abi';
+import type { ProgramSpec } from '../port.ts';
+import { ConsoleReader, createConsoleRing } from './console-ring.ts';
+import {
+  ATTENTION_KILL,
+  ATTENTION_PAUSE,
+  VCPU_BLOCKED,
+  VCPU_PARKED,
+  VCPU_STOPPED,
+  VCPU_WAITING,
+  word,
+  type ControlBlock,
+} from './control-block.ts';
+import { EXIT_INTERNAL, EXIT_KILLED, type ProgramOutcome } from './program-end.ts';
+import type { VcpuThread } from './worker-pool.ts';
+import type { FromVcpu, RunOrder } from './worker-protocol.ts';
+import type { TransferListItem } from 'node:worker_threads';
+
+/** How long a vCPU that was asked to stop may take to reach the VMM. */
+const killGraceMs = 30;
+/** How long a program may take to unwind after it has ended. */
+const unwindMs = 1000;
+
+export interface ProgramEnded {
+  readonly outcome: ProgramOutcome;
+  /** The vCPU's thread still runs and nothing of the program is left on it. */
+  readonly clean: boolean;
+  /** The program stopped at an instruction of its own: the adapter may hold something of it. */
+  readonly recover: boolean;
+}
+
+export interface ProgramOptions {
+  readonly spec: ProgramSpec;
+  readonly thread: VcpuThread;
+  readonly control: ControlBlock;
+  readonly memory: WebAssembly.Memory;
+  readonly order: Omit<RunOrder, 'type' | 'control' | 'console' | 'memory'>;
+  readonly transfer: readonly TransferListItem[];
+  readonly consoleBytes: number;
+  readonly onLog: (line: string) => void;
+}
+
+export class Program {
+  readonly #options: ProgramOptions;
+  readonly #reader: ConsoleReader;
+  readonly #started = Promise.withResolvers<undefined>();
+  readonly #ended = Promise.withResolvers<ProgramEnded>();
+  #parked: (() => void) | undefined;
+  #ending: ProgramOutcome | undefined;
+  #killReason: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #over = false;
+
+  constructor(options: ProgramOptions) {
+    this.#options = options;
+    const ring = createConsoleRing(options.consoleBytes);
+    this.#reader = new ConsoleReader(ring, (stream, data) => options.spec.handlers.output(stream, data));
+    const { thread, order, transfer, memory, control } = options;
+    thread.listen({
+      onMessage: (message) => {
+        this.#receive(message);
+      },
+      onLost: (error) => {
+        this.#lost(error);
+      },
+    });
+    thread.run({ ...order, type: 'run', control: control.shared, console: ring, memory }, transfer);
+  }
+
+  /** Resolves when the first instruction is about to run, or when the program has failed before that. */
+  get started(): Promise<undefined> {
+    return Promise.race([this.#started.promise, this.#ended.promise.then(() => undefined)]);
+  }
+
+  /** Resolves when nothing of the program runs and all of its output is delivered. Never rejects. */
+  get ended(): Promise<ProgramEnded> {
+    return this.#ended.promise;
+  }
+
+  #receive(message: FromVcpu): void {
+    if (this.#over) return;
+    switch (message.type) {
+      case 'ready':
+        return;
+      case 'started':
+        return this.#started.resolve(undefined);
+      case 'parked':
+        return this.#parked?.();
+      case 'log':
+        return this.#options.onLog(message.line);
+      case 'rendezvous':
+        return void this.#rendezvous(message.generation, message.card);
+      case 'ending':
+        this.#ending ??= message.outcome;
+        this.#timer ??= setTimeout(() => void this.#stop(), unwindMs);
+        return;
+      case 'ended':
+        return void this.#finish({ outcome: message.outcome, clean: true, recover: message.unclean });
+    }
+  }
+
+  async #rendezvous(generation: number, card: Uint8Array): Promise<void> {
+    const { spec, thread, control } = this.#options;
+    try {
+      thread.answer({ cards: await spec.handlers.rendezvous(generation, card) });
+    } catch (error) {
+      thread.answer({ failed: error instanceof Error ? error.message : String(error) });
+    }
+    control.ring();
+  }
+
+  #lost(error: Error): void {
+    const outcome: ProgramOutcome = {
+      cause: 'internal',
+      exitCode: EXIT_INTERNAL,
+      detail: `the thread of the vCPU was lost: ${error.message}`,
+    };
+    void this.#finish({ outcome: this.#ending ?? outcome, clean: false, recover: true });
+  }
+
+  async #finish(ended: ProgramEnded): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#options.thread.listen(undefined);
+    await this.#reader.finish();
+    this.#ended.resolve({ ...ended, outcome: this.#explained(ended.outcome) });
+  }
+
+  /** The vCPU does not know why it was killed, and nobody has told yet that output was lost. */
+  #explained(outcome: ProgramOutcome): ProgramOutcome {
+    if (outcome.cause === 'killed') return { ...outcome, detail: this.#killReason ?? outcome.detail };
+    const { failure } = this.#reader;
+    if (failure === undefined) return outcome;
+    const words = failure instanceof Error ? failure.message : String(failure);
+    return { ...outcome, detail: [outcome.detail, `output was lost: ${words}`].filter((text) => text !== '').join('\n') };
+  }
+
+  /** Resolves when the guest no longer runs: asleep, parked at its next call into the VMM, or ended. A guest that computes runs until that call. */
+  async pause(): Promise<void> {
+    const { control } = this.#options;
+    const parked = new Promise<void>((resolve) => (this.#parked = resolve));
+    Atomics.or(control.words, word.attention, ATTENTION_PAUSE);
+    const state = control.load(word.state);
+    if (state === VCPU_BLOCKED || state === VCPU_WAITING || state === VCPU_PARKED || state === VCPU_STOPPED) return;
+    await Promise.race([parked, this.#ended.promise]);
+  }
+
+  resume(): void {
+    const { words } = this.#options.control;
+    Atomics.and(words, word.attention, ~ATTENTION_PAUSE);
+    Atomics.notify(words, word.attention);
+  }
+
+  /** Stops the program, whatever it does. Resolves as `ended` does. */
+  async kill(reason: string): Promise<void> {
+    if (this.#killReason === undefined && !this.#over) {
+      this.#killReason = reason;
+      this.#ask();
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.#stop(), killGraceMs);
+    }
+    await this.#ended.promise;
+  }
+
+  /** Sets the request and wakes the vCPU wherever it sleeps. */
+  #ask(): void {
+    const { control, memory } = this.#options;
+    Atomics.or(control.words, word.attention, ATTENTION_KILL);
+    Atomics.notify(control.words, word.attention);
+    control.ring();
+    this.#reader.wakeWriter();
+    const events = new Int32Array(memory.buffer as unknown as SharedArrayBuffer, VB_EVENT_PAGE_ADDR, eventPage.size / 4);
+    const wakeups = eventPage.offsets.wakeups / 4;
+    Atomics.add(events, wakeups, 1);
+    Atomics.notify(events, wakeups);
+  }
+
+  async #stop(): Promise<void> {
+    const { thread, control } = this.#options;
+    if (this.#over) return;
+    const cpuSeconds = await thread.cpuSeconds(20);
+    if (cpuSeconds !== undefined) control.setCounter('cpuSeconds', cpuSeconds);
+    await thread.terminate();
+    const killed: ProgramOutcome = { cause: 'killed', exitCode: EXIT_KILLED, detail: '' };
+    await this.#finish({ outcome: this.#ending ?? killed, clean: false, recover: true });
+  }
+}

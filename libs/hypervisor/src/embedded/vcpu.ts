@@ -1,0 +1,109 @@
+/** Runs one program on the thread of a vCPU, from instantiation to its last instruction. */
+import { statusPage, VB_MPI_INITIALIZED, VB_STATUS_PAGE_ADDR } from '@verbena/guest-abi';
+import type { MessagePort } from 'node:worker_threads';
+import { openAdapter, openNullAdapter } from './adapter-binding.ts';
+import { ConsoleWriter } from './console-ring.ts';
+import { ControlBlock, VCPU_RUNNING, VCPU_STOPPED, VCPU_WAITING, word } from './control-block.ts';
+import { crashReport, describeTrap, isTrap } from './crash-report.ts';
+import { hypercallImport, hypercallSlots } from './hypercalls/table.ts';
+import { EXIT_INTERNAL, EXIT_TRAPPED, ProgramEnd, type ProgramOutcome } from './program-end.ts';
+import { Vmm } from './vmm.ts';
+import { createWasi } from './wasi/imports.ts';
+import type { FromVcpu, RunOrder } from './worker-protocol.ts';
+
+export function runProgram(order: RunOrder, answers: MessagePort, post: (message: FromVcpu) => void): void {
+  const control = new ControlBlock(order.control);
+  const vmm = new Vmm(order.memory, control, post);
+  const cpuBefore = process.threadCpuUsage();
+  let stackPointer: (() => number) | undefined;
+  let outcome: ProgramOutcome;
+  let unclean = false;
+  let close = (): void => undefined;
+  try {
+    const console = new ConsoleWriter(order.console, (wait) => {
+      vmm.sleep(VCPU_WAITING, wait);
+    });
+    const wasi = createWasi(order, vmm, console, hypercallSlots);
+    close = wasi.close;
+    const adapter = order.adapter === undefined ? openNullAdapter(() => countDoorbell(control)) : openAdapter(order.adapter);
+    const context = { vmm, adapter, answers, rank: order.rank, size: order.size, generation: 0 };
+    control.store(word.state, VCPU_RUNNING);
+    post({ type: 'started' });
+    const instance = new WebAssembly.Instance(order.module, {
+      env: { memory: order.memory },
+      wasi_snapshot_preview1: wasi.imports,
+      verbena: { hypercall: hypercallImport(context, false), hypercall_block: hypercallImport(context, true) },
+      hca: { uar_write: adapter.uarWrite },
+    });
+    const pointer = instance.exports['__stack_pointer'];
+    if (pointer instanceof WebAssembly.Global) stackPointer = () => Number(pointer.value);
+    const start = instance.exports['_start'];
+    if (typeof start !== 'function') throw new Error('the module exports no _start');
+    start();
+    outcome = { cause: 'exited', exitCode: 0, detail: '' };
+  } catch (error) {
+    ({ outcome, unclean } = outcomeOf(error, vmm, order.rank, stackPointer));
+  }
+  close();
+  const { user, system } = process.threadCpuUsage(cpuBefore);
+  control.setCounter('cpuSeconds', (user + system) / 1e6);
+  control.store(word.state, VCPU_STOPPED);
+  post({ type: 'ended', outcome: judged(vmm.ended ?? outcome, vmm, order), unclean });
+}
+
+function countDoorbell(control: ControlBlock): void {
+  control.add('vmmOperations', 1);
+  control.add('dataPathVmmOperations', 1);
+}
+
+function outcomeOf(
+  error: unknown,
+  vmm: Vmm,
+  rank: number,
+  stackPointer: (() => number) | undefined,
+): { outcome: ProgramOutcome; unclean: boolean } {
+  if (error instanceof ProgramEnd) return { outcome: error.outcome, unclean: false };
+  if (isTrap(error))
+    return {
+      outcome: { cause: 'trapped', exitCode: EXIT_TRAPPED, detail: crashReport(rank, describeTrap(error, stackPointer?.())) },
+      unclean: true,
+    };
+  const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    outcome: {
+      cause: 'internal',
+      exitCode: EXIT_INTERNAL,
+      detail: `rank ${String(rank)}: the hypervisor failed in a call of the guest: ${words}`,
+    },
+    unclean: true,
+  };
+}
+
+/** How near to its limit a guest's memory must be for a failure to count as want of memory: what a large allocation leaves unused. */
+const nearLimitBytes = 16 * 1024 * 1024;
+
+/** An end may have a deeper reason: memory ran out, or MPI was left without MPI_Finalize. */
+function judged({ cause, exitCode, detail }: ProgramOutcome, vmm: Vmm, order: RunOrder): ProgramOutcome {
+  if (cause !== 'exited' && cause !== 'trapped') return { cause, exitCode, detail };
+  const { memory, control } = vmm;
+  const limit = order.memoryLimitBytes;
+  const nearLimit = memory.byteLength + Math.min(nearLimitBytes, limit / 8) > limit;
+  if ((cause === 'trapped' || exitCode !== 0) && (control.load(word.outOfMemory) === 1 || nearLimit)) {
+    const used = `rank ${String(order.rank)} ran out of memory: its limit is ${mebibytes(limit)}, ${mebibytes(memory.byteLength)} were in use`;
+    return {
+      cause: 'out-of-memory',
+      exitCode: exitCode === 0 ? EXIT_TRAPPED : exitCode,
+      detail: detail === '' ? used : `${used}\n${detail}`,
+    };
+  }
+  const mpiState = memory.u32(VB_STATUS_PAGE_ADDR + statusPage.offsets.mpi_state);
+  if (cause === 'exited' && mpiState === VB_MPI_INITIALIZED)
+    return {
+      cause: 'no-finalize',
+      exitCode,
+      detail: `rank ${String(order.rank)} ended with code ${String(exitCode)} without calling MPI_Finalize`,
+    };
+  return { cause, exitCode, detail };
+}
+
+const mebibytes = (bytes: number): string => `${String(Math.round(bytes / 2 ** 20))} MiB`;

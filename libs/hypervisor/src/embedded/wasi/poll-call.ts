@@ -1,0 +1,73 @@
+/** poll_oneoff: sleeping until a time, and waiting for files. Files of a guest are always ready, so with one of them nothing sleeps. */
+import { VCPU_WAITING, word } from '../control-block.ts';
+import type { WasiContext } from './context.ts';
+import { StandardInput } from './devices.ts';
+import { errno, errnoOf, WasiError } from './errno.ts';
+import { clockId, event, subscription } from './layouts.ts';
+import { clockNow } from './process-calls.ts';
+
+const subscriptionLimit = 1024;
+const absolute = 1;
+const tagClock = 0;
+
+interface Wanted {
+  readonly userdata: bigint;
+  readonly tag: number;
+  readonly target: number;
+  /** On the monotonic clock, in nanoseconds; for clocks only. */
+  readonly deadline: bigint;
+}
+
+export function pollCall({ vmm, fds }: WasiContext) {
+  const { memory, control } = vmm;
+
+  const wantedAt = (address: number): Wanted => {
+    const { view, offset } = memory.at(address, subscription.size);
+    const { userdata, tag, target, timeout, flags } = subscription.read(view, offset);
+    if (tag !== tagClock) return { userdata, tag, target, deadline: 0n };
+    const now = clockNow(clockId.monotonic);
+    const left = (flags & absolute) !== 0 ? timeout - clockNow(target) : timeout;
+    clockNow(target);
+    return { userdata, tag, target, deadline: now + (left > 0n ? left : 0n) };
+  };
+
+  const readiness = ({ target }: Wanted): { error: number; bytes: bigint } => {
+    try {
+      const file = fds.get(target);
+      return { error: errno.success, bytes: file instanceof StandardInput ? BigInt(file.remaining) : 1n };
+    } catch (error) {
+      return { error: errnoOf(error) ?? errno.io, bytes: 0n };
+    }
+  };
+
+  const sleepUntil = (deadline: bigint): void => {
+    for (;;) {
+      const bell = control.load(word.bell);
+      const left = deadline - clockNow(clockId.monotonic);
+      if (left <= 0n) return;
+      vmm.sleep(VCPU_WAITING, () => void Atomics.wait(control.words, word.bell, bell, Number(left) / 1e6));
+    }
+  };
+
+  return {
+    poll_oneoff: (subscriptions: number, events: number, count: number, result: number): number => {
+      const total = count >>> 0;
+      if (total === 0 || total > subscriptionLimit) throw new WasiError('inval');
+      const wanted = Array.from({ length: total }, (_, i) => wantedAt((subscriptions >>> 0) + i * subscription.size));
+      memory.window(events, total * event.size);
+      const files = wanted.filter(({ tag }) => tag !== tagClock);
+      const deadlines = wanted.filter(({ tag }) => tag === tagClock).map(({ deadline }) => deadline);
+      if (files.length === 0) sleepUntil(deadlines.reduce((a, b) => (a < b ? a : b)));
+      const now = clockNow(clockId.monotonic);
+      let written = 0;
+      for (const one of wanted) {
+        if (one.tag === tagClock && one.deadline > now) continue;
+        const { error, bytes } = one.tag === tagClock ? { error: errno.success, bytes: 0n } : readiness(one);
+        const { view, offset } = memory.at((events >>> 0) + written++ * event.size, event.size);
+        event.write(view, offset, { userdata: one.userdata, error, type: one.tag, bytes, flags: 0 });
+      }
+      memory.setU32(result, written);
+      return errno.success;
+    },
+  };
+}

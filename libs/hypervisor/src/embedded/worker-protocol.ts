@@ -1,0 +1,46 @@
+/** Messages between the main thread and the thread of a vCPU. What must be fast or must work while a guest runs is in the control block instead. */
+import type { MessagePort } from 'node:worker_threads';
+import type { AdapterWorkerInit } from './adapter-binding.ts';
+import type { ProgramOutcome } from './program-end.ts';
+
+/** Start of a thread. */
+export interface WorkerStart {
+  /** Answers to a vCPU that sleeps: read without an event loop. */
+  readonly answers: MessagePort;
+}
+
+/** One program. */
+export interface RunOrder {
+  readonly type: 'run';
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly control: SharedArrayBuffer;
+  readonly console: SharedArrayBuffer;
+  /** Absent: the null adapter. */
+  readonly adapter?: AdapterWorkerInit;
+  readonly rank: number;
+  readonly size: number;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: Uint8Array;
+  readonly scratchDir: string;
+  readonly temporaryDir: string;
+  readonly scratchBytes: number;
+  readonly outputLimitBytes: number;
+  readonly memoryLimitBytes: number;
+  readonly openFiles: number;
+}
+
+export type FromVcpu =
+  | { readonly type: 'ready' }
+  | { readonly type: 'started' }
+  | { readonly type: 'parked' }
+  | { readonly type: 'log'; readonly line: string }
+  | { readonly type: 'rendezvous'; readonly generation: number; readonly card: Uint8Array }
+  /** The program is over, and its frames are about to be unwound. */
+  | { readonly type: 'ending'; readonly outcome: ProgramOutcome }
+  /** Nothing of the program runs any more. `unclean` when it stopped at an instruction of its own choosing, e.g. by a trap. */
+  | { readonly type: 'ended'; readonly outcome: ProgramOutcome; readonly unclean: boolean };
+
+/** An answer on the port of answers. */
+export type RendezvousAnswer = { readonly cards: Uint8Array } | { readonly failed: string };
