@@ -29,7 +29,11 @@ export const prestat = struct('prestat', { tag: u8, nameLength: u32 }, 8);
 
 export const dirent = struct('dirent', { next: u64, inode: u64, nameLength: u32, fileType: u8 }, 24);
 
-export const subscription = struct('subscription', { userdata: u64, tag: u8, reserved: u32, target: u32, timeout: u64, precision: u64, flags: u16 }, 48);
+export const subscription = struct(
+  'subscription',
+  { userdata: u64, tag: u8, reserved: u32, target: u32, timeout: u64, precision: u64, flags: u16 },
+  48,
+);
 
 export const event = struct('event', { userdata: u64, error: u16, type: u8, bytes: u64, flags: u16 }, 32);
 
