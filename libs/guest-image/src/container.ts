@@ -13,6 +13,8 @@
  */
 import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { bytes, struct, u32, u64 } from '@verbena/binary';
+import type { StructValue } from '@verbena/binary';
 import { CONTENT_MAX_BYTES, MANIFEST_MAX_BYTES, parseManifest } from './canonical.ts';
 import { digestOfManifest } from './digest.ts';
 import { ImageFormatError } from './errors.ts';
@@ -20,11 +22,15 @@ import { verifyContent } from './image.ts';
 import type { GuestImage } from './image.ts';
 
 const MAGIC = Uint8Array.of(0x56, 0x45, 0x52, 0x42, 0x45, 0x4e, 0x41, 0x1a);
-const HEADER_BYTES = 64;
 const VERSION = 1;
 const STORED = 0;
 const DEFLATED = 1;
-const OFFSET = { version: 8, compression: 12, manifestBytes: 16, storedBytes: 20, manifestDigest: 24, reserved: 56 } as const;
+const fileHeader = struct(
+  'vmi_header',
+  { magic: bytes(8), version: u32, compression: u32, manifestBytes: u32, storedBytes: u32, manifestDigest: bytes(32), reserved: u64 },
+  64,
+);
+const HEADER_BYTES = fileHeader.size;
 
 /** Whether the bytes begin like a `.vmi` file. */
 export const looksLikeImageFile = (bytes: Uint8Array): boolean => MAGIC.every((byte, index) => bytes[index] === byte);
@@ -34,14 +40,16 @@ export function writeImageFile(image: GuestImage, options: { readonly compress?:
   const packed = options.compress === false ? image.wasm : deflateRawSync(image.wasm, { level: 6 });
   const compression = packed.length < image.wasm.length ? DEFLATED : STORED;
   const content = compression === DEFLATED ? packed : image.wasm;
+  const header = fileHeader.encode({
+    magic: MAGIC,
+    version: VERSION,
+    compression,
+    manifestBytes: image.manifestBytes.length,
+    storedBytes: content.length,
+    manifestDigest: sha256Bytes(image.manifestBytes),
+  });
   const file = new Uint8Array(HEADER_BYTES + image.manifestBytes.length + content.length);
-  const header = new DataView(file.buffer);
-  file.set(MAGIC);
-  header.setUint32(OFFSET.version, VERSION, true);
-  header.setUint32(OFFSET.compression, compression, true);
-  header.setUint32(OFFSET.manifestBytes, image.manifestBytes.length, true);
-  header.setUint32(OFFSET.storedBytes, content.length, true);
-  file.set(createHash('sha256').update(image.manifestBytes).digest(), OFFSET.manifestDigest);
+  file.set(header);
   file.set(image.manifestBytes, HEADER_BYTES);
   file.set(content, HEADER_BYTES + image.manifestBytes.length);
   return file;
@@ -52,7 +60,7 @@ export function readImageFile(file: Uint8Array): GuestImage {
   const header = readHeader(file);
   const contentAt = HEADER_BYTES + header.manifestBytes;
   const manifestBytes = file.slice(HEADER_BYTES, contentAt);
-  if (!createHash('sha256').update(manifestBytes).digest().equals(file.subarray(OFFSET.manifestDigest, OFFSET.reserved))) {
+  if (Buffer.compare(sha256Bytes(manifestBytes), header.manifestDigest) !== 0) {
     throw new ImageFormatError('the image file is damaged: its manifest does not match the digest in the header');
   }
   const manifest = parseManifest(manifestBytes);
@@ -61,19 +69,18 @@ export function readImageFile(file: Uint8Array): GuestImage {
   return { manifest, manifestBytes, digest: digestOfManifest(manifestBytes), wasm };
 }
 
-function readHeader(file: Uint8Array): { compression: number; manifestBytes: number } {
+const sha256Bytes = (data: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(data).digest());
+
+function readHeader(file: Uint8Array): StructValue<typeof fileHeader.fields> {
   if (!looksLikeImageFile(file)) throw new ImageFormatError('this is not a guest image: it does not begin with the magic of a .vmi file');
   if (file.length < HEADER_BYTES) throw truncated(file.length, HEADER_BYTES);
-  const view = new DataView(file.buffer, file.byteOffset, HEADER_BYTES);
-  const version = view.getUint32(OFFSET.version, true);
+  const header = fileHeader.decode(file);
+  const { version, compression, manifestBytes, storedBytes, reserved } = header;
   if (version !== VERSION) throw new ImageFormatError(`the image file has format version ${String(version)}; this program reads version 1`);
-  const compression = view.getUint32(OFFSET.compression, true);
   if (compression !== STORED && compression !== DEFLATED) {
     throw new ImageFormatError(`the image file is damaged: compression ${String(compression)} does not exist`);
   }
-  const manifestBytes = view.getUint32(OFFSET.manifestBytes, true);
-  const storedBytes = view.getUint32(OFFSET.storedBytes, true);
-  if (manifestBytes > MANIFEST_MAX_BYTES || storedBytes > CONTENT_MAX_BYTES || view.getBigUint64(OFFSET.reserved, true) !== 0n) {
+  if (manifestBytes > MANIFEST_MAX_BYTES || storedBytes > CONTENT_MAX_BYTES || reserved !== 0n) {
     throw new ImageFormatError('the image file is damaged: its header states impossible lengths');
   }
   const expected = HEADER_BYTES + manifestBytes + storedBytes;
@@ -81,16 +88,16 @@ function readHeader(file: Uint8Array): { compression: number; manifestBytes: num
   if (file.length > expected) {
     throw new ImageFormatError(`the image file is damaged: ${String(file.length - expected)} bytes follow its end`);
   }
-  return { compression, manifestBytes };
+  return header;
 }
 
 const truncated = (found: number, expected: number): ImageFormatError =>
   new ImageFormatError(`the image file is truncated: it has ${String(found)} of ${String(expected)} bytes`);
 
-function unpack(compression: number, stored: Uint8Array, bytes: number): Uint8Array {
+function unpack(compression: number, stored: Uint8Array, length: number): Uint8Array {
   if (compression === STORED) return stored.slice();
   try {
-    return new Uint8Array(inflateRawSync(stored, { maxOutputLength: bytes }));
+    return new Uint8Array(inflateRawSync(stored, { maxOutputLength: length }));
   } catch (cause) {
     throw new ImageFormatError('the image file is damaged: its content does not inflate to the length its manifest states', { cause });
   }

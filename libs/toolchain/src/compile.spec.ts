@@ -89,6 +89,15 @@ describe('a program in C', () => {
     expect(compiled.image?.manifest.asyncify).toBeNull();
   });
 
+  it('compiles even where an assertion in the vectorizer stops clang', async () => {
+    bench.write({
+      'worst.c': `#include <math.h>
+        double worst(const double *a, const double *b, int n) { double e = 0; for (int i = 0; i < n; i++) e = fmax(e, fabs(a[i] - b[i])); return e; }
+        int main(void) { double a[] = {1, 2, 3, 4, 5}, b[] = {1, 2, 6, 4, 5}; return (int)worst(a, b, 5); }`,
+    });
+    expect(run(await bench.compile(['-O2', 'worst.c'])).exitCode).toBe(3);
+  });
+
   it('finds what the C library lacks: its host, its process, signals, errno, and no children', async () => {
     bench.write({
       'posix.c': `#define _GNU_SOURCE

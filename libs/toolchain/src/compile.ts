@@ -65,6 +65,14 @@ export async function compile(request: CompileRequest): Promise<CompileResult> {
   return new Compilation(request, line).run();
 }
 
+/**
+ * Builds the guest's libraries unless they are built already: seconds, once per change of their sources. For a place with a progress bar;
+ * compile() does the same when it must.
+ */
+export async function prepareRuntime(cacheDirectory: string = defaultCacheDirectory()): Promise<void> {
+  await guestRuntime(pool, new Cache(cacheDirectory));
+}
+
 /** Stops the compiler's workers and waits for their end; the next compilation starts new ones. */
 export const closeToolchain = (): Promise<void> => pool.close();
 
