@@ -40,7 +40,7 @@ export class ActivityMonitor {
   sample(now: number): BlockedReport[] {
     const reports: BlockedReport[] = [];
     for (const [rank, watched] of this.#ranks) {
-      const report = step(watched, watched.read(), now);
+      const report = step(watched, readOrAwake(watched), now);
       if (report !== undefined) reports.push({ rank, ...report });
     }
     return reports;
@@ -52,6 +52,17 @@ export class ActivityMonitor {
       const watched = this.#ranks.get(rank);
       if (watched) watched.reported = !blocked;
     }
+  }
+}
+
+const awake: DomainActivity = { blocked: false, activity: 0n, waitsFor: '', mpiState: 'initialized' };
+
+/** A domain that cannot be read is about to end: it waits for nothing. */
+function readOrAwake(watched: Watched): DomainActivity {
+  try {
+    return watched.read();
+  } catch {
+    return awake;
   }
 }
 

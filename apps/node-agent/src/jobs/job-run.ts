@@ -38,6 +38,7 @@ interface Rank {
   readonly scratchDir: string;
   inputs: ReadonlyMap<string, string>;
   program: RunningProgram | undefined;
+  exit?: ProgramExit;
 }
 
 export class JobRun {
@@ -87,7 +88,7 @@ export class JobRun {
   async stop(reason: string): Promise<void> {
     this.#stopping.abort(new Error(reason));
     await this.#started.catch(() => undefined);
-    await Promise.all(this.#ranks.map(({ program }) => program?.kill(reason)));
+    await Promise.allSettled(this.#ranks.map(({ program }) => program?.kill(reason)));
     await this.settled();
   }
 
@@ -162,7 +163,16 @@ export class JobRun {
       'verbena.node': this.#options.nodeId,
     };
     this.#settled.push(inSpan(this.#options.tracer, 'run rank', attributes, () => this.#finish(rank)).then(finished.resolve));
-    this.#reported.push(finished.promise.then((report) => this.#options.ports.report(this.jobId, [report])));
+    this.#reported.push(finished.promise.then((report) => this.#report(rank, report)));
+  }
+
+  /** Those that wait for the rank learn of its end after the scheduler: what they then do must not look like the cause. */
+  async #report(rank: Rank, report: Report): Promise<void> {
+    try {
+      await this.#options.ports.report(this.jobId, [report]);
+    } finally {
+      this.#rendezvous.ended(rank.rank, rank.exit === undefined ? 'ended' : inWords(rank.exit));
+    }
   }
 
   /** What follows a program's end. Never rejects: whatever goes wrong becomes part of the report. */
@@ -170,7 +180,7 @@ export class JobRun {
     const { vms, ports } = this.#options;
     const exit = await this.#exitOf(rank);
     this.#monitor.forget(rank.rank);
-    this.#rendezvous.ended(rank.rank, inWords(exit));
+    rank.exit = exit;
     let kept = 0;
     const notes: string[] = [];
     try {

@@ -35,7 +35,8 @@ export interface Vm {
   /** The job that has it, or had it last. */
   jobId: string;
   readonly booted: Promise<number>;
-  unpin: () => void;
+  readonly unpin: () => void;
+  ended?: Promise<void>;
 }
 
 export interface VmTableOptions {
@@ -119,20 +120,27 @@ export class VmTable {
       const wasm = await images.module(request.imageDigest);
       const { vmId: _, ...created } = request;
       await vm.log.record(request.jobId, { type: 'CreateVm', data: { nodeId, ...created } });
-      vm.domain = await hypervisor.createDomain({
+      const domain = await hypervisor.createDomain({
         id: vmId(request.vmId),
         name: request.vmId,
         image: { digest: request.imageDigest, wasm },
         memoryBytes: request.memoryBytes,
         vcpus: request.vcpus,
       });
-      await vm.domain.boot();
+      vm.domain = domain;
+      stillWanted(vm);
+      await domain.boot();
+      stillWanted(vm);
       const seconds = (clock.monotonic() - start) / 1000;
       await vm.log.record(request.jobId, { type: 'RecordBoot', data: { seconds } });
+      stillWanted(vm);
       vm.phase = 'idle';
       return seconds;
     } catch (error) {
-      await this.destroy(request.vmId, `the boot failed: ${messageOf(error)}`);
+      const why = `the boot failed: ${messageOf(error)}`;
+      await this.#end(vm, why);
+      // It may have been ended before its domain was there.
+      await this.#destroyDomain(vm, why);
       if (error instanceof Refusal) throw error;
       throw new Refusal('boot-failed', `VM ${request.vmId} did not boot on ${nodeId}: ${messageOf(error)}`, { cause: error });
     }
@@ -156,30 +164,41 @@ export class VmTable {
       await this.#tell(vm, { type: 'ReleaseVm', data: { jobId: vm.jobId } });
       return;
     }
-    this.#remove(vm);
-    await vm.domain?.destroy(crash);
-    await this.#tell(vm, { type: 'CrashVm', data: { detail: crash } });
+    await this.#end(vm, crash, { type: 'CrashVm', data: { detail: crash } });
   }
 
   /** Destroys a VM; one that is not there is already destroyed. */
   async destroy(id: string, reason: string): Promise<void> {
     const vm = this.#vms.get(id);
-    if (vm === undefined) return;
-    this.#remove(vm);
-    await vm.domain?.destroy(reason);
-    await this.#tell(vm, { type: 'ShutDownVm', data: { reason } });
+    if (vm !== undefined) await this.#end(vm, reason);
+  }
+
+  /** Ends a VM once; it holds its core until the domain is gone. */
+  #end(vm: Vm, reason: string, command: VmCommand = { type: 'ShutDownVm', data: { reason } }): Promise<void> {
+    vm.phase = 'gone';
+    vm.ended ??= this.#endOnce(vm, reason, command);
+    return vm.ended;
+  }
+
+  async #endOnce(vm: Vm, reason: string, command: VmCommand): Promise<void> {
+    await this.#destroyDomain(vm, reason);
+    vm.unpin();
+    this.#vms.delete(vm.request.vmId);
+    await this.#tell(vm, command);
+  }
+
+  async #destroyDomain(vm: Vm, reason: string): Promise<void> {
+    try {
+      await vm.domain?.destroy(reason);
+    } catch (error) {
+      this.#options.log.error({ vm: vm.request.vmId, error: messageOf(error) }, 'a domain could not be destroyed');
+    }
   }
 
   /** Destroys all VMs; nothing can be booted any more. */
   async close(reason: string): Promise<void> {
     this.#closed = true;
     await Promise.allSettled([...this.#vms.keys()].map((id) => this.destroy(id, reason)));
-  }
-
-  #remove(vm: Vm): void {
-    vm.phase = 'gone';
-    vm.unpin();
-    this.#vms.delete(vm.request.vmId);
   }
 
   /** An end that cannot be written must not keep the domain alive: the log shows it, and the next registration of the node makes it known. */
@@ -193,4 +212,8 @@ export class VmTable {
       );
     }
   }
+}
+
+function stillWanted(vm: Vm): void {
+  if (vm.phase === 'gone') throw new Refusal('boot-failed', `VM ${vm.request.vmId} was destroyed while it booted`);
 }
