@@ -1,2 +1,7 @@
 /** The InfiniBand adapter: TPT, QP, CQ, UAR; control path in TypeScript, data path as firmware. */
-export type { Adapter, AdapterCounters, AdapterWorkerInit, CommandResult, FirmwareModules, PeerMemory } from './types.ts';
+export { loadFirmware } from './firmware.ts';
+export { HostAdapter, type DomainErrors } from './host-adapter.ts';
+export { LIMITS } from './limits.ts';
+export { openAdapter } from './open-adapter.ts';
+export { TRANSITIONS, transitionFor, type Transition } from './qp-states.ts';
+export type { Adapter, AdapterCounters, AdapterWorkerInit, CommandResult, FirmwareModules, PeerMemory, PortMessage } from './types.ts';

@@ -50,3 +50,7 @@ export interface AdapterCounters {
   readonly messagesReceived: number;
   readonly bytesReceived: number;
 }
+
+/** What the main thread tells the threads of a partition's members. */
+export type PortMessage =
+  { readonly kind: 'learn'; readonly peer: PeerMemory } | { readonly kind: 'forget'; readonly slot: number; readonly epoch: number };

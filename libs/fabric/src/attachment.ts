@@ -1,0 +1,95 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { AdapterCounters, AdapterWorkerInit, DomainErrors, HostAdapter, PeerMemory } from '@verbena/hca';
+import type { Member, Partitions } from './partition.ts';
+import type { DomainAttachment } from './types.ts';
+
+/** A domain at its adapter. */
+export class Attachment implements DomainAttachment, Member {
+  readonly peer: PeerMemory;
+  readonly ports = new Set<MessagePort>();
+  readonly #adapter: HostAdapter;
+  readonly #partitions: Partitions;
+  readonly #threads = new Set<number>();
+  readonly #onDetach: (attachment: Attachment) => void;
+  #pkey = 0;
+  #last: (AdapterCounters & DomainErrors) | undefined;
+
+  constructor(adapter: HostAdapter, partitions: Partitions, peer: PeerMemory, onDetach: (attachment: Attachment) => void) {
+    this.#adapter = adapter;
+    this.#partitions = partitions;
+    this.peer = peer;
+    this.#onDetach = onDetach;
+  }
+
+  get slot(): number {
+    return this.peer.slot;
+  }
+
+  workerInit(): AdapterWorkerInit {
+    this.#mustBeAttached();
+    const thread = this.#adapter.addThread(this.peer);
+    this.#threads.add(thread);
+    const { port1, port2 } = new MessageChannel();
+    port1.unref();
+    this.ports.add(port1);
+    port1.once('close', () => this.ports.delete(port1));
+    return {
+      firmware: this.#adapter.firmware,
+      adapterMemory: this.#adapter.memory.memory,
+      slot: this.peer.slot,
+      epoch: this.peer.epoch,
+      thread,
+      guestMemory: this.peer.memory,
+      peers: this.#pkey === 0 ? [] : this.#partitions.others(this.#pkey, this).map((each) => each.peer),
+      port: port2,
+    };
+  }
+
+  join(pkey: number): void {
+    this.#mustBeAttached();
+    if (!Number.isInteger(pkey) || pkey < 1 || pkey > 0xffff_ffff) throw new RangeError(`a partition key is 1 to 2^32 - 1, not ${pkey}`);
+    if (pkey === this.#pkey) return;
+    this.leave();
+    this.#pkey = pkey;
+    this.#adapter.setPartition(this.peer.slot, pkey);
+    this.#partitions.enter(pkey, this);
+  }
+
+  leave(): void {
+    if (this.#pkey === 0) return;
+    this.reset();
+    this.#adapter.setPartition(this.peer.slot, 0);
+    this.#partitions.exit(this.#pkey, this);
+    this.#pkey = 0;
+  }
+
+  reset(): void {
+    if (this.#last === undefined) this.#adapter.resetDomain(this.peer.slot);
+  }
+
+  recover(): void {
+    if (this.#last !== undefined) return;
+    this.#adapter.recoverThreads(this.peer, this.#threads);
+    this.#threads.clear();
+    for (const port of this.ports) port.close();
+    this.ports.clear();
+  }
+
+  detach(): void {
+    if (this.#last !== undefined) return;
+    this.recover();
+    this.leave();
+    this.reset();
+    this.#last = this.#adapter.counters(this.peer.slot, []);
+    this.#adapter.removeDomain(this.peer);
+    this.#onDetach(this);
+  }
+
+  counters(): AdapterCounters & DomainErrors {
+    return this.#last ?? this.#adapter.counters(this.peer.slot, this.#threads);
+  }
+
+  #mustBeAttached(): void {
+    if (this.#last !== undefined) throw new Error('this domain is detached from its adapter: attach it again');
+  }
+}

@@ -1,0 +1,102 @@
+/** An in-memory subnet: ports with LIDs and GUIDs, any of which reaches any other within a partition. */
+import { HostAdapter, loadFirmware, type AdapterCounters, type DomainErrors } from '@verbena/hca';
+import { Attachment } from './attachment.ts';
+import { Partitions } from './partition.ts';
+import type { DomainAttachment, DomainOptions, FabricPort, PortCounters, PortOptions, Subnet, SubnetOptions } from './types.ts';
+
+/** Unicast LIDs are 1 to 0xbfff (InfiniBand vol. 1, section 4.1.3). */
+const LAST_LID = 0xbfff;
+/** Locally administered, so that it can be no manufacturer's. */
+const GUID_BASE = 0x0200_0000_0000_0000n;
+
+type Counted = AdapterCounters & DomainErrors;
+const words = (bytes: number): bigint => BigInt(Math.ceil(bytes / 4));
+
+class Port implements FabricPort {
+  readonly nodeName: string;
+  readonly lid: number;
+  readonly guid: bigint;
+  readonly attachments = new Set<Attachment>();
+  readonly #adapter: HostAdapter;
+  readonly #partitions: Partitions;
+  /** Of domains that are detached. */
+  readonly #past: Counted[] = [];
+
+  constructor(adapter: HostAdapter, partitions: Partitions, options: PortOptions, lid: number) {
+    this.#adapter = adapter;
+    this.#partitions = partitions;
+    this.nodeName = options.nodeName;
+    this.lid = lid;
+    this.guid = options.guid ?? GUID_BASE + BigInt(lid);
+  }
+
+  attachDomain(options: DomainOptions): DomainAttachment {
+    const peer = this.#adapter.addDomain(options.memory, this.lid, this.guid);
+    const attachment = new Attachment(this.#adapter, this.#partitions, peer, (gone) => {
+      this.attachments.delete(gone);
+      this.#past.splice(0, this.#past.length, this.#sum([...this.#past, gone.counters()]));
+    });
+    this.attachments.add(attachment);
+    return attachment;
+  }
+
+  counters(): PortCounters {
+    const all = this.#sum([...this.#past, ...[...this.attachments].map((each) => each.counters())]);
+    return {
+      PortXmitData: words(all.bytesSent),
+      PortRcvData: words(all.bytesReceived),
+      PortXmitPkts: BigInt(all.messagesSent),
+      PortRcvPkts: BigInt(all.messagesReceived),
+      PortRcvErrors: BigInt(all.rxErrors),
+      PortXmitWait: BigInt(all.txWaits),
+    };
+  }
+
+  #sum(list: readonly Counted[]): Counted {
+    const total = (key: keyof Counted): number => list.reduce((sum, each) => sum + each[key], 0);
+    return {
+      doorbells: total('doorbells'),
+      messagesSent: total('messagesSent'),
+      bytesSent: total('bytesSent'),
+      messagesReceived: total('messagesReceived'),
+      bytesReceived: total('bytesReceived'),
+      rxErrors: total('rxErrors'),
+      txWaits: total('txWaits'),
+    };
+  }
+}
+
+class InMemorySubnet implements Subnet {
+  readonly #adapter: HostAdapter;
+  readonly #partitions = new Partitions();
+  readonly #ports: Port[] = [];
+
+  constructor(adapter: HostAdapter) {
+    this.#adapter = adapter;
+  }
+
+  addPort(options: PortOptions): FabricPort {
+    const lid = this.#ports.length + 1;
+    if (lid > LAST_LID) throw new Error(`a subnet has at most ${LAST_LID} LIDs`);
+    const port = new Port(this.#adapter, this.#partitions, options, lid);
+    this.#ports.push(port);
+    return port;
+  }
+
+  ports(): readonly FabricPort[] {
+    return this.#ports;
+  }
+
+  tick(nowMs: number): void {
+    this.#adapter.tick(nowMs);
+  }
+
+  close(): void {
+    for (const port of this.#ports) for (const attachment of [...port.attachments]) attachment.detach();
+  }
+}
+
+/** Makes an empty subnet with an adapter memory of its own. Throws when the firmware cannot be built. */
+export async function createSubnet(options: SubnetOptions = {}): Promise<Subnet> {
+  return new InMemorySubnet(new HostAdapter(options.firmware ?? (await loadFirmware())));
+}

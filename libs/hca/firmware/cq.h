@@ -1,0 +1,76 @@
+/* Completion queues: producers reserve an entry by compare-and-swap on `head`, fill it, and store its generation last. */
+#ifndef VBF_CQ_H
+#define VBF_CQ_H
+
+#include "memory.h"
+
+struct completion {
+  uint64_t wr_id;
+  uint32_t qpn, byte_len, imm;
+  uint8_t opcode, status, flags;
+  uint16_t slid;
+  uint64_t data[4];
+};
+
+/* Takes the next entry and notes what goes into it. There is neither a call nor a loop between the exchange and the last note, hence no
+ * point at which the thread could be ended: an entry is either not taken or known (recover.h). */
+static inline bool cq_reserve(struct vbf_cq *cq, uint64_t wr_id, uint32_t qpn, uint32_t opcode, uint32_t *index) {
+  struct vbf_thread *me = self();
+  uint32_t head = load32(&cq->head);
+  do {
+    if (UNLIKELY(head - load32(&cq->consumer) > cq->mask)) return false;
+  } while (!__atomic_compare_exchange_n(&cq->head, &head, head + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+  me->note_index = head;
+  me->note_wr_id = wr_id;
+  me->note_qpn = qpn;
+  me->note_opcode = opcode;
+  me->note_cq = (uint32_t)(cq - (struct vbf_cq *)VBF_CQ_ADDR) + 1;
+  *index = head;
+  return true;
+}
+
+static inline void cq_fill(struct vbf_cq *cq, uint32_t index, const struct completion *c) {
+  uint32_t addr = cq->ring_addr + (index & cq->mask) * (uint32_t)sizeof(struct vb_cqe);
+  uint64_t w1 = (uint64_t)c->qpn | (uint64_t)c->byte_len << 32;
+  uint64_t w2 = (uint64_t)c->imm | (uint64_t)c->opcode << 32 | (uint64_t)c->status << 40 | (uint64_t)c->flags << 48;
+  uint64_t last = (uint64_t)c->slid | (uint64_t)(index + 1) << 32;
+  if (cq->slot == own_slot()) own_push(addr, c->wr_id, w1, w2, c->data[0], c->data[1], c->data[2], c->data[3], last);
+  else PEER_PUSH(cq->slot)(addr, c->wr_id, w1, w2, c->data[0], c->data[1], c->data[2], c->data[3], last);
+  self()->note_cq = 0;
+  /* The store of the generation was sequentially consistent: either we see the consumer armed, or it sees our entry when it arms. */
+  if (UNLIKELY(load32(&cq->armed) != 0) && __atomic_exchange_n(&cq->armed, 0, __ATOMIC_SEQ_CST) != 0) raise(cq->slot, VB_CHANNEL_CQ);
+}
+
+/* A CQ that overflows is broken for good (InfiniBand vol. 1, section 11.6.3.1): entries in it stay, no more are added. */
+static __attribute__((noinline)) void cq_overrun(struct vbf_cq *cq) {
+  if (cq->state != VBF_CQ_READY) return;
+  cq->state = VBF_CQ_OVERRUN;
+  if (reachable(cq->slot, cq->epoch)) raise(cq->slot, VB_CHANNEL_ASYNC);
+}
+
+static inline bool cq_complete(uint32_t cq_number, const struct completion *c) {
+  struct vbf_cq *cq = cq_at(cq_number);
+  uint32_t index;
+  if (UNLIKELY(cq->state != VBF_CQ_READY || !cq_reserve(cq, c->wr_id, c->qpn, c->opcode, &index))) {
+    cq_overrun(cq);
+    return false;
+  }
+  cq_fill(cq, index, c);
+  return true;
+}
+
+/* VB_UAR_CQ_CI: only numbers between the last and the newest entry mean anything. */
+static inline void cq_consumed(struct vbf_cq *cq, uint32_t consumer) {
+  uint32_t old = load32(&cq->consumer);
+  if (consumer - old <= load32(&cq->head) - old) store32(&cq->consumer, consumer);
+}
+
+/* VB_UAR_CQ_ARM */
+static void cq_arm(struct vbf_cq *cq, uint32_t consumer) {
+  cq_consumed(cq, consumer);
+  store32(&cq->armed, 1);
+  uint32_t addr = cq->ring_addr + (consumer & cq->mask) * (uint32_t)sizeof(struct vb_cqe);
+  if (own_generation(addr + 60) == consumer + 1 && __atomic_exchange_n(&cq->armed, 0, __ATOMIC_SEQ_CST) != 0) own_raise(1u << VB_CHANNEL_CQ);
+}
+
+#endif

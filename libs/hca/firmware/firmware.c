@@ -1,0 +1,92 @@
+/* The adapter's firmware: what a doorbell does, and what the control path asks for. One translation unit, so that all of it inlines. */
+#include "requester.h"
+#include "timer.h"
+#include "recover.h"
+
+#define EXPORT(name) __attribute__((export_name(#name)))
+
+/* A QP of the calling domain, or null: a guest that names any other thing rings nothing (R9). */
+static inline struct vbf_qp *own_qp(uint32_t qpn) {
+  struct vbf_qp *qp = qp_at(qpn);
+  return LIKELY(qp->qpn == qpn && qpn != 0 && qp->slot == own_slot() && qp->state != VB_QPS_RESET) ? qp : 0;
+}
+
+static inline struct vbf_cq *own_cq(uint32_t cqn) {
+  struct vbf_cq *cq = cq_at(cqn);
+  return LIKELY(cq->cqn == cqn && cqn != 0 && cq->slot == own_slot()) ? cq : 0;
+}
+
+static inline void send_doorbell(struct vbf_qp *qp, uint32_t tail) {
+  lock_take(&qp->sq_lock);
+  if (UNLIKELY(tail - qp->sq_head > qp->sq_mask + 1)) {
+    qp_fail(qp);
+  } else {
+    qp->sq_tail = tail;
+    if (LIKELY(qp->state == VB_QPS_RTS)) send_queue_run(qp);
+    else if (qp->state == VB_QPS_ERR) flush_send_queue(qp);
+  }
+  lock_drop(&qp->sq_lock);
+  flush_deferred();
+}
+
+static inline void receive_doorbell(struct vbf_qp *qp, uint32_t tail) {
+  store32(&qp->rq_tail, tail);
+  if (UNLIKELY(load32(&qp->rnr) != 0)) {
+    store32(&qp->rnr, 0);
+    resume_requester_of(qp);
+  }
+  if (UNLIKELY(qp->state == VB_QPS_ERR)) {
+    __atomic_fetch_or(&qp->flush, VBF_FLUSH_RQ, __ATOMIC_SEQ_CST);
+    flush_qp(qp);
+  }
+}
+
+/* A write to the user access region: the only way from a guest into the data path. */
+EXPORT(uar_write) void uar_write(uint32_t reg, uint32_t lo, uint32_t hi) {
+  self()->doorbells++;
+  if (LIKELY(reg <= VB_UAR_RQ)) {
+    struct vbf_qp *qp = own_qp(lo);
+    if (UNLIKELY(qp == 0)) return;
+    if (reg == VB_UAR_SQ) send_doorbell(qp, hi);
+    else receive_doorbell(qp, hi);
+    return;
+  }
+  struct vbf_cq *cq = own_cq(lo);
+  if (cq == 0) return;
+  if (reg == VB_UAR_CQ_ARM) cq_arm(cq, hi);
+  else if (reg == VB_UAR_CQ_CI) cq_consumed(cq, hi);
+}
+
+/* The control path opened a connection: this QP's queued requests and those of the other end may go. */
+EXPORT(qp_opened) void qp_opened(uint32_t qpn) {
+  struct vbf_qp *qp = qp_at(qpn);
+  if (qp->qpn != qpn) return;
+  resume_requester_of(qp);
+  lock_take(&qp->sq_lock);
+  if (qp->state == VB_QPS_RTS) send_queue_run(qp);
+  lock_drop(&qp->sq_lock);
+  flush_deferred();
+}
+
+/* Sends a QP to the error state and flushes it. */
+EXPORT(qp_error) void qp_error(uint32_t qpn) {
+  struct vbf_qp *qp = qp_at(qpn);
+  if (qp->qpn != qpn) return;
+  qp_fail(qp);
+  flush_deferred();
+}
+
+/* After the control path took a QP or an MR away: returns when no other thread can still be at work on this QP. 0: gave up waiting. */
+EXPORT(qp_quiesce) uint32_t qp_quiesce(uint32_t qpn, uint32_t milliseconds) {
+  struct vbf_qp *qp = qp_at(qpn);
+  uint32_t *locks[2] = {&qp->sq_lock, responder_lock(qp)};
+  for (int i = 0; i < 2; i++) {
+    if (!lock_take_within(locks[i], milliseconds)) return 0;
+    lock_drop(locks[i]);
+  }
+  return 1;
+}
+
+EXPORT(tick) void tick(uint32_t now_ms) { timer_tick(now_ms); }
+
+EXPORT(recover) void recover(uint32_t thread) { recover_thread(thread); }

@@ -1,0 +1,53 @@
+/** Completion queues (InfiniBand vol. 1, section 10.2.5): control path. */
+import { VB_EBUSY, VB_EFAULT, VB_EINVAL, VB_ENOSPC, cmdHandle, cqe, createCqIn } from '@verbena/guest-abi';
+import type { CqRow } from './adapter-memory.ts';
+import { Refusal, freeEntry, requireRange, type CommandContext } from './command-context.ts';
+import { VBF_CQS, VBF_CQ_FREE, VBF_CQ_READY } from './layout.ts';
+import { LIMITS } from './limits.ts';
+
+const GENERATIONS = 2 ** 12;
+export const isPowerOfTwo = (value: number): boolean => value > 0 && (value & (value - 1)) === 0;
+
+/** The domain's own completion queue of this number, or a refusal. */
+export function requireCq(context: CommandContext, cqn: number): CqRow {
+  const row = context.memory.cq(cqn);
+  if (cqn === 0 || row.get('cqn') !== cqn || row.get('slot') !== context.slot) {
+    throw new Refusal(VB_EINVAL, `${cqn} is no completion queue of this domain`);
+  }
+  return row;
+}
+
+export function createCq(context: CommandContext, input: Uint8Array): Uint8Array {
+  const { memory, domain, slot, epoch } = context;
+  const { ring_addr, entries } = createCqIn.decode(input);
+  if (!isPowerOfTwo(entries) || entries > LIMITS.cqEntries) {
+    throw new Refusal(VB_EINVAL, `a completion queue has a power of two of entries, at most ${LIMITS.cqEntries}`);
+  }
+  if (ring_addr % BigInt(cqe.size) !== 0n) throw new Refusal(VB_EINVAL, 'the ring of a completion queue is aligned to 64 bytes');
+  requireRange(context, ring_addr, BigInt(entries * cqe.size), VB_EFAULT, 'the completion queue');
+  if (domain.get('cqs') >= LIMITS.cqs) throw new Refusal(VB_ENOSPC, 'no more completion queues');
+  const high = memory.header.get('cq_high');
+  const index = freeEntry(high, VBF_CQS, (i) => memory.cq(i).get('cqn') === 0, VB_ENOSPC, 'completion queue');
+  const row = memory.cq(index);
+  const generation = (row.get('generation') + 1) % GENERATIONS;
+  const cqn = generation * VBF_CQS + index;
+  row.clear({ slot, epoch, ring_addr: Number(ring_addr), mask: entries - 1, generation, state: VBF_CQ_READY });
+  row.publish('cqn', cqn);
+  memory.header.set({ cq_high: Math.max(high, index + 1) });
+  domain.add('cqs', 1);
+  return cmdHandle.encode({ handle: cqn });
+}
+
+/** Takes a queue out of the table; nothing may complete into it any more. */
+export function dropCq(row: CqRow): void {
+  row.publish('state', VBF_CQ_FREE);
+  row.publish('cqn', 0);
+}
+
+export function destroyCq(context: CommandContext, input: Uint8Array): Uint8Array {
+  const row = requireCq(context, cmdHandle.decode(input).handle);
+  if (row.get('users') !== 0) throw new Refusal(VB_EBUSY, 'queue pairs still complete into this completion queue');
+  dropCq(row);
+  context.domain.add('cqs', -1);
+  return new Uint8Array();
+}

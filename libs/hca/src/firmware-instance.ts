@@ -1,0 +1,69 @@
+/** One thread's instance of the firmware, and its windows into the memories of other domains. */
+import type { AdapterMemory } from './adapter-memory.ts';
+import { VBF_DOMAINS, VBF_THREAD_ADDR, VBF_THREAD_STRIDE, thread as threadLayout } from './layout.ts';
+import type { FirmwareModules, PeerMemory } from './types.ts';
+
+/** As in firmware/memory.h. */
+const PEER_FUNCTIONS = ['push', 'copy_out', 'copy_in', 'read', 'raise', 'generation'] as const;
+const TABLE_BASE = 64;
+const TABLE_STRIDE = 8;
+
+interface CoreExports {
+  readonly uar_write: (reg: number, lo: number, hi: number) => void;
+  readonly qp_opened: (qpn: number) => void;
+  readonly qp_error: (qpn: number) => void;
+  readonly qp_quiesce: (qpn: number, milliseconds: number) => number;
+  readonly tick: (nowMs: number) => void;
+  readonly recover: (thread: number) => void;
+  readonly __stack_pointer: WebAssembly.Global;
+  readonly __indirect_function_table: WebAssembly.Table;
+}
+
+export class FirmwareInstance {
+  readonly core: CoreExports;
+  readonly #modules: FirmwareModules;
+  readonly #adapter: AdapterMemory;
+  readonly #own: WebAssembly.Memory;
+  readonly #slot: number;
+  readonly #knownAt: number;
+
+  /** @param slot whose doorbells this instance rings; VBF_DOMAINS or more for a thread of no domain */
+  constructor(modules: FirmwareModules, adapter: AdapterMemory, thread: number, slot: number, own: WebAssembly.Memory) {
+    this.#modules = modules;
+    this.#adapter = adapter;
+    this.#own = own;
+    this.#slot = slot;
+    const context = VBF_THREAD_ADDR + thread * VBF_THREAD_STRIDE;
+    this.#knownAt = (context + threadLayout.offsets.known) >>> 2;
+    const imports = { env: { memory: adapter.memory }, own: { memory: own, thread, slot, table: TABLE_BASE } };
+    this.core = new WebAssembly.Instance(modules.core, imports).exports as unknown as CoreExports;
+    const table = this.core.__indirect_function_table;
+    if (table.length > TABLE_BASE) throw new Error(`the firmware has ${table.length} table entries of its own: raise TABLE_BASE`);
+    table.grow(TABLE_BASE + VBF_DOMAINS * TABLE_STRIDE - table.length);
+    this.core.__stack_pointer.value = context + VBF_THREAD_STRIDE;
+  }
+
+  /** Whether this thread reaches the memory of the domain in `slot` of this epoch. */
+  knows(slot: number, epoch: number): boolean {
+    return slot === this.#slot || this.#adapter.words[this.#knownAt + slot] === epoch;
+  }
+
+  /** Opens a window into another domain's memory. */
+  learn(peer: PeerMemory): void {
+    if (peer.slot === this.#slot || peer.slot >= VBF_DOMAINS) return;
+    const imports = { adapter: { memory: this.#adapter.memory }, own: { memory: this.#own }, peer: { memory: peer.memory } };
+    const window = new WebAssembly.Instance(this.#modules.peer, imports).exports;
+    PEER_FUNCTIONS.forEach((name, i) => {
+      this.core.__indirect_function_table.set(TABLE_BASE + peer.slot * TABLE_STRIDE + i, window[name]);
+    });
+    Atomics.store(this.#adapter.words, this.#knownAt + peer.slot, peer.epoch);
+  }
+
+  /** Closes a window, so that the memory of a domain that is gone can be freed. */
+  forget(slot: number, epoch: number): void {
+    if (Atomics.compareExchange(this.#adapter.words, this.#knownAt + slot, epoch, 0) !== epoch) return;
+    for (let i = 0; i < PEER_FUNCTIONS.length; i++) {
+      this.core.__indirect_function_table.set(TABLE_BASE + slot * TABLE_STRIDE + i, null);
+    }
+  }
+}

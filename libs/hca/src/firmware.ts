@@ -1,0 +1,71 @@
+/**
+ * The firmware's modules. They are built once, in a process of their own, and kept by the digest of all their sources; a process that
+ * finds them built needs no compiler.
+ */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import type { FirmwareModules } from './types.ts';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '../../..');
+export const FIRMWARE_DIRECTORY = join(here, '../firmware');
+export const ABI_DIRECTORY = join(here, '../../guest-abi/include/verbena');
+const BUILDER = join(here, 'firmware-build.ts');
+const CACHE_DIRECTORY = join(root, 'node_modules/.cache/verbena/firmware');
+
+function digestOfSources(): string {
+  const hash = createHash('sha256').update(readFileSync(BUILDER));
+  for (const directory of [FIRMWARE_DIRECTORY, ABI_DIRECTORY]) {
+    for (const name of readdirSync(directory).sort()) hash.update(`\0${name}\0`).update(readFileSync(join(directory, name)));
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+function readOrUndefined(path: string): Uint8Array | undefined {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+async function built(name: 'core' | 'peer', digest: string): Promise<Uint8Array> {
+  const path = join(CACHE_DIRECTORY, `${name}-${digest}.wasm`);
+  const found = readOrUndefined(path);
+  if (found !== undefined) return found;
+  try {
+    await promisify(execFile)(process.execPath, ['--conditions=verbena-source', BUILDER, CACHE_DIRECTORY, digest], { timeout: 120_000 });
+  } catch (cause) {
+    const text = (cause as { stderr?: string }).stderr ?? '';
+    throw new Error(`the adapter's firmware in ${FIRMWARE_DIRECTORY} does not build: ${text.trim() || String(cause)}`, { cause });
+  }
+  const fresh = readOrUndefined(path);
+  if (fresh === undefined) throw new Error(`the adapter's firmware was built, but ${path} cannot be read: is the directory writable?`);
+  return fresh;
+}
+
+let loading: Promise<FirmwareModules> | undefined;
+
+async function load(): Promise<FirmwareModules> {
+  const digest = digestOfSources();
+  const core = await built('core', digest);
+  const peer = await built('peer', digest);
+  // Straight to optimised code: a doorbell is a fraction of a microsecond, and V8's baseline code takes several times that.
+  setFlagsFromString('--no-liftoff');
+  setFlagsFromString('--no-wasm-lazy-compilation');
+  return { core: new WebAssembly.Module(core), peer: new WebAssembly.Module(peer) };
+}
+
+/** The firmware, built on first use (some seconds) and compiled once per process. Throws an Error with the compiler's words if it cannot. */
+export function loadFirmware(): Promise<FirmwareModules> {
+  loading ??= load().catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}

@@ -1,0 +1,176 @@
+/**
+ * The adapters of a process as its main thread sees them: domains come and go, threads get contexts and may die, timers tick.
+ * It belongs to no domain itself, so it can ring no doorbell.
+ */
+import { VB_QPS_ERR } from '@verbena/guest-abi';
+import { AdapterMemory, type DomainRow, type QpRow } from './adapter-memory.ts';
+import { releaseCommandLock, withCommandLock } from './command-lock.ts';
+import { dropCq } from './completion-queues.ts';
+import { FirmwareInstance } from './firmware-instance.ts';
+import { VBF_CQ_FREE, VBF_DOMAINS, VBF_THREADS } from './layout.ts';
+import { dropMr } from './memory-regions.ts';
+import { dropQp } from './queue-pairs.ts';
+import type { AdapterCounters, FirmwareModules, PeerMemory } from './types.ts';
+
+const MAIN_THREAD = 0;
+const NO_DOMAIN = VBF_DOMAINS;
+
+export interface DomainErrors {
+  readonly rxErrors: number;
+  readonly txWaits: number;
+}
+
+export class HostAdapter {
+  readonly memory: AdapterMemory;
+  readonly firmware: FirmwareModules;
+  readonly #main: FirmwareInstance;
+
+  constructor(firmware: FirmwareModules) {
+    this.firmware = firmware;
+    this.memory = AdapterMemory.create();
+    const nothing = new WebAssembly.Memory({ initial: 0, maximum: 1, shared: true });
+    this.#main = new FirmwareInstance(firmware, this.memory, MAIN_THREAD, NO_DOMAIN, nothing);
+    this.memory.thread(MAIN_THREAD).set({ state: 1, slot: NO_DOMAIN });
+    this.memory.header.set({ qp_high: 1, cq_high: 1, mr_high: 1, pd_high: 1, thread_high: 1 });
+  }
+
+  /** Gives a domain a slot. Throws an Error when all slots are taken. */
+  addDomain(memory: WebAssembly.Memory, lid: number, guid: bigint): PeerMemory {
+    if (!(memory.buffer instanceof SharedArrayBuffer)) throw new TypeError('a domain at the adapter needs a shared WebAssembly.Memory');
+    return this.#locked(() => {
+      for (let slot = 0; slot < VBF_DOMAINS; slot++) {
+        const row = this.memory.domain(slot);
+        const old = row.get('epoch');
+        if (old % 2 === 1) continue;
+        row.clear({ lid, port_guid: guid });
+        const peer = { slot, epoch: (old + 1) >>> 0, memory };
+        row.publish('epoch', peer.epoch);
+        this.#main.learn(peer);
+        return peer;
+      }
+      throw new Error(`all ${VBF_DOMAINS} domain slots of the adapter are taken: detach domains that have ended`);
+    });
+  }
+
+  setPartition(slot: number, pkey: number): void {
+    this.memory.domain(slot).set({ pkey });
+  }
+
+  /** A context for a thread of the domain. Throws an Error when there is none left. */
+  addThread(domain: PeerMemory): number {
+    return this.#locked(() => {
+      for (let number = 1; number < VBF_THREADS; number++) {
+        const row = this.memory.thread(number);
+        if (row.get('state') !== 0) continue;
+        row.clear({ slot: domain.slot, epoch: domain.epoch });
+        row.publish('state', 1);
+        this.memory.header.set({ thread_high: Math.max(this.memory.header.get('thread_high'), number + 1) });
+        return number;
+      }
+      throw new Error(`all ${VBF_THREADS} thread contexts of the adapter are taken: recover or detach domains that have ended`);
+    });
+  }
+
+  /** Finishes what dead threads began, and frees their contexts. */
+  recoverThreads(domain: PeerMemory, threads: Iterable<number>): void {
+    for (const number of threads) {
+      const row = this.memory.thread(number);
+      if (row.get('state') === 0 || row.get('epoch') !== domain.epoch || row.get('slot') !== domain.slot) continue;
+      releaseCommandLock(this.memory, number);
+      this.#main.core.recover(number);
+      const counters = this.memory.domain(domain.slot);
+      counters.set({ doorbells: counters.get('doorbells') + row.get('doorbells') });
+      row.publish('state', 0);
+    }
+  }
+
+  /** Destroys everything that the domain created. The queue pairs connected to its own go to the error state. */
+  resetDomain(slot: number): void {
+    const row = this.memory.domain(slot);
+    const failed = this.#locked(() => {
+      const peers = this.#dropQueuePairs(slot, row);
+      this.#dropTables(slot);
+      row.set({ qps: 0, cqs: 0, mrs: 0, pds: 0 });
+      return peers;
+    });
+    for (const qpn of failed) this.#main.core.qp_error(qpn);
+  }
+
+  #dropQueuePairs(slot: number, domain: DomainRow): number[] {
+    const peers: number[] = [];
+    const high = this.memory.header.get('qp_high');
+    for (let i = 1; i < high; i++) {
+      const qp = this.memory.qp(i);
+      if (qp.get('qpn') === 0 || qp.get('slot') !== slot) continue;
+      const peer = this.#peerOf(qp);
+      if (peer !== undefined && peer.get('slot') !== slot) peers.push(peer.get('qpn'));
+      dropQp({ memory: this.memory, firmware: this.#main, domain }, qp);
+    }
+    return peers;
+  }
+
+  #peerOf(qp: QpRow): QpRow | undefined {
+    const peer = this.memory.qp(qp.get('dest_qpn'));
+    const connected = qp.get('dest_qpn') !== 0 && peer.get('qpn') === qp.get('dest_qpn') && peer.get('dest_qpn') === qp.get('qpn');
+    return connected && peer.load('state') !== VB_QPS_ERR ? peer : undefined;
+  }
+
+  #dropTables(slot: number): void {
+    const { header } = this.memory;
+    for (let i = 1; i < header.get('mr_high'); i++) {
+      const mr = this.memory.mr(i);
+      if (mr.load('key') !== 0 && mr.get('slot') === slot) dropMr(mr);
+    }
+    for (let i = 1; i < header.get('cq_high'); i++) {
+      const cq = this.memory.cq(i);
+      if (cq.load('state') !== VBF_CQ_FREE && cq.get('slot') === slot) dropCq(cq);
+    }
+    for (let i = 1; i < header.get('pd_high'); i++) {
+      const pd = this.memory.pd(i);
+      if (pd.get('handle') !== 0 && pd.get('slot') === slot) pd.set({ handle: 0 });
+    }
+  }
+
+  removeDomain(domain: PeerMemory): void {
+    this.resetDomain(domain.slot);
+    this.#main.forget(domain.slot, domain.epoch);
+    this.memory.domain(domain.slot).publish('epoch', (domain.epoch + 1) >>> 0);
+  }
+
+  /** What the firmware counted, with that of queue pairs and threads which are gone. */
+  counters(slot: number, threads: Iterable<number>): AdapterCounters & DomainErrors {
+    const row = this.memory.domain(slot);
+    let doorbells = row.get('doorbells');
+    for (const number of threads) doorbells += this.memory.thread(number).get('doorbells');
+    const sum = { sent: row.get('tx_messages'), sentBytes: row.get('tx_bytes'), received: row.get('rx_messages') };
+    const more = { receivedBytes: row.get('rx_bytes'), errors: row.get('rx_errors'), waits: row.get('tx_waits') };
+    const high = this.memory.header.get('qp_high');
+    for (let i = 1; row.get('qps') !== 0 && i < high; i++) {
+      const qp = this.memory.qp(i);
+      if (qp.get('qpn') === 0 || qp.get('slot') !== slot) continue;
+      sum.sent += qp.get('tx_messages');
+      sum.sentBytes += qp.get('tx_bytes');
+      sum.received += qp.get('rx_messages');
+      more.receivedBytes += qp.get('rx_bytes');
+      more.errors += qp.get('rx_errors');
+      more.waits += qp.get('tx_waits');
+    }
+    return {
+      doorbells: Number(doorbells),
+      messagesSent: Number(sum.sent),
+      bytesSent: Number(sum.sentBytes),
+      messagesReceived: Number(sum.received),
+      bytesReceived: Number(more.receivedBytes),
+      rxErrors: Number(more.errors),
+      txWaits: Number(more.waits),
+    };
+  }
+
+  tick(nowMs: number): void {
+    this.#main.core.tick(Math.floor(nowMs) >>> 0);
+  }
+
+  #locked<T>(action: () => T): T {
+    return withCommandLock(this.memory, MAIN_THREAD, action);
+  }
+}

@@ -1,0 +1,149 @@
+/** Mirror of firmware/layout.h; a spec compiles the header and compares. */
+import { array, bytes, struct, u32, u64 } from '@verbena/binary';
+
+export const VBF_DOMAINS = 256;
+export const VBF_THREADS = 512;
+export const VBF_QPS = 16384;
+export const VBF_CQS = 2048;
+export const VBF_MRS = 32768;
+export const VBF_PDS = 2048;
+export const VBF_THREAD_STRIDE = 16384;
+export const VBF_HEADER_ADDR = 0x0001_0000;
+export const VBF_DOMAIN_ADDR = 0x0002_0000;
+export const VBF_PD_ADDR = 0x0004_0000;
+export const VBF_CQ_ADDR = 0x0008_0000;
+export const VBF_MR_ADDR = 0x0020_0000;
+export const VBF_QP_ADDR = 0x0040_0000;
+export const VBF_THREAD_ADDR = 0x00a0_0000;
+export const VBF_MEMORY_BYTES = 0x0120_0000;
+export const VBF_CQ_FREE = 0;
+export const VBF_CQ_READY = 1;
+export const VBF_CQ_OVERRUN = 2;
+export const VBF_FLUSH_SQ = 1;
+export const VBF_FLUSH_RQ = 2;
+export const VBF_WAIT_RNR = 1;
+export const VBF_WAIT_ANSWER = 2;
+
+export const header = struct(
+  'vbf_header',
+  { command_lock: u32, now_ms: u32, qp_high: u32, cq_high: u32, mr_high: u32, pd_high: u32, thread_high: u32, reserved: u32 },
+  32,
+);
+
+export const domain = struct(
+  'vbf_domain',
+  {
+    epoch: u32,
+    lid: u32,
+    pkey: u32,
+    qps: u32,
+    cqs: u32,
+    mrs: u32,
+    pds: u32,
+    reserved: u32,
+    port_guid: u64,
+    doorbells: u64,
+    tx_messages: u64,
+    tx_bytes: u64,
+    rx_messages: u64,
+    rx_bytes: u64,
+    rx_errors: u64,
+    tx_waits: u64,
+  },
+  96,
+);
+
+export const pd = struct('vbf_pd', { handle: u32, slot: u32, users: u32, generation: u32 }, 16);
+
+export const mr = struct('vbf_mr', { key: u32, slot: u32, pd: u32, access: u32, addr: u64, length: u64 }, 32);
+
+export const cq = struct(
+  'vbf_cq',
+  {
+    cqn: u32,
+    state: u32,
+    slot: u32,
+    epoch: u32,
+    ring_addr: u32,
+    mask: u32,
+    users: u32,
+    generation: u32,
+    line0: bytes(32),
+    head: u32,
+    line1: bytes(60),
+    consumer: u32,
+    armed: u32,
+    line2: bytes(56),
+  },
+  192,
+);
+
+export const qp = struct(
+  'vbf_qp',
+  {
+    qpn: u32,
+    state: u32,
+    slot: u32,
+    epoch: u32,
+    lid: u32,
+    pkey: u32,
+    dest_lid: u32,
+    dest_qpn: u32,
+    pd: u32,
+    access: u32,
+    flags: u32,
+    send_cq: u32,
+    recv_cq: u32,
+    retry_count: u32,
+    rnr_retry: u32,
+    flush: u32,
+    sq_lock: u32,
+    sq_head: u32,
+    sq_tail: u32,
+    sq_addr: u32,
+    sq_mask: u32,
+    sq_stride: u32,
+    waiting: u32,
+    wait_since: u32,
+    reserved: u32,
+    generation: u32,
+    tx_messages: u64,
+    tx_bytes: u64,
+    tx_waits: u64,
+    rq_addr: u32,
+    rq_mask: u32,
+    rq_stride: u32,
+    line2: bytes(52),
+    rq_tail: u32,
+    rnr: u32,
+    line3: bytes(56),
+    rq_head: u32,
+    rq_seen: u32,
+    next_valid: u32,
+    next_sges: u32,
+    next_wr_id: u64,
+    next_addr: u64,
+    next_length: u32,
+    next_lkey: u32,
+    rx_messages: u64,
+    rx_bytes: u64,
+    rx_errors: u64,
+  },
+  320,
+);
+
+export const thread = struct('vbf_thread', {
+  state: u32,
+  slot: u32,
+  epoch: u32,
+  deferred_count: u32,
+  doorbells: u64,
+  note_cq: u32,
+  note_index: u32,
+  note_wr_id: u64,
+  note_qpn: u32,
+  note_opcode: u32,
+  deferred: array(u32, 20),
+  scratch: bytes(512),
+  known: array(u32, VBF_DOMAINS),
+});

@@ -1,0 +1,59 @@
+/** The adapter on the thread of a vCPU. */
+import { receiveMessageOnPort } from 'node:worker_threads';
+import { VB_EINVAL, VB_ENODEV, VB_ENOSYS } from '@verbena/guest-abi';
+import { AdapterMemory } from './adapter-memory.ts';
+import { Refusal, type CommandContext } from './command-context.ts';
+import { withCommandLock } from './command-lock.ts';
+import { COMMANDS } from './commands.ts';
+import { FirmwareInstance } from './firmware-instance.ts';
+import type { Adapter, AdapterWorkerInit, CommandResult, PortMessage } from './types.ts';
+
+const refused = (status: number): CommandResult => ({ status, output: new Uint8Array() });
+
+/** Opens the adapter for one vCPU. Call it on that vCPU's thread, before its module is instantiated. */
+export function openAdapter(init: AdapterWorkerInit): Adapter {
+  const memory = new AdapterMemory(init.adapterMemory);
+  const firmware = new FirmwareInstance(init.firmware, memory, init.thread, init.slot, init.guestMemory);
+  for (const peer of init.peers) firmware.learn(peer);
+  const domain = memory.domain(init.slot);
+
+  const drain = (): void => {
+    for (let next = receiveMessageOnPort(init.port); next !== undefined; next = receiveMessageOnPort(init.port)) {
+      const message = next.message as PortMessage;
+      if (message.kind === 'learn') firmware.learn(message.peer);
+      else firmware.forget(message.slot, message.epoch);
+    }
+  };
+
+  const context: CommandContext = {
+    memory,
+    firmware,
+    domain,
+    slot: init.slot,
+    epoch: init.epoch,
+    memoryBytes: () => init.guestMemory.buffer.byteLength,
+    reach(slot, epoch) {
+      if (!firmware.knows(slot, epoch)) drain();
+      return firmware.knows(slot, epoch);
+    },
+  };
+
+  const command = (opcode: number, input: Uint8Array): CommandResult => {
+    const known = COMMANDS.get(opcode);
+    if (known === undefined) return refused(VB_ENOSYS);
+    if (input.length < known.inputBytes) return refused(VB_EINVAL);
+    // The guest's own copy may change under us.
+    const own = input.slice(0, known.inputBytes);
+    try {
+      return withCommandLock(memory, init.thread, () => {
+        if (domain.get('epoch') !== init.epoch) return refused(VB_ENODEV);
+        return { status: 0, output: known.run(context, own) };
+      });
+    } catch (error) {
+      if (error instanceof Refusal) return refused(error.status);
+      throw error;
+    }
+  };
+
+  return { uarWrite: firmware.core.uar_write, command };
+}

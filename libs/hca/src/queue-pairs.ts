@@ -1,0 +1,191 @@
+/** Queue pairs (InfiniBand vol. 1, sections 10.2.4 and 10.3): control path. */
+import {
+  VB_ACCESS_LOCAL_WRITE,
+  VB_ACCESS_REMOTE_READ,
+  VB_ACCESS_REMOTE_WRITE,
+  VB_ATTR_ACCESS,
+  VB_ATTR_DEST,
+  VB_ATTR_RETRY,
+  VB_ATTR_STATE,
+  VB_EFAULT,
+  VB_EINVAL,
+  VB_ENOSPC,
+  VB_EPERM,
+  VB_QPS_ERR,
+  VB_QPS_RESET,
+  VB_QPS_RTR,
+  VB_QPS_RTS,
+  VB_QP_SCATTER_TO_CQE,
+  cmdHandle,
+  createQpIn,
+  createQpOut,
+  modifyQpIn,
+  queryQpOut,
+} from '@verbena/guest-abi';
+import type { StructValue } from '@verbena/binary';
+import type { QpRow } from './adapter-memory.ts';
+import { Refusal, freeEntry, requireRange, type CommandContext } from './command-context.ts';
+import { isPowerOfTwo, requireCq } from './completion-queues.ts';
+import { requirePd } from './memory-regions.ts';
+import { VBF_CQS, VBF_QPS } from './layout.ts';
+import { LIMITS, RQ_STRIDES, SQ_STRIDES } from './limits.ts';
+import { transitionFor } from './qp-states.ts';
+
+const GENERATIONS = 2 ** 10;
+const ALL_ACCESS = VB_ACCESS_LOCAL_WRITE | VB_ACCESS_REMOTE_WRITE | VB_ACCESS_REMOTE_READ;
+const ALL_ATTRIBUTES = VB_ATTR_STATE | VB_ATTR_ACCESS | VB_ATTR_DEST | VB_ATTR_RETRY;
+/** Another thread works on a connection for as long as its copy takes; it may have been preempted in the middle. */
+const QUIESCE_MS = 1000;
+
+function requireQp(context: CommandContext, qpn: number): QpRow {
+  const row = context.memory.qp(qpn);
+  if (qpn === 0 || row.get('qpn') !== qpn || row.get('slot') !== context.slot) {
+    throw new Refusal(VB_EINVAL, `${qpn} is no queue pair of this domain`);
+  }
+  return row;
+}
+
+function requireRing(context: CommandContext, addr: bigint, entries: number, stride: number, strides: readonly number[]): void {
+  if (!strides.includes(stride)) throw new Refusal(VB_EINVAL, `a work request is ${strides.join(', ')} bytes long, not ${stride}`);
+  if (!isPowerOfTwo(entries) || entries > LIMITS.queueEntries) {
+    throw new Refusal(VB_EINVAL, `a work queue has a power of two of entries, at most ${LIMITS.queueEntries}`);
+  }
+  if (addr % 64n !== 0n) throw new Refusal(VB_EINVAL, 'a work queue is aligned to 64 bytes');
+  requireRange(context, addr, BigInt(entries * stride), VB_EFAULT, 'the work queue');
+}
+
+export function createQp(context: CommandContext, input: Uint8Array): Uint8Array {
+  const { memory, domain, slot, epoch } = context;
+  const wish = createQpIn.decode(input);
+  const pd = requirePd(context, wish.pd);
+  const sendCq = requireCq(context, wish.send_cq);
+  const recvCq = requireCq(context, wish.recv_cq);
+  if ((wish.flags & ~VB_QP_SCATTER_TO_CQE) !== 0) throw new Refusal(VB_EINVAL, 'unknown flags');
+  requireRing(context, wish.sq_addr, wish.sq_entries, wish.sq_stride, SQ_STRIDES);
+  requireRing(context, wish.rq_addr, wish.rq_entries, wish.rq_stride, RQ_STRIDES);
+  if (domain.get('qps') >= LIMITS.qps) throw new Refusal(VB_ENOSPC, 'no more queue pairs');
+  const high = memory.header.get('qp_high');
+  const index = freeEntry(high, VBF_QPS, (i) => memory.qp(i).get('qpn') === 0, VB_ENOSPC, 'queue pair');
+  const row = memory.qp(index);
+  const generation = (row.get('generation') + 1) % GENERATIONS;
+  const qpn = generation * VBF_QPS + index;
+  row.clear({
+    ...{ slot, epoch, generation, lid: domain.get('lid'), pkey: domain.get('pkey'), pd: wish.pd, flags: wish.flags },
+    ...{ send_cq: wish.send_cq % VBF_CQS, recv_cq: wish.recv_cq % VBF_CQS, state: VB_QPS_RESET },
+    ...{ sq_addr: Number(wish.sq_addr), sq_mask: wish.sq_entries - 1, sq_stride: wish.sq_stride },
+    ...{ rq_addr: Number(wish.rq_addr), rq_mask: wish.rq_entries - 1, rq_stride: wish.rq_stride },
+  });
+  row.publish('qpn', qpn);
+  memory.header.set({ qp_high: Math.max(high, index + 1) });
+  domain.add('qps', 1);
+  pd.add('users', 1);
+  sendCq.add('users', 1);
+  recvCq.add('users', 1);
+  return createQpOut.encode({ qpn });
+}
+
+type Wish = StructValue<typeof modifyQpIn.fields>;
+
+function checkAttributes(wish: Wish): void {
+  if ((wish.attr_mask & ~ALL_ATTRIBUTES) !== 0) throw new Refusal(VB_EINVAL, 'unknown attributes');
+  if ((wish.attr_mask & VB_ATTR_ACCESS) !== 0 && (wish.access & ~ALL_ACCESS) !== 0) throw new Refusal(VB_EINVAL, 'unknown access rights');
+  if ((wish.attr_mask & VB_ATTR_RETRY) !== 0 && (wish.retry_count > 7 || wish.rnr_retry > 7)) {
+    throw new Refusal(VB_EINVAL, 'retry counts are 0 to 7');
+  }
+}
+
+/** The other end must exist, in the same partition; whether it is in another one or not there at all is not told. */
+function checkDestination(context: CommandContext, qp: QpRow, wish: Wish): void {
+  const peer = context.memory.qp(wish.dest_qpn);
+  if (qp.get('pkey') === 0) throw new Refusal(VB_EPERM, 'this domain is in no partition');
+  const there = wish.dest_qpn !== 0 && peer.load('qpn') === wish.dest_qpn && peer.get('lid') === wish.dest_lid;
+  if (!there || peer.get('pkey') !== qp.get('pkey') || !context.reach(peer.get('slot'), peer.get('epoch'))) {
+    throw new Refusal(VB_EINVAL, `there is no queue pair ${wish.dest_qpn} at LID ${wish.dest_lid} in this partition`);
+  }
+}
+
+/** Everything posted is gone, without completions. */
+function resetQp(context: CommandContext, qp: QpRow): void {
+  qp.publish('state', VB_QPS_RESET);
+  context.firmware.core.qp_quiesce(qp.get('qpn'), QUIESCE_MS);
+  qp.set({
+    dest_lid: 0,
+    dest_qpn: 0,
+    flush: 0,
+    sq_head: 0,
+    sq_tail: 0,
+    waiting: 0,
+    rq_tail: 0,
+    rnr: 0,
+    rq_head: 0,
+    rq_seen: 0,
+    next_valid: 0,
+  });
+}
+
+export function modifyQp(context: CommandContext, input: Uint8Array): Uint8Array {
+  const wish = modifyQpIn.decode(input);
+  const qp = requireQp(context, wish.qpn);
+  checkAttributes(wish);
+  const from = qp.load('state');
+  const to = (wish.attr_mask & VB_ATTR_STATE) !== 0 ? wish.state : from;
+  const attributes = wish.attr_mask & ~VB_ATTR_STATE;
+  if (transitionFor(from, to, attributes) === undefined) {
+    throw new Refusal(VB_EINVAL, `a queue pair cannot go from state ${from} to ${to} with attributes ${attributes}`);
+  }
+  if ((attributes & VB_ATTR_DEST) !== 0) checkDestination(context, qp, wish);
+  if (to === VB_QPS_RESET) resetQp(context, qp);
+  else if (to === VB_QPS_ERR) context.firmware.core.qp_error(wish.qpn);
+  else {
+    if ((attributes & VB_ATTR_ACCESS) !== 0) qp.set({ access: wish.access });
+    if ((attributes & VB_ATTR_DEST) !== 0) qp.set({ dest_lid: wish.dest_lid, dest_qpn: wish.dest_qpn });
+    if ((attributes & VB_ATTR_RETRY) !== 0) qp.set({ retry_count: wish.retry_count, rnr_retry: wish.rnr_retry });
+    if (to !== from) advance(context, qp, from, to);
+  }
+  return new Uint8Array();
+}
+
+function advance(context: CommandContext, qp: QpRow, from: number, to: number): void {
+  // The other end may have sent the queue pair to the error state since `state` was read.
+  const moved = Atomics.compareExchange(context.memory.words, qp.wordOf('state'), from, to) >>> 0 === from;
+  if (!moved) throw new Refusal(VB_EINVAL, 'the queue pair went to the error state');
+  if (to === VB_QPS_RTR || to === VB_QPS_RTS) context.firmware.core.qp_opened(qp.get('qpn'));
+}
+
+export function queryQp(context: CommandContext, input: Uint8Array): Uint8Array {
+  const qp = requireQp(context, cmdHandle.decode(input).handle);
+  return queryQpOut.encode({
+    state: qp.load('state'),
+    dest_lid: qp.get('dest_lid'),
+    dest_qpn: qp.get('dest_qpn'),
+    sq_head: qp.load('sq_head'),
+    rq_head: qp.load('rq_head'),
+  });
+}
+
+/** Takes a queue pair out of the table and keeps its counters with the domain. */
+export function dropQp(context: Pick<CommandContext, 'memory' | 'firmware' | 'domain'>, qp: QpRow): void {
+  const { memory, domain } = context;
+  const qpn = qp.get('qpn');
+  qp.publish('state', VB_QPS_RESET);
+  qp.publish('qpn', 0);
+  context.firmware.core.qp_quiesce(qpn, QUIESCE_MS);
+  domain.set({
+    tx_messages: domain.get('tx_messages') + qp.get('tx_messages'),
+    tx_bytes: domain.get('tx_bytes') + qp.get('tx_bytes'),
+    rx_messages: domain.get('rx_messages') + qp.get('rx_messages'),
+    rx_bytes: domain.get('rx_bytes') + qp.get('rx_bytes'),
+    rx_errors: domain.get('rx_errors') + qp.get('rx_errors'),
+    tx_waits: domain.get('tx_waits') + qp.get('tx_waits'),
+  });
+  qp.set({ tx_messages: 0n, tx_bytes: 0n, rx_messages: 0n, rx_bytes: 0n, rx_errors: 0n, tx_waits: 0n, waiting: 0, flush: 0 });
+  memory.pd(qp.get('pd')).add('users', -1);
+  memory.cq(qp.get('send_cq')).add('users', -1);
+  memory.cq(qp.get('recv_cq')).add('users', -1);
+}
+
+export function destroyQp(context: CommandContext, input: Uint8Array): Uint8Array {
+  dropQp(context, requireQp(context, cmdHandle.decode(input).handle));
+  context.domain.add('qps', -1);
+  return new Uint8Array();
+}
