@@ -1,0 +1,300 @@
+/* Communicators (MPI-3.1, section 6.4). */
+#include "comm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coll/coll.h"
+#include "device/device.h"
+#include "env/error.h"
+
+struct vbmpi_table vbmpi_comms;
+
+static bool is_identity(const struct vbmpi_group *group) {
+  if (group->size != vbmpi_device.size) return false;
+  for (int i = 0; i < group->size; i++)
+    if (group->world[i] != i) return false;
+  return true;
+}
+
+static int *inverse(const struct vbmpi_group *group) {
+  int *table = malloc((size_t)vbmpi_device.size * sizeof *table);
+  if (table == 0) return 0;
+  for (int i = 0; i < vbmpi_device.size; i++) table[i] = MPI_UNDEFINED;
+  for (int i = 0; i < group->size; i++) table[group->world[i]] = i;
+  return table;
+}
+
+struct vbmpi_comm *vbmpi_comm_new(struct vbmpi_group *group, int context, uint32_t index) {
+  struct vbmpi_comm *comm = calloc(1, sizeof *comm);
+  if (comm == 0) return 0;
+  comm->group = group;
+  comm->size = group->size;
+  comm->from_world = is_identity(group) ? 0 : inverse(group);
+  comm->rank = comm->from_world ? comm->from_world[vbmpi_device.rank] : vbmpi_device.rank;
+  group->rank = comm->rank;
+  comm->context = context;
+  comm->errhandler = MPI_ERRORS_ARE_FATAL;
+  comm->references = 1;
+  if (index != UINT32_MAX) {
+    uint32_t got = vbmpi_table_add(&vbmpi_comms, comm, index);
+    if (got == 0) vbmpi_fatal(MPI_ERR_NO_MEM, "MPI_Comm", "no memory for a communicator of %d", group->size);
+    comm->handle = VBMPI_HANDLE(VBMPI_KIND_COMM, got);
+    vbmpi_context_take(context);
+  }
+  snprintf(comm->name, sizeof comm->name, "0x%08x", (unsigned)comm->handle);
+  return comm;
+}
+
+void vbmpi_comm_init(void) {
+  struct vbmpi_group *world = vbmpi_group_new(vbmpi_device.size);
+  for (int i = 0; i < world->size; i++) world->world[i] = i;
+  struct vbmpi_group *self = vbmpi_group_new(1);
+  self->world[0] = vbmpi_device.rank;
+  struct vbmpi_comm *comm_world = vbmpi_comm_new(world, 0, 1);
+  struct vbmpi_comm *comm_self = vbmpi_comm_new(self, 2, 2);
+  if (comm_world == 0 || comm_self == 0) vbmpi_fatal(MPI_ERR_NO_MEM, "MPI_Init", "no memory for communicators");
+  strcpy(comm_world->name, "MPI_COMM_WORLD");
+  strcpy(comm_self->name, "MPI_COMM_SELF");
+}
+
+void vbmpi_comm_retain(struct vbmpi_comm *comm) { comm->references++; }
+
+void vbmpi_comm_release(struct vbmpi_comm *comm) {
+  if (--comm->references > 0) return;
+  vbmpi_context_give_back(comm->context);
+  vbmpi_errhandler_release(comm->errhandler);
+  vbmpi_group_release(comm->group);
+  if (comm->cart) {
+    free(comm->cart->dims);
+    free(comm->cart);
+  }
+  free(comm->from_world);
+  free(comm);
+}
+
+/* A new communicator inherits the error handler of the one that it was made from. */
+static int publish(struct vbmpi_comm *parent, struct vbmpi_group *group, int context, const char *function, MPI_Comm *handle) {
+  struct vbmpi_comm *comm = vbmpi_comm_new(group, context, 3);
+  if (comm == 0) return vbmpi_fail(parent, MPI_ERR_NO_MEM, function, "no memory for a communicator of %d", group->size);
+  vbmpi_errhandler_retain(parent->errhandler);
+  comm->errhandler = parent->errhandler;
+  *handle = comm->handle;
+  return MPI_SUCCESS;
+}
+
+static int no_context(struct vbmpi_comm *comm, const char *function) {
+  return vbmpi_fail(comm, MPI_ERR_OTHER, function, "too many communicators are open: free some with MPI_Comm_free");
+}
+
+int PMPI_Comm_rank(MPI_Comm comm, int *rank) {
+  VBMPI_COMM(c, comm, "MPI_Comm_rank")
+  *rank = c->rank;
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Comm_rank)
+
+int PMPI_Comm_size(MPI_Comm comm, int *size) {
+  VBMPI_COMM(c, comm, "MPI_Comm_size")
+  *size = c->size;
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Comm_size)
+
+int PMPI_Comm_compare(MPI_Comm a, MPI_Comm b, int *result) {
+  VBMPI_COMM(x, a, "MPI_Comm_compare")
+  VBMPI_COMM(y, b, "MPI_Comm_compare")
+  *result = MPI_UNEQUAL;
+  if (x == y) {
+    *result = MPI_IDENT;
+  } else if (x->size == y->size) {
+    if (memcmp(x->group->world, y->group->world, (size_t)x->size * sizeof(int)) == 0) {
+      *result = MPI_CONGRUENT;
+    } else {
+      int common = 0;
+      for (int i = 0; i < x->size; i++) common += vbmpi_comm_rank_of_world(y, x->group->world[i]) >= 0;
+      if (common == x->size) *result = MPI_SIMILAR;
+    }
+  }
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Comm_compare)
+
+static int duplicate(MPI_Comm comm, MPI_Comm *copy, const char *function) {
+  VBMPI_COMM(c, comm, function)
+  VBMPI_COLLECTIVE(function, c)
+  int context = vbmpi_context_agree(c);
+  int result = vbmpi_coll_leave();
+  if (result) return result;
+  if (context < 0) return no_context(c, function);
+  c->group->references++;
+  result = publish(c, c->group, context, function, copy);
+  if (result) return result;
+  struct vbmpi_comm *made = vbmpi_comm_of(*copy);
+  if (c->cart) made->cart = vbmpi_cart_copy(c->cart);
+  return vbmpi_attributes_copy(c, made);
+}
+
+int PMPI_Comm_dup(MPI_Comm comm, MPI_Comm *copy) { return duplicate(comm, copy, "MPI_Comm_dup"); }
+VBMPI_ALIAS(Comm_dup)
+
+int PMPI_Comm_dup_with_info(MPI_Comm comm, MPI_Info info, MPI_Comm *copy) {
+  (void)info;
+  return duplicate(comm, copy, "MPI_Comm_dup_with_info");
+}
+VBMPI_ALIAS(Comm_dup_with_info)
+
+struct vote {
+  int color;
+  int key;
+  int rank;
+};
+
+static int by_key_then_rank(const void *a, const void *b) {
+  const struct vote *x = a, *y = b;
+  if (x->key != y->key) return x->key < y->key ? -1 : 1;
+  return x->rank - y->rank;
+}
+
+int vbmpi_comm_split(struct vbmpi_comm *c, int color, int key, const char *function, MPI_Comm *part) {
+  struct vote *votes = malloc((size_t)c->size * sizeof *votes);
+  if (votes == 0) return vbmpi_fail(c, MPI_ERR_NO_MEM, function, "no memory");
+  VBMPI_COLLECTIVE(function, c)
+  struct vote mine = {.color = color, .key = key, .rank = c->rank};
+  vbmpi_allgather(&mine, 3, MPI_INT, votes, 3, MPI_INT, c);
+  int context = vbmpi_context_agree(c);
+  int result = vbmpi_coll_leave();
+  *part = MPI_COMM_NULL;
+  if (result == MPI_SUCCESS && context < 0) result = no_context(c, function);
+  if (result == MPI_SUCCESS && color != MPI_UNDEFINED) {
+    int members = 0;
+    for (int i = 0; i < c->size; i++)
+      if (votes[i].color == color) votes[members++] = votes[i];
+    qsort(votes, (size_t)members, sizeof *votes, by_key_then_rank);
+    struct vbmpi_group *group = vbmpi_group_new(members);
+    for (int i = 0; i < members; i++) group->world[i] = c->group->world[votes[i].rank];
+    result = publish(c, group, context, function, part);
+  }
+  free(votes);
+  return result;
+}
+
+int PMPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *part) {
+  VBMPI_COMM(c, comm, "MPI_Comm_split")
+  if (color < 0 && color != MPI_UNDEFINED) return vbmpi_fail(c, MPI_ERR_ARG, "MPI_Comm_split", "negative color %d", color);
+  return vbmpi_comm_split(c, color, key, "MPI_Comm_split", part);
+}
+VBMPI_ALIAS(Comm_split)
+
+int PMPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Comm *part) {
+  VBMPI_COMM(c, comm, "MPI_Comm_split_type")
+  (void)info;
+  if (type != MPI_COMM_TYPE_SHARED && type != MPI_UNDEFINED)
+    return vbmpi_fail(c, MPI_ERR_ARG, "MPI_Comm_split_type", "unknown type %d (there is MPI_COMM_TYPE_SHARED)", type);
+  int color = type == MPI_UNDEFINED ? MPI_UNDEFINED : (int)vbmpi_device.peers[vbmpi_device.rank].host;
+  return vbmpi_comm_split(c, color, key, "MPI_Comm_split_type", part);
+}
+VBMPI_ALIAS(Comm_split_type)
+
+int PMPI_Comm_create(MPI_Comm comm, MPI_Group group, MPI_Comm *created) {
+  VBMPI_COMM(c, comm, "MPI_Comm_create")
+  struct vbmpi_group *g = group == MPI_GROUP_EMPTY ? 0 : vbmpi_group_of(group);
+  if (g == 0 && group != MPI_GROUP_EMPTY) return vbmpi_fail(c, MPI_ERR_GROUP, "MPI_Comm_create", "invalid group");
+  VBMPI_COLLECTIVE("MPI_Comm_create", c)
+  int context = vbmpi_context_agree(c);
+  int result = vbmpi_coll_leave();
+  *created = MPI_COMM_NULL;
+  if (result) return result;
+  if (context < 0) return no_context(c, "MPI_Comm_create");
+  if (g == 0 || g->rank == MPI_UNDEFINED) return MPI_SUCCESS;
+  g->references++;
+  return publish(c, g, context, "MPI_Comm_create", created);
+}
+VBMPI_ALIAS(Comm_create)
+
+/* Only the group's members call this, so they agree among themselves, on the parent's collective context with a tag of their own. */
+int PMPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *created) {
+  VBMPI_COMM(c, comm, "MPI_Comm_create_group")
+  struct vbmpi_group *g = vbmpi_group_of(group);
+  *created = MPI_COMM_NULL;
+  if (group == MPI_GROUP_EMPTY) return MPI_SUCCESS;
+  if (g == 0) return vbmpi_fail(c, MPI_ERR_GROUP, "MPI_Comm_create_group", "invalid group");
+  if (g->rank == MPI_UNDEFINED) return MPI_SUCCESS;
+  if (tag < 0) return vbmpi_fail(c, MPI_ERR_TAG, "MPI_Comm_create_group", "invalid tag %d", tag);
+  g->references++;
+  struct vbmpi_comm *meeting = vbmpi_comm_new(g, c->context, UINT32_MAX);
+  if (meeting == 0) return vbmpi_fail(c, MPI_ERR_NO_MEM, "MPI_Comm_create_group", "no memory");
+  meeting->collective_tag = 0x40000000 | tag;
+  VBMPI_COLLECTIVE("MPI_Comm_create_group", c)
+  int context = vbmpi_context_agree(meeting);
+  int result = vbmpi_coll_leave();
+  free(meeting->from_world);
+  free(meeting);
+  if (result == MPI_SUCCESS && context < 0) result = no_context(c, "MPI_Comm_create_group");
+  if (result) {
+    vbmpi_group_release(g);
+    return result;
+  }
+  return publish(c, g, context, "MPI_Comm_create_group", created);
+}
+VBMPI_ALIAS(Comm_create_group)
+
+int PMPI_Comm_free(MPI_Comm *comm) {
+  VBMPI_COMM(c, *comm, "MPI_Comm_free")
+  if (*comm == MPI_COMM_WORLD || *comm == MPI_COMM_SELF) return vbmpi_fail(c, MPI_ERR_COMM, "MPI_Comm_free", "%s cannot be freed", c->name);
+  int result = vbmpi_attributes_delete(c);
+  if (result) return result;
+  /* Messages of members that are slower still use the context: nobody may give its number to another communicator before all are here. */
+  VBMPI_COLLECTIVE("MPI_Comm_free", c)
+  vbmpi_barrier(c);
+  result = vbmpi_coll_leave();
+  vbmpi_table_remove(&vbmpi_comms, VBMPI_INDEX(*comm));
+  vbmpi_comm_release(c);
+  *comm = MPI_COMM_NULL;
+  return result;
+}
+VBMPI_ALIAS(Comm_free)
+
+int PMPI_Comm_test_inter(MPI_Comm comm, int *flag) {
+  VBMPI_COMM(c, comm, "MPI_Comm_test_inter")
+  *flag = 0;
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Comm_test_inter)
+
+int PMPI_Comm_set_name(MPI_Comm comm, const char *name) {
+  VBMPI_COMM(c, comm, "MPI_Comm_set_name")
+  snprintf(c->name, sizeof c->name, "%s", name);
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Comm_set_name)
+
+int PMPI_Comm_get_name(MPI_Comm comm, char *name, int *length) {
+  VBMPI_COMM(c, comm, "MPI_Comm_get_name")
+  /* A communicator without a name carries its handle for messages; the user sees an empty one. */
+  const char *shown = c->name[0] == '0' && c->name[1] == 'x' ? "" : c->name;
+  *length = snprintf(name, MPI_MAX_OBJECT_NAME, "%s", shown);
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Comm_get_name)
+
+int PMPI_Comm_get_parent(MPI_Comm *parent) {
+  VBMPI_MAIN_CHECK("MPI_Comm_get_parent")
+  *parent = MPI_COMM_NULL;
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Comm_get_parent)
+
+int PMPI_Comm_set_info(MPI_Comm comm, MPI_Info info) {
+  VBMPI_COMM(c, comm, "MPI_Comm_set_info")
+  (void)info;
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Comm_set_info)
+
+int PMPI_Comm_get_info(MPI_Comm comm, MPI_Info *info) {
+  VBMPI_COMM(c, comm, "MPI_Comm_get_info")
+  return PMPI_Info_create(info);
+}
+VBMPI_ALIAS(Comm_get_info)

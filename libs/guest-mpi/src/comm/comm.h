@@ -1,0 +1,84 @@
+/* Communicators and groups as objects (MPI-3.1, chapter 6). */
+#ifndef VBMPI_COMM_H
+#define VBMPI_COMM_H
+
+#include <mpi.h>
+#include <stdbool.h>
+
+#include "handle.h"
+
+/* An ordered set of processes, shared by reference count. */
+struct vbmpi_group {
+  int references;
+  int size;
+  int rank;        /* of this process, or MPI_UNDEFINED */
+  int world[];     /* rank in the group -> rank in MPI_COMM_WORLD */
+};
+
+struct vbmpi_attribute {
+  struct vbmpi_attribute *next;
+  int keyval;
+  void *value;
+};
+
+struct vbmpi_cart {
+  int ndims;
+  int *dims;    /* one block of 3 * ndims ints: dims, periods, coords of this process */
+  int *periods;
+  int *coords;
+};
+
+/* Point-to-point messages of a communicator travel in context `context`, those of its collectives in `context + 1`. */
+struct vbmpi_comm {
+  MPI_Comm handle;
+  int rank;
+  int size;
+  int context;
+  struct vbmpi_group *group;
+  int *from_world;            /* rank in MPI_COMM_WORLD -> rank here; NULL when they are equal */
+  MPI_Errhandler errhandler;
+  int collective_tag;         /* tag of messages of its collectives; differs only for MPI_Comm_create_group */
+  int references;             /* the handle, and pending requests */
+  struct vbmpi_attribute *attributes;
+  struct vbmpi_cart *cart;
+  char name[MPI_MAX_OBJECT_NAME];
+};
+
+extern struct vbmpi_table vbmpi_comms;
+extern struct vbmpi_table vbmpi_groups;
+
+/* The communicator of a handle, or NULL when there is none. */
+static inline struct vbmpi_comm *vbmpi_comm_of(MPI_Comm handle) {
+  if (VBMPI_KIND(handle) != VBMPI_KIND_COMM) return 0;
+  return (struct vbmpi_comm *)vbmpi_table_get(&vbmpi_comms, VBMPI_INDEX(handle));
+}
+static inline struct vbmpi_group *vbmpi_group_of(MPI_Group handle) {
+  if (VBMPI_KIND(handle) != VBMPI_KIND_GROUP) return 0;
+  return (struct vbmpi_group *)vbmpi_table_get(&vbmpi_groups, VBMPI_INDEX(handle));
+}
+static inline int vbmpi_comm_rank_of_world(const struct vbmpi_comm *comm, int world) {
+  return comm->from_world ? comm->from_world[world] : world;
+}
+
+struct vbmpi_group *vbmpi_group_new(int size);
+void vbmpi_group_release(struct vbmpi_group *group);
+
+/* Makes a communicator of a group, which it takes over; rank and tables follow. NULL without memory. No communication. */
+struct vbmpi_comm *vbmpi_comm_new(struct vbmpi_group *group, int context, uint32_t index);
+void vbmpi_comm_retain(struct vbmpi_comm *comm);
+void vbmpi_comm_release(struct vbmpi_comm *comm);
+
+/* Agrees with all of `comm` on a context that none of them uses; collective over `comm`. Negative when none is left. */
+int vbmpi_context_agree(struct vbmpi_comm *comm);
+void vbmpi_context_take(int context);
+void vbmpi_context_give_back(int context);
+
+int vbmpi_attributes_copy(struct vbmpi_comm *from, struct vbmpi_comm *to);
+int vbmpi_attributes_delete(struct vbmpi_comm *comm);
+
+struct vbmpi_cart *vbmpi_cart_copy(const struct vbmpi_cart *cart);
+int vbmpi_comm_split(struct vbmpi_comm *comm, int color, int key, const char *function, MPI_Comm *part);
+
+void vbmpi_comm_init(void);
+
+#endif

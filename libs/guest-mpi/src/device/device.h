@@ -1,0 +1,145 @@
+/*
+ * The device layer: messages between processes over reliable-connected queue pairs.
+ *
+ * One send CQ and one receive CQ per process, one QP per peer, connected in MPI_Init. Each QP has `slots` receive buffers posted, which
+ * are the receiver's promise: a sender holds one credit for each of them but RESERVED, spends one per message (a SEND, or a WRITE with
+ * immediate, which consumes a receive request too) and gets them back in the `credits` field of messages that travel the other way.
+ * A receiver that owes half of the credits and has nothing to say sends a CREDIT message, which needs none: a peer can have at most two
+ * of those unread before it must have read one, so RESERVED = 4 buffers cover them. Hence a receive queue never runs dry (no RNR), and
+ * unread messages are bounded by the buffers.
+ *
+ *   message                                        payload
+ *   EAGER, EAGER_SYNC   up to eager_max bytes      the data; with at most 8 bytes the whole message fits the completion entry
+ *   RTS                 above, or receiver choked  none
+ *   CTS                 answers RTS                address of the receiver's buffer; its rkey travels in `tag`
+ *   (WRITE with immediate)  the data, without a header; the immediate is the receiver's request
+ *   ACK                 an EAGER_SYNC was matched
+ *   CREDIT              nothing but credits
+ *
+ * SENDs of up to INLINE_PAYLOAD bytes lie in the work request; longer eager ones are copied to a pre-registered send buffer (R11).
+ */
+#ifndef VBMPI_DEVICE_H
+#define VBMPI_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <verbena/abi.h>
+#include <verbena/hca.h>
+
+struct vbmpi_request;
+
+enum vbmpi_message {
+  VBMPI_EAGER = 1,
+  VBMPI_EAGER_SYNC,
+  VBMPI_RTS,
+  VBMPI_CTS,
+  VBMPI_ACK,
+  VBMPI_CREDIT,
+};
+#define VBMPI_CHOKED 0x80u       /* flag in `kind`: this sender keeps too much unexpected data, send it headers only */
+#define VBMPI_KIND_MASK 0x7fu
+
+struct vbmpi_header {
+  uint8_t kind;
+  uint8_t credits;
+  uint16_t context;
+  int32_t tag;
+  uint32_t length;     /* of the message's data, wherever it travels */
+  uint32_t sequence;   /* counts the messages of this connection: a gap is a broken transport */
+  uint32_t sender;     /* request at the sender of the data */
+  uint32_t receiver;   /* request at its receiver */
+};
+_Static_assert(sizeof(struct vbmpi_header) == 24, "header and 8 bytes of data fit the 32 bytes in a completion entry");
+
+#define VBMPI_SQ_STRIDE 128u
+#define VBMPI_SQ_ENTRIES 64u
+#define VBMPI_RQ_STRIDE 32u
+#define VBMPI_INLINE_MAX (VBMPI_SQ_STRIDE - VB_SEND_WQE_HEADER)
+#define VBMPI_INLINE_PAYLOAD (VBMPI_INLINE_MAX - sizeof(struct vbmpi_header))
+#define VBMPI_RESERVED 4u
+#define VBMPI_SIGNAL_EVERY 16u
+#define VBMPI_NO_BUFFER 0xffffu
+
+struct vbmpi_peer {
+  uint32_t qpn;
+  uint32_t credits;          /* messages that may still be sent */
+  uint32_t owed;             /* receive requests consumed and not yet given back */
+  uint32_t sq_tail;          /* work requests posted */
+  uint32_t sq_head;          /* work requests known to be complete */
+  uint32_t unsignaled;       /* posted since the last signalled one */
+  uint32_t rq_tail;          /* receive requests posted */
+  uint32_t sent, received;   /* sequence numbers */
+  bool choked;               /* the peer wants headers only */
+  uint8_t *sq;
+  uint8_t *rq;
+  uint8_t *buffers;          /* receive buffers, one per receive request */
+  struct vbmpi_request *pending_first, *pending_last;   /* requests whose next step waits for credits, in order */
+  uint32_t lid;
+  uint32_t host;
+  uint16_t sq_buffer[VBMPI_SQ_ENTRIES];   /* send buffer of each work request, or NO_BUFFER */
+  uint32_t sq_write[VBMPI_SQ_ENTRIES];    /* request of each RDMA WRITE, or 0 */
+};
+
+struct vbmpi_device {
+  int rank, size;
+  struct vbmpi_peer *peers;         /* by rank in MPI_COMM_WORLD */
+  size_t eager_max;
+  uint32_t slots;                   /* receive buffers per peer */
+  uint32_t give_back;               /* owed credits that are worth a CREDIT message */
+  uint32_t piggyback;               /* owed credits that are worth a doorbell */
+  size_t buffer_bytes;
+  struct vb_cqe *recv_ring, *send_ring;
+  uint32_t recv_mask, send_mask;
+  uint32_t recv_count, send_count;  /* completions consumed */
+  uint32_t recv_told, send_told;    /* as the adapter knows */
+  uint32_t recv_cq, send_cq, pd;
+  uint32_t signaled;                /* signalled work requests not yet seen complete */
+  uint32_t buffers_lkey, recv_lkey;
+  uint8_t *send_buffers;
+  uint16_t *free_buffers;           /* stack of send buffer numbers */
+  uint32_t free_buffers_used, send_buffers_total;
+  uint32_t pending_peers;           /* peers with a pending list */
+  uint32_t spin_limit;
+  size_t unexpected_bytes, unexpected_max;
+  bool finalizing;
+};
+extern struct vbmpi_device vbmpi_device;
+
+/* Creates queues and buffers, exchanges business cards, connects every peer. Ends the job when the adapter refuses. */
+void vbmpi_device_open(void);
+
+/* Whether one message may be posted to `peer` now, ahead of nothing that waits. */
+static inline bool vbmpi_can_post(const struct vbmpi_peer *peer) {
+  return peer->credits != 0 && peer->sq_tail - peer->sq_head < VBMPI_SQ_ENTRIES && peer->pending_first == 0;
+}
+
+/* Post a SEND of a header and at most INLINE_PAYLOAD bytes. The caller has checked for room. */
+void vbmpi_post_inline(struct vbmpi_peer *peer, struct vbmpi_header *header, const void *payload, size_t bytes);
+/* Post a SEND of a header and at most eager_max bytes through a send buffer; false when all buffers are in use. */
+bool vbmpi_post_buffered(struct vbmpi_peer *peer, struct vbmpi_header *header, const void *payload, size_t bytes);
+/* Post an RDMA WRITE with immediate. Its completion ends `request`. */
+void vbmpi_post_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t lkey, uint32_t immediate);
+
+/* Takes what the completion queues hold and moves what waits; true when anything happened. */
+bool vbmpi_progress(void);
+
+/* Puts a request at the end of its peer's pending list, or posts its next step at once. */
+void vbmpi_enqueue(struct vbmpi_request *request, int step);
+
+/* Called by progress (protocol.c). */
+void vbmpi_on_message(int source, const struct vbmpi_header *header, const uint8_t *payload, size_t bytes);
+void vbmpi_on_written(int source, uint32_t request);
+void vbmpi_on_write_done(uint32_t request);
+
+/* Registration cache (R10): the lkey and rkey of the registered region around [address, address + bytes). */
+struct vbmpi_region {
+  uintptr_t from, to;
+  uint32_t handle, lkey, rkey;
+  uint64_t used;
+};
+const struct vbmpi_region *vbmpi_register(const void *address, size_t bytes);
+
+static inline volatile struct vb_status_page *vbmpi_page(void) { return vb_status_page(); }
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * Registration (pin-down) cache, R10.
+ *
+ * Registered regions stay registered, in a table searched by containment, so a second message from the same buffer registers nothing.
+ * On a real host the cache must be invalidated when the user frees the buffer, since the pages behind an address may change. A guest's
+ * memory is one wasm memory that never moves, never shrinks and is never remapped: free() only returns bytes to the guest's own
+ * allocator, so a region that was registered once names the same memory for as long as the guest lives, and nothing needs invalidating.
+ * Regions are widened to GRAIN so that neighbouring buffers share one. When the
+ * table is full, the least recently used region gives way; it is deregistered unless transfers are in flight, which may still name it.
+ */
+#include "device.h"
+#include "env/error.h"
+
+#define GRAIN 65536u
+#define REGIONS 64u
+
+static struct vbmpi_region regions[REGIONS];
+static uint32_t used;
+static uint64_t clock_;
+static uint32_t recent;
+
+static int32_t reg(uintptr_t from, uintptr_t to, struct vb_reg_mr_out *out) {
+  struct vb_reg_mr_in in = {.pd = vbmpi_device.pd, .access = VB_ACCESS_LOCAL_WRITE | VB_ACCESS_REMOTE_WRITE, .addr = from, .length = to - from};
+  return vb_hypercall(VB_HC_HCA_COMMAND, VB_CMD_REG_MR, (uint32_t)(uintptr_t)&in, sizeof in, (uint32_t)(uintptr_t)out);
+}
+
+static void dereg(uint32_t handle) {
+  struct vb_cmd_handle in = {.handle = handle};
+  vb_hypercall(VB_HC_HCA_COMMAND, VB_CMD_DEREG_MR, (uint32_t)(uintptr_t)&in, sizeof in, 0);
+}
+
+/* Writes that were announced to a peer (CTS) or posted may still use an old region, so eviction only happens with none in flight. */
+extern uint32_t vbmpi_transfers;
+
+static struct vbmpi_region *victim(void) {
+  struct vbmpi_region *oldest = &regions[0];
+  for (uint32_t i = 1; i < used; i++)
+    if (regions[i].used < oldest->used) oldest = &regions[i];
+  return oldest;
+}
+
+static struct vbmpi_region *slot(void) {
+  if (used < REGIONS) return &regions[used++];
+  /* Full, and transfers in flight: the old registration is left to the adapter, which bounds how many there are. */
+  struct vbmpi_region *region = victim();
+  if (vbmpi_transfers == 0) dereg(region->handle);
+  return region;
+}
+
+const struct vbmpi_region *vbmpi_register(const void *address, size_t bytes) {
+  uintptr_t from = (uintptr_t)address, to = from + bytes;
+  volatile struct vb_status_page *page = vbmpi_page();
+  if (used && regions[recent].from <= from && to <= regions[recent].to) {
+    page->registration_cache_hits++;
+    regions[recent].used = ++clock_;
+    return &regions[recent];
+  }
+  for (uint32_t i = 0; i < used; i++) {
+    if (regions[i].from <= from && to <= regions[i].to) {
+      page->registration_cache_hits++;
+      regions[i].used = ++clock_;
+      recent = i;
+      return &regions[i];
+    }
+  }
+  uintptr_t end = (uintptr_t)__builtin_wasm_memory_size(0) * 65536u;
+  uintptr_t wide_from = from / GRAIN * GRAIN, wide_to = (to + GRAIN - 1) / GRAIN * GRAIN;
+  if (wide_from < VB_DATA_BASE) wide_from = from < VB_DATA_BASE ? from : VB_DATA_BASE;
+  if (end != 0 && wide_to > end) wide_to = end;
+  struct vb_reg_mr_out out;
+  int32_t result = reg(wide_from, wide_to, &out);
+  if (result < 0) vbmpi_fatal(MPI_ERR_OTHER, vbmpi_collective_or_call(), "the adapter refuses to register %zu bytes at %p (error %d)", bytes, address, (int)result);
+  page->registrations++;
+  struct vbmpi_region *region = slot();
+  *region = (struct vbmpi_region){.from = wide_from, .to = wide_to, .handle = out.handle, .lkey = out.lkey, .rkey = out.rkey, .used = ++clock_};
+  recent = (uint32_t)(region - regions);
+  return region;
+}

@@ -1,0 +1,91 @@
+/* Operations, predefined and the user's (MPI-3.1, sections 5.9.2 and 5.9.5). */
+#include "op.h"
+
+#include <stdlib.h>
+
+#include "env/error.h"
+
+static struct vbmpi_table user_ops;
+
+static struct vbmpi_user_op *user_op_of(MPI_Op op) {
+  return VBMPI_KIND(op) == VBMPI_KIND_USER_OP ? vbmpi_table_get(&user_ops, VBMPI_INDEX(op)) : 0;
+}
+
+static bool is_predefined(MPI_Op op) { return op > MPI_OP_NULL && op <= MPI_NO_OP; }
+
+static vbmpi_kernel *kernel_of(MPI_Op op, enum vbmpi_value value) {
+  vbmpi_kernel *kernel = vbmpi_arithmetic_kernel(op, value);
+  if (kernel == 0) kernel = vbmpi_order_kernel(op, value);
+  if (kernel == 0) kernel = vbmpi_bitwise_kernel(op, value);
+  if (kernel == 0) kernel = vbmpi_logical_kernel(op, value);
+  return kernel ? kernel : vbmpi_location_kernel(op, value);
+}
+
+int vbmpi_reduction_of(MPI_Op op, MPI_Datatype type, struct vbmpi_comm *comm, const char *function, struct vbmpi_reduction *reduction) {
+  *reduction = (struct vbmpi_reduction){.type = type, .commutes = true};
+  if (vbmpi_layout_of(type, true, &reduction->layout)) return vbmpi_fail(comm, MPI_ERR_TYPE, function, "invalid or uncommitted datatype");
+  struct vbmpi_user_op *user = user_op_of(op);
+  if (user) {
+    reduction->user = user->function;
+    reduction->commutes = user->commutes;
+    return MPI_SUCCESS;
+  }
+  if (!is_predefined(op)) return vbmpi_fail(comm, MPI_ERR_OP, function, op == MPI_OP_NULL ? "the operation is MPI_OP_NULL" : "invalid operation");
+  reduction->kernel = kernel_of(op, vbmpi_value_of(type));
+  if (reduction->kernel == 0)
+    return vbmpi_fail(comm, MPI_ERR_OP, function, "this predefined operation is not defined for this datatype (MPI-3.1, section 5.9.2)");
+  return MPI_SUCCESS;
+}
+
+void vbmpi_reduce_local(const struct vbmpi_reduction *reduction, const void *in, void *inout, size_t count) {
+  if (count == 0) return;
+  if (reduction->kernel) {
+    reduction->kernel(in, inout, count);
+    return;
+  }
+  int length = (int)count;
+  MPI_Datatype type = reduction->type;
+  reduction->user((void *)(uintptr_t)in, inout, &length, &type);
+}
+
+int PMPI_Op_create(MPI_User_function *function, int commute, MPI_Op *op) {
+  VBMPI_MAIN_CHECK("MPI_Op_create")
+  if (function == 0) return vbmpi_fail(0, MPI_ERR_ARG, "MPI_Op_create", "the function is NULL");
+  struct vbmpi_user_op *user = malloc(sizeof *user);
+  uint32_t index = user ? vbmpi_table_add(&user_ops, user, 1) : 0;
+  if (index == 0) return vbmpi_fail(0, MPI_ERR_NO_MEM, "MPI_Op_create", "no memory");
+  *user = (struct vbmpi_user_op){.function = function, .commutes = commute != 0};
+  *op = VBMPI_HANDLE(VBMPI_KIND_USER_OP, index);
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Op_create)
+
+int PMPI_Op_free(MPI_Op *op) {
+  VBMPI_MAIN_CHECK("MPI_Op_free")
+  struct vbmpi_user_op *user = user_op_of(*op);
+  if (user == 0) return vbmpi_fail(0, MPI_ERR_OP, "MPI_Op_free", "invalid operation, or a predefined one");
+  vbmpi_table_remove(&user_ops, VBMPI_INDEX(*op));
+  free(user);
+  *op = MPI_OP_NULL;
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Op_free)
+
+int PMPI_Op_commutative(MPI_Op op, int *commute) {
+  VBMPI_MAIN_CHECK("MPI_Op_commutative")
+  struct vbmpi_user_op *user = user_op_of(op);
+  if (user == 0 && !is_predefined(op)) return vbmpi_fail(0, MPI_ERR_OP, "MPI_Op_commutative", "invalid operation");
+  *commute = user ? user->commutes : op != MPI_REPLACE && op != MPI_NO_OP;
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Op_commutative)
+
+int PMPI_Reduce_local(const void *in, void *inout, int count, MPI_Datatype type, MPI_Op op) {
+  VBMPI_MAIN_CHECK("MPI_Reduce_local")
+  if (count < 0) return vbmpi_fail(0, MPI_ERR_COUNT, "MPI_Reduce_local", "negative count %d", count);
+  struct vbmpi_reduction reduction;
+  int result = vbmpi_reduction_of(op, type, 0, "MPI_Reduce_local", &reduction);
+  if (result == MPI_SUCCESS) vbmpi_reduce_local(&reduction, in, inout, (size_t)count);
+  return result;
+}
+VBMPI_ALIAS(Reduce_local)

@@ -1,0 +1,51 @@
+/* Receiving (MPI-3.1, sections 3.2, 3.7 and 3.9). */
+#include "check.h"
+#include "device/wait.h"
+
+int PMPI_Recv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Status *status) {
+  VBMPI_COMM(c, comm, "MPI_Recv")
+  struct vbmpi_layout layout;
+  if (__builtin_expect((unsigned)source < (unsigned)c->size && vbmpi_basic_exists(type) && count >= 0 && tag >= 0 && buf != 0 && buf != MPI_IN_PLACE, 1)) {
+    layout = vbmpi_basic_layout(type);
+  } else {
+    int result = vbmpi_check_recv(c, buf, count, type, source, tag, "MPI_Recv", &layout);
+    if (result) return result;
+  }
+  struct vbmpi_request *request = vbmpi_make_request(VBMPI_REQUEST_RECV, c, buf, (size_t)count, type, &layout, source, tag, c->context);
+  vbmpi_start(request);
+  return vbmpi_finish_blocking(request, status, "MPI_Recv");
+}
+VBMPI_ALIAS(Recv)
+
+static int make_user_recv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, bool persistent, const char *function,
+                          MPI_Request *handle) {
+  VBMPI_COMM(c, comm, function)
+  if (handle == 0) return vbmpi_fail(c, MPI_ERR_ARG, function, "the request argument is NULL");
+  struct vbmpi_layout layout;
+  int result = vbmpi_check_recv(c, buf, count, type, source, tag, function, &layout);
+  if (result) return result;
+  struct vbmpi_request *request = vbmpi_make_request(VBMPI_REQUEST_RECV, c, buf, (size_t)count, type, &layout, source, tag, c->context);
+  request->on_user_list = true;
+  request->persistent = persistent;
+  request->holds_comm = true;
+  vbmpi_comm_retain(c);
+  vbmpi_type_retain(type);
+  if (persistent) {
+    request->active = false;
+    request->complete = true;
+  } else {
+    vbmpi_start(request);
+  }
+  *handle = vbmpi_request_handle(request);
+  return MPI_SUCCESS;
+}
+
+int PMPI_Irecv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Request *request) {
+  return make_user_recv(buf, count, type, source, tag, comm, false, "MPI_Irecv", request);
+}
+VBMPI_ALIAS(Irecv)
+
+int PMPI_Recv_init(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Request *request) {
+  return make_user_recv(buf, count, type, source, tag, comm, true, "MPI_Recv_init", request);
+}
+VBMPI_ALIAS(Recv_init)

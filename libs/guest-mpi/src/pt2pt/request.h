@@ -1,0 +1,90 @@
+/*
+ * Requests: one communication, from its start until the user has seen its end (MPI-3.1, section 3.7).
+ *
+ * Life of a request:   inactive (persistent only) -> active -> complete -> freed, or inactive again
+ * A request comes from a pool; nothing is allocated per message. Handles index a table of chunks, so that a stale or invented handle
+ * is an MPI_ERR_REQUEST and never a wild pointer.
+ */
+#ifndef VBMPI_REQUEST_H
+#define VBMPI_REQUEST_H
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "comm/comm.h"
+#include "datatype/datatype.h"
+
+enum vbmpi_request_kind { VBMPI_REQUEST_FREE, VBMPI_REQUEST_SEND, VBMPI_REQUEST_RECV };
+enum vbmpi_send_mode { VBMPI_STANDARD, VBMPI_BUFFERED, VBMPI_SYNCHRONOUS, VBMPI_READY };
+
+/* What a request that could not be posted yet will post: the next step of its protocol. */
+enum vbmpi_step {
+  VBMPI_STEP_NONE,
+  VBMPI_STEP_EAGER,      /* header and payload */
+  VBMPI_STEP_RTS,        /* request to send */
+  VBMPI_STEP_CTS,        /* clear to send, by the receiver */
+  VBMPI_STEP_WRITE,      /* RDMA WRITE with immediate */
+  VBMPI_STEP_ACK,        /* a synchronous eager message was matched */
+};
+
+struct vbmpi_request {
+  struct vbmpi_request *next, *previous;   /* in a matching list, a pending list or the pool's free list */
+  uint32_t index;
+  uint8_t kind;
+  uint8_t mode;
+  uint8_t step;
+  bool complete;
+  bool persistent;
+  bool active;
+  bool cancelled;
+  bool freed;            /* by the user, before its end */
+  bool on_user_list;     /* the user holds a handle */
+  bool holds_comm;       /* and counts as a reference of its communicator and datatype */
+  bool posted;           /* in the matching lists */
+  struct vbmpi_comm *comm;
+  int peer;              /* rank in MPI_COMM_WORLD, MPI_ANY_SOURCE or MPI_PROC_NULL */
+  int wanted_peer;       /* as the user asked; `peer` becomes the sender once it is known */
+  int tag;
+  uint16_t context;
+  int error;
+  void *buffer;          /* the user's */
+  size_t count;
+  MPI_Datatype type;
+  struct vbmpi_layout layout;
+  uint8_t *data;         /* consecutive bytes: the user's, or a packed copy */
+  size_t bytes;          /* of the message (send), of room (receive) */
+  void *bounce;          /* packed copy, freed with the request */
+  size_t bounce_bytes;
+  uint64_t order;        /* posting order of receives */
+  int status_source;     /* rank in the communicator */
+  int status_tag;
+  size_t status_bytes;
+  uint32_t remote_request;
+  uint32_t remote_rkey;
+  uint64_t remote_addr;
+  size_t transfer;       /* bytes of the RDMA WRITE */
+  size_t truncated;      /* length of a message that did not fit */
+  void *bsend;           /* its piece of the attached buffer */
+};
+
+/* From the pool; never NULL: without memory the job ends with a message. */
+struct vbmpi_request *vbmpi_request_new(enum vbmpi_request_kind kind);
+void vbmpi_request_free(struct vbmpi_request *request);
+struct vbmpi_request *vbmpi_request_at(uint32_t index);
+static inline MPI_Request vbmpi_request_handle(const struct vbmpi_request *request) {
+  return VBMPI_HANDLE(VBMPI_KIND_REQUEST, request->index);
+}
+/* NULL for handles that are not a live request of the user. */
+struct vbmpi_request *vbmpi_request_of(MPI_Request handle);
+
+/* Lets go of the communicator, the datatype and the buffered piece that a user's request holds, and frees it. */
+void vbmpi_request_drop(struct vbmpi_request *request);
+
+/* Marks the end of the transfer: unpacks, releases what it held, and frees it when the user has let go of it. */
+void vbmpi_request_complete(struct vbmpi_request *request);
+void vbmpi_request_status(const struct vbmpi_request *request, MPI_Status *status);
+void vbmpi_status_empty(MPI_Status *status);
+
+#endif
