@@ -73,7 +73,7 @@ export async function prepareRuntime(cacheDirectory: string = defaultCacheDirect
   await guestRuntime(pool, new Cache(cacheDirectory));
 }
 
-/** Stops the compiler's workers and waits for their end; the next compilation starts new ones. */
+/** Stops the compiler's processes and waits for their end; the next compilation starts new ones. */
 export const closeToolchain = (): Promise<void> => pool.close();
 
 /** Writes the files of a result below `cwd`. Standard output ("-") is the caller's. */

@@ -27,7 +27,7 @@ class BytesAtHand {
 }
 
 /**
- * For use in a worker of its own, whose globals are nobody else's: while LLVM loads, its files do not pass through streams, and its
+ * For use in a process of its own, whose globals are nobody else's: while LLVM loads, its files do not pass through streams, and its
  * functions are validated each before its first call instead of all at once (`--wasm-lazy-validation`).
  */
 export async function loadLlvm(): Promise<Llvm> {

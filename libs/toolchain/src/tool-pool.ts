@@ -1,11 +1,13 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
 import { ToolchainError } from './errors.ts';
 import type { ToolReply, ToolRequest, ToolResult } from './tool-protocol.ts';
 
-/** LLVM holds about 250 MB per worker; more than this many would cost more memory than they save time. */
-const MOST_WORKERS = 4;
-/** Idle workers give their memory back after this many milliseconds. */
+/** LLVM holds about 250 MB per process; more than this many would cost more memory than they save time. */
+const MOST_PROCESSES = 4;
+/** Idle processes give their memory back after this many milliseconds. */
 const IDLE_MS = 15_000;
 
 interface Task {
@@ -17,14 +19,14 @@ interface Task {
 
 interface Slot {
   readonly tool: 'llvm' | 'asyncify';
-  readonly worker: Worker;
+  readonly child: ChildProcess;
   task: Task | undefined;
   idle: NodeJS.Timeout | undefined;
 }
 
-/** Tool workers, started when work waits for them. They never keep the process alive on their own. */
+/** Tool processes, started when work waits for them. They never keep this process alive on their own, and never outlive it. */
 export class ToolPool {
-  readonly #most = Math.min(MOST_WORKERS, Math.max(1, availableParallelism()));
+  readonly #most = Math.min(MOST_PROCESSES, Math.max(1, availableParallelism()));
   readonly #slots = new Set<Slot>();
   #waiting: Task[] = [];
   #next = 0;
@@ -45,7 +47,9 @@ export class ToolPool {
 
   /** Ends all workers at once; their tasks fail. */
   async close(): Promise<void> {
-    await Promise.all([...this.#slots].map((slot) => slot.worker.terminate()));
+    const ends = [...this.#slots].map(({ child }) => new Promise((resolve) => child.once('exit', resolve)));
+    for (const { child } of this.#slots) child.kill();
+    await Promise.all(ends);
   }
 
   #dispatch(): void {
@@ -65,20 +69,24 @@ export class ToolPool {
   }
 
   #open(tool: Slot['tool']): Slot {
-    const worker = new Worker(new URL('./tool-worker.ts', import.meta.url), { name: `verbena-${tool}` });
-    const slot: Slot = { tool, worker, task: undefined, idle: undefined };
+    const child = fork(fileURLToPath(new URL('./tool-process.ts', import.meta.url)), {
+      execArgv: [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    const slot: Slot = { tool, child, task: undefined, idle: undefined };
     this.#slots.add(slot);
-    worker.on('message', (reply: ToolReply) => {
+    child.on('message', (reply: ToolReply) => {
       this.#finish(slot, reply);
     });
-    worker.on('error', (cause) => {
+    child.on('error', (cause) => {
+      this.#lose(slot, new ToolchainError(`the compiler's process failed: ${cause.message}`, { cause }));
+    });
+    child.on('exit', (code, signal) => {
       this.#lose(
         slot,
-        new ToolchainError(`the compiler's worker failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause }),
+        new ToolchainError(`the compiler's process ended before it had finished (${signal ?? `exit code ${String(code)}`})`),
       );
-    });
-    worker.on('exit', () => {
-      this.#lose(slot, new ToolchainError('the compiler was stopped before it had finished'));
     });
     return slot;
   }
@@ -86,16 +94,18 @@ export class ToolPool {
   #start(slot: Slot, task: Task): void {
     clearTimeout(slot.idle);
     slot.task = task;
-    slot.worker.ref();
-    slot.worker.postMessage({ id: task.id, request: task.request });
+    slot.child.ref();
+    slot.child.channel?.ref();
+    slot.child.send({ id: task.id, request: task.request });
   }
 
   #finish(slot: Slot, reply: ToolReply): void {
     const task = slot.task;
     if (task === undefined || task.id !== reply.id) return;
     slot.task = undefined;
-    slot.worker.unref();
-    slot.idle = setTimeout(() => void slot.worker.terminate(), IDLE_MS).unref();
+    slot.child.unref();
+    slot.child.channel?.unref();
+    slot.idle = setTimeout(() => slot.child.kill(), IDLE_MS).unref();
     if (reply.result !== undefined) task.resolve(reply.result);
     else task.reject(new ToolchainError(`the compiler failed inside: ${reply.failure ?? 'no reason given'}`));
     this.#dispatch();

@@ -1,5 +1,7 @@
-/** Runs the LLVM tools and Binaryen away from the event loop, one request at a time. */
-import { parentPort } from 'node:worker_threads';
+/**
+ * Runs the LLVM tools and Binaryen, one request at a time, in a process of its own: the event loop of the asking process stays free, the
+ * engine's flags that suit LLVM (compile lazily, optimize little) stay away from guests, which want the opposite, and memory goes back.
+ */
 import { neverUnwinds } from './asyncify-scope.ts';
 import { loadLlvm } from './llvm-loader.ts';
 import type { Llvm } from './llvm-loader.ts';
@@ -44,7 +46,6 @@ function crash(args: readonly string[], text: readonly Uint8Array[], cause: unkn
   return new Error(`${args.slice(0, 2).join(' ')} stopped: ${last === '' ? String(cause) : last}`, { cause });
 }
 
-/** One array with a buffer of its own, so that it can be transferred. */
 function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;
@@ -106,16 +107,22 @@ async function answer(request: ToolRequest): Promise<ToolResult> {
   return { exitCode: 0, text: '', out: {} };
 }
 
-/** The buffers that hold a result and nothing else: they move to the other thread instead of being copied. */
-const ownBuffers = ({ out }: ToolResult): ArrayBuffer[] =>
-  Object.values(out).flatMap(({ buffer, byteLength }) =>
-    buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [],
-  );
+/** Asked over the channel that child_process.fork() opens; ends when the asking process closes it, however that process ends. */
+function serve(): void {
+  const reply = (message: ToolReply): void => {
+    process.send?.(message);
+  };
+  process.on('message', ({ id, request }: { id: number; request: ToolRequest }) => {
+    answer(request).then(
+      (result) => {
+        reply({ id, result });
+      },
+      (error: unknown) => {
+        reply({ id, failure: error instanceof Error ? error.message : String(error) });
+      },
+    );
+  });
+  process.on('disconnect', () => process.exit(0));
+}
 
-parentPort?.on('message', ({ id, request }: { id: number; request: ToolRequest }) => {
-  answer(request).then(
-    (result) => parentPort?.postMessage({ id, result } satisfies ToolReply, ownBuffers(result)),
-    (error: unknown) =>
-      parentPort?.postMessage({ id, failure: error instanceof Error ? error.message : String(error) } satisfies ToolReply),
-  );
-});
+serve();
