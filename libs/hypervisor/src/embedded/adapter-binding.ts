@@ -2,7 +2,6 @@
  * What the driver needs of an InfiniBand adapter, on the main thread (a port of the fabric) and on the thread of a vCPU. A hypervisor
  * without a port gives its guests the null adapter: doorbells count as VMM operations and every set-up command is refused.
  */
-import * as hca from '@verbena/hca';
 import type { Adapter, AdapterCounters, AdapterWorkerInit } from '@verbena/hca';
 import type { DomainAttachment, FabricPort } from '@verbena/fabric';
 import { VB_ENODEV } from '@verbena/guest-abi';
@@ -15,11 +14,4 @@ export const noTraffic: AdapterCounters = { doorbells: 0, messagesSent: 0, bytes
 /** @param counted called for each doorbell, since this one does enter the VMM */
 export function openNullAdapter(counted: () => void): Adapter {
   return { uarWrite: counted, command: () => ({ status: VB_ENODEV, output: new Uint8Array() }) };
-}
-
-/** The adapter on the thread of a vCPU. */
-export function openAdapter(init: AdapterWorkerInit): Adapter {
-  const open = (hca as { readonly openAdapter?: (init: AdapterWorkerInit) => Adapter }).openAdapter;
-  if (open === undefined) throw new Error('this build of the adapter cannot be opened by a vCPU');
-  return open(init);
 }

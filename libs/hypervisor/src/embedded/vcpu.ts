@@ -1,7 +1,8 @@
 /** Runs one program on the thread of a vCPU, from instantiation to its last instruction. */
 import { statusPage, VB_MPI_INITIALIZED, VB_STATUS_PAGE_ADDR } from '@verbena/guest-abi';
+import { openAdapter } from '@verbena/hca';
 import type { MessagePort } from 'node:worker_threads';
-import { openAdapter, openNullAdapter } from './adapter-binding.ts';
+import { openNullAdapter } from './adapter-binding.ts';
 import { ConsoleWriter } from './console-ring.ts';
 import { ControlBlock, VCPU_RUNNING, VCPU_STOPPED, VCPU_WAITING, word } from './control-block.ts';
 import { crashReport, describeTrap, isTrap } from './crash-report.ts';
