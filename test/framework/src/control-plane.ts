@@ -31,7 +31,7 @@ const patience = 20_000;
 
 export class ControlPlane {
   readonly bus: Bus = createInProcessBus({ drain: { unaryMs: 500, streamMs: 50 } });
-  readonly store: EventStore = createMemoryEventStore();
+  readonly store: EventStore = createMemoryEventStore({ now: () => new Date() });
   readonly #options: ControlPlaneOptions;
   readonly #agents = new Map<number, RunningService>();
   #services: RunningService[] = [];
