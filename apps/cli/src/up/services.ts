@@ -3,6 +3,7 @@ import type { EventStore } from '@verbena/event-sourcing';
 import { startGateway, type Gateway } from '@verbena/frontend-gateway';
 import { startImageManager } from '@verbena/image-manager';
 
+import { startMigrationController } from '@verbena/migration-controller';
 import { startScheduler } from '@verbena/scheduler';
 import { startStorage } from '@verbena/storage';
 import { version } from '../version.ts';
@@ -13,6 +14,7 @@ export async function startServices({ options, contextFor, add }: Composition, s
   add(await startStorage(await contextFor('storage'), { store }));
   add(await startImageManager(await contextFor('image-manager'), { store }));
 
+  add(await startMigrationController(await contextFor('migration-controller'), { store }));
   add(await startScheduler(await contextFor('scheduler'), { store }));
 }
 
