@@ -71,13 +71,13 @@ async function print(context: CommandContext, events: readonly eventv1.Event[]):
 }
 
 async function list(context: CommandContext, options: Options): Promise<void> {
-  const client = (await context.session()).client(eventv1.EventService);
   const filter = filterOf(options, new Date());
+  let afterPosition = parseAfter(options.after);
+  const client = (await context.session()).client(eventv1.EventService);
   const limit = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
   const all: eventv1.Event[] = [];
   // The newest are wanted when there is a limit, the oldest first when everything is.
   const descending = options.after === undefined && limit !== Number.POSITIVE_INFINITY;
-  let afterPosition = parseAfter(options.after);
   do {
     const answer = await client.listEvents({ filter, afterPosition, pageSize: Math.min(500, limit - all.length), descending });
     all.push(...answer.events);
@@ -97,13 +97,12 @@ function parseAfter(text: string | undefined): bigint {
 }
 
 async function follow(context: CommandContext, options: Options): Promise<void> {
+  const filter = filterOf(options, new Date());
+  const after = parseAfter(options.after);
   const client = (await context.session()).client(eventv1.EventService);
-  const afterPosition =
-    options.after === undefined
-      ? ((await client.listEvents({ descending: true, pageSize: 1 })).events[0]?.position ?? 0n)
-      : parseAfter(options.after);
-  for await (const { events } of client.followEvents({ filter: filterOf(options, new Date()), afterPosition }))
-    await print(context, events);
+  const newest = async (): Promise<bigint> => (await client.listEvents({ descending: true, pageSize: 1 })).events[0]?.position ?? 0n;
+  const afterPosition = options.after === undefined ? await newest() : after;
+  for await (const { events } of client.followEvents({ filter, afterPosition })) await print(context, events);
 }
 
 const collectValues = (value: string, before: string[] = []): string[] => [...before, ...value.split(',')];

@@ -86,16 +86,18 @@ async function runJob(current: Run): Promise<number> {
 
 /** Builds, finds or starts the cluster, and reads standard input: all at once, since none needs the other. */
 async function prepared(current: Run): Promise<{ session: Session; built: Built | undefined; stdin: Uint8Array }> {
-  const { context, words, stop, progress } = current;
+  const { context, options, words, stop, progress } = current;
   const note = (text: string): void => {
     progress.clear();
     void context.note(text);
   };
+  const running = await findCluster(context.where);
+  if (running === undefined) checkTemporary(options);
   const failed = new AbortController();
   const signal = AbortSignal.any([stop.signal, failed.signal]);
   const parts = [
     words.length > 0 ? buildImageOf(words, context.io, progress.show) : Promise.resolve(undefined),
-    cluster(current),
+    cluster(current, running),
     readStandardInput(context.io, note, signal),
   ] as const;
   // One that fails keeps the others from waiting, but each is awaited: a cluster that is starting must be stopped.
@@ -107,22 +109,22 @@ async function prepared(current: Run): Promise<{ session: Session; built: Built 
   return { built: built as Built | undefined, session: session as Session, stdin: stdin as Uint8Array };
 }
 
-/** The running cluster, or a temporary one. */
-async function cluster(current: Run): Promise<Session> {
-  const { context, options } = current;
-  const running = await findCluster(context.where);
+/** @throws {CliError} when a temporary cluster of this size could not run the job; said before anything is built. */
+function checkTemporary({ processes, hosts, cores, image }: RunOptions): void {
+  if (image)
+    throw new CliError(`no cluster is up that could have the image "${image}"; start one with "verbena up -d"`, exitCodes.unreachable);
+  if (processes <= hosts * cores) return;
+  throw new CliError(
+    `${processes} ranks need ${processes} cores, and the temporary cluster has ${hosts * cores} (${hosts} hosts with ${cores} cores); ` +
+      `give it more, for example with --cores ${Math.ceil(processes / hosts)}`,
+    exitCodes.unsatisfiable,
+  );
+}
+
+/** A session with the cluster at the URL, or with a temporary one. */
+async function cluster(current: Run, running: string | undefined): Promise<Session> {
   if (running !== undefined) return openSession(running);
-  if (options.processes > options.hosts * options.cores)
-    throw new CliError(
-      `${options.processes} ranks need ${options.processes} cores, and the temporary cluster has ${options.hosts * options.cores} (${options.hosts} hosts with ${options.cores} cores); ` +
-        `give it more, for example with --cores ${Math.ceil(options.processes / options.hosts)}`,
-      exitCodes.unsatisfiable,
-    );
-  if (options.image)
-    throw new CliError(
-      `no cluster is up that could have the image "${options.image}"; start one with "verbena up -d"`,
-      exitCodes.unreachable,
-    );
+  const { context, options } = current;
   const { startTemporaryCluster } = await import('../run/temporary-cluster.ts');
   current.temporary = await startTemporaryCluster({
     hosts: options.hosts,
@@ -208,7 +210,7 @@ export function registerRun({ program, action }: Registry): void {
   example(
     command,
     'verbena run -n 8 hello.c',
-    'verbena run -n 4 main.c solve.c -Iinclude -DN=100 -lm -- --steps 10 < input.txt',
+    'verbena run -n 4 main.c solve.c -Iinclude -DN=100 -lm -- --steps 10 < in.txt',
     'verbena run -n 2 prog.cpp --mem 1G --time 10m --out results',
   );
 }
