@@ -1,2 +1,1 @@
-/** Live migration, checkpoint and restart: sagas. */
-export {};
+export { startMigrationController, type MigrationControllerOptions } from './migration-controller.ts';

@@ -11,6 +11,8 @@ export interface Work {
   readonly job: KnownJob;
   /** Aborts when the job is over. */
   readonly signal: AbortSignal;
+  /** Nodes whose ranks run, or ran. */
+  readonly startedOn: Set<string>;
   /** Registers a call that is not cut off when the job is over. */
   readonly inFlight: <T>(call: Promise<T>) => Promise<T>;
 }
@@ -105,7 +107,7 @@ export async function bootVms(work: Work): Promise<void> {
   );
 }
 
-export async function startRanks({ ports, job, inFlight }: Work, pkey: number): Promise<void> {
+export async function startRanks({ ports, job, inFlight, startedOn }: Work, pkey: number): Promise<void> {
   const { bus, config } = ports;
   const nodesByRank = [...job.assignments].sort((a, b) => a.rank - b.rank).map(({ nodeId }) => nodeId);
   const spec = toWireSpec(job.spec, true);
@@ -114,6 +116,7 @@ export async function startRanks({ ports, job, inFlight }: Work, pkey: number): 
       const request = { jobId: job.jobId, spec, ranks: here.map(({ rank, vmId }) => ({ rank, vmId })), nodesByRank, pkey };
       try {
         await inFlight(bus.client(nodev1.NodeAgentService, nodeId).startRanks(request, { timeoutMs: config.startTimeoutMs }));
+        startedOn.add(nodeId);
       } catch (error) {
         throw nodeFailure(error, 'internal', `the ranks on ${ports.nodes.nameOf(nodeId)} could not be started`);
       }

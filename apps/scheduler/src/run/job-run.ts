@@ -21,6 +21,7 @@ export class JobRun {
   readonly #over = new AbortController();
   /** Calls that are left to finish by themselves when the job is over: what they create must be there to be destroyed. */
   readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #startedOn = new Set<string>();
 
   constructor(jobId: string, ports: RunPorts) {
     this.jobId = jobId;
@@ -55,7 +56,7 @@ export class JobRun {
       }
     }
     this.#ports.queue.leave(this.jobId);
-    await stopAndFree(this.#ports, this.#job(), this.#inFlight);
+    await stopAndFree(this.#ports, this.#job(), { inFlight: this.#inFlight, startedOn: this.#startedOn });
     await jobs.execute(this.jobId, [{ type: 'FinishJob', data: {} }]);
     this.#ports.progress.delete(this.jobId);
   }
@@ -69,7 +70,13 @@ export class JobRun {
     if (this.#job().match === undefined) await step('match image', () => this.#match(signal));
     await step('wait in queue', () => queue.enter(this.jobId));
     signal.throwIfAborted();
-    const work = { ports: this.#ports, job: this.#job(), signal, inFlight: <T>(call: Promise<T>) => this.#track(call) };
+    const work = {
+      ports: this.#ports,
+      job: this.#job(),
+      signal,
+      startedOn: this.#startedOn,
+      inFlight: <T>(call: Promise<T>) => this.#track(call),
+    };
     await step('distribute image', async () => {
       await evict(work);
       const image = await distribute(work);

@@ -9,13 +9,25 @@ const inFlightMs = 10_000;
 const lastReportsMs = 2_000;
 const sealMs = 5_000;
 
-export async function stopAndFree(ports: RunPorts, job: KnownJob, inFlight: ReadonlySet<Promise<unknown>>): Promise<void> {
+export interface Remains {
+  /** Calls to nodes that were under way when the job was over. */
+  readonly inFlight: ReadonlySet<Promise<unknown>>;
+  /** Nodes whose ranks run, or ran. */
+  readonly startedOn: ReadonlySet<string>;
+}
+
+export async function stopAndFree(ports: RunPorts, job: KnownJob, { inFlight, startedOn }: Remains): Promise<void> {
   const { capacity, queue, vms, stopping, log } = ports;
   const clean = job.status === 'ending' && job.end.cause === 'exited';
   if (job.assignments.length > 0 && !clean) {
     await bounded(ports, inFlightMs, Promise.all(inFlight));
     const stopped = await stopOnNodes(ports, job);
-    await bounded(ports, lastReportsMs, allReported(ports, job, stopped));
+    // A node that is lost, or has forgotten the job, will tell nothing.
+    const told =
+      job.status === 'ending' && job.end.cause === 'node-lost'
+        ? new Set<string>()
+        : new Set([...stopped].filter((node) => startedOn.has(node)));
+    await bounded(ports, lastReportsMs, allReported(ports, job, told));
   }
   await seal(ports, job.jobId);
   // The node-agents have written that VMs are idle or gone before they told; this only waits until the map shows it.
@@ -25,7 +37,7 @@ export async function stopAndFree(ports: RunPorts, job: KnownJob, inFlight: Read
 }
 
 /** Nodes on which nothing of the job is left. */
-async function stopOnNodes({ bus, config, log }: RunPorts, job: KnownJob): Promise<ReadonlySet<string>> {
+async function stopOnNodes({ bus, config, log }: RunPorts, job: KnownJob): Promise<Set<string>> {
   const stopped = new Set<string>();
   const reason = job.reason.split('\n', 1)[0]?.slice(0, 500) ?? '';
   await Promise.all(
@@ -46,9 +58,8 @@ async function stopOnNodes({ bus, config, log }: RunPorts, job: KnownJob): Promi
 }
 
 /** Resolves when the ranks that were stopped have told how they ended, so that their counters are part of the story. */
-async function allReported({ jobs, stopping }: RunPorts, job: KnownJob, stopped: ReadonlySet<string>): Promise<void> {
-  if (job.startedAt === undefined) return;
-  const expected = job.assignments.filter(({ nodeId }) => stopped.has(nodeId));
+async function allReported({ jobs, stopping }: RunPorts, job: KnownJob, nodes: ReadonlySet<string>): Promise<void> {
+  const expected = job.assignments.filter(({ nodeId }) => nodes.has(nodeId));
   for (;;) {
     const revision = jobs.log.revision(job.jobId);
     const known = jobs.known(job.jobId);
