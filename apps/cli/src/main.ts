@@ -41,6 +41,10 @@ async function explain(error: unknown, argv: readonly string[], io: Io): Promise
 
 if (import.meta.main) {
   const io = processIo();
-  // Whatever still lingers (an idle connection) shall not keep the command from ending.
-  process.exit(await main(process.argv.slice(2), io));
+  // The command alone decides when the process ends: not a helper process that nothing waits for, nor an idle connection that lingers.
+  const awake = setInterval(() => undefined, 1 << 30);
+  const code = await main(process.argv.slice(2), io);
+  await Promise.all([io.out(''), io.err('')]).catch(() => undefined);
+  clearInterval(awake);
+  process.exit(code);
 }

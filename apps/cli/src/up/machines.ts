@@ -1,15 +1,35 @@
 /** The machine plane below the node-agents: one subnet for all hosts, and on each a hypervisor whose domains use the host's port. */
-import type { Hypervisor } from '@verbena/hypervisor';
+import { createSubnet } from '@verbena/fabric';
+import { createEmbeddedHypervisor, WorkerPool, type Hypervisor } from '@verbena/hypervisor';
 import type { Composition } from './cluster.ts';
 
 export interface Machine {
   readonly hypervisor: Hypervisor;
+  /** The host's port in the subnet. */
   readonly lid: number;
   readonly guid: bigint;
 }
 
-export async function startMachines({ options }: Composition, nodeIds: readonly string[]): Promise<Machine[]> {
+/** How often the adapters' timers are looked at, in milliseconds. */
+const tickMs = 10;
+/** Threads that wait ready for a boot, all hosts together: more than a usual job has ranks would only take memory. */
+const mostWarmThreads = 8;
+
+export async function startMachines(composition: Composition, nodeIds: readonly string[]): Promise<Machine[]> {
+  const { options, log, shutdown } = composition;
   const { hypervisor } = options;
   if (hypervisor) return nodeIds.map((nodeId, index) => ({ hypervisor: hypervisor(nodeId), lid: index + 1, guid: BigInt(index + 1) }));
-  throw new Error('the embedded hypervisor is not here yet');
+  const subnet = await createSubnet();
+  shutdown.add('subnet', () => subnet.close());
+  const timer = setInterval(() => subnet.tick(performance.now()), tickMs);
+  shutdown.add('adapter timers', () => clearInterval(timer));
+  const pool = new WorkerPool({ size: Math.min(mostWarmThreads, options.hosts * options.cores) });
+  shutdown.add('vCPU threads', () => pool.close());
+  return Promise.all(
+    nodeIds.map(async (nodeId) => {
+      const port = subnet.addPort({ nodeName: nodeId });
+      const onGuestLog = (vm: string, line: string): void => log.info({ node: nodeId, vm, line }, 'a guest says');
+      return { hypervisor: await createEmbeddedHypervisor({ port, pool, onGuestLog }), lid: port.lid, guid: port.guid };
+    }),
+  );
 }
