@@ -1,0 +1,41 @@
+#ifndef VB_COMMAND_H
+#define VB_COMMAND_H
+
+#include <errno.h>
+#include <stdlib.h>
+#include <verbs.h>
+
+/* Runs a set-up command: 0, or an errno value. */
+static inline int vb_command(uint32_t opcode, const void *in, size_t bytes, void *out) {
+  switch (vb_hypercall(VB_HC_HCA_COMMAND, opcode, (uint32_t)(uintptr_t)in, (uint32_t)bytes, (uint32_t)(uintptr_t)out)) {
+    case 0: return 0;
+    case VB_EPERM: return EPERM;
+    case VB_EFAULT: return EFAULT;
+    case VB_EBUSY: return EBUSY;
+    case VB_ENOMEM: return ENOMEM;
+    case VB_ENOSPC: return ENOSPC;
+    case VB_ENOSYS: return ENOSYS;
+    case VB_ENODEV: return ENODEV;
+    default: return EINVAL;
+  }
+}
+
+static inline int vb_destroy(uint32_t opcode, uint32_t handle) {
+  struct vb_cmd_handle in = {.handle = handle};
+  return vb_command(opcode, &in, sizeof in, 0);
+}
+
+/* Zeroed memory for a ring; NULL with errno. */
+static inline void *vb_ring(size_t bytes) {
+  void *ring = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+  if (ring) memset(ring, 0, bytes);
+  return ring;
+}
+
+static inline uint32_t vb_power_of_two(uint32_t least) {
+  uint32_t value = 1;
+  while (value < least && value < 0x80000000u) value *= 2;
+  return value;
+}
+
+#endif

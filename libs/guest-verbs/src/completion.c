@@ -1,0 +1,161 @@
+/* Completion queues and channels. */
+#include "command.h"
+
+#define FOREVER UINT64_MAX
+
+static void sleep_until(uint32_t seen, uint64_t timeout_ns) { vb_hypercall_block(VB_HC_BLOCK, seen, (uint32_t)timeout_ns, (uint32_t)(timeout_ns >> 32), 0); }
+
+const struct vb_cqe *vb_cq_wait(struct vb_cq *cq, uint32_t polls, uint64_t timeout_ns) {
+  const struct vb_cqe *cqe;
+  for (uint32_t i = 0; i < polls; i++)
+    if ((cqe = vb_cq_peek(cq)) != 0) return cqe;
+  for (;;) {
+    uint32_t seen = vb_event_count();
+    vb_event_take(1u << VB_CHANNEL_CQ);
+    vb_cq_arm(cq);
+    if ((cqe = vb_cq_peek(cq)) != 0) return cqe;
+    int32_t result = vb_hypercall_block(VB_HC_BLOCK, seen, (uint32_t)timeout_ns, (uint32_t)(timeout_ns >> 32), 0);
+    if ((cqe = vb_cq_peek(cq)) != 0) return cqe;
+    if (result != 0) return 0;
+  }
+}
+
+struct ibv_comp_channel *ibv_create_comp_channel(struct ibv_context *context) {
+  struct ibv_comp_channel *channel = calloc(1, sizeof *channel);
+  if (channel) channel->context = context;
+  return channel;
+}
+
+int ibv_destroy_comp_channel(struct ibv_comp_channel *channel) {
+  if (channel->refcnt != 0) return EBUSY;
+  free(channel);
+  return 0;
+}
+
+struct ibv_cq *ibv_create_cq(struct ibv_context *context, int cqe, void *cq_context, struct ibv_comp_channel *channel, int comp_vector) {
+  if (cqe < 1 || (uint32_t)cqe > context->info.max_cqe || comp_vector != 0) {
+    errno = EINVAL;
+    return 0;
+  }
+  uint32_t entries = vb_power_of_two((uint32_t)cqe);
+  struct ibv_cq *cq = calloc(1, sizeof *cq);
+  struct vb_cqe *ring = vb_ring(entries * sizeof *ring);
+  struct vb_create_cq_in in = {.ring_addr = (uintptr_t)ring, .entries = entries};
+  struct vb_cmd_handle out;
+  int error = cq && ring ? vb_command(VB_CMD_CREATE_CQ, &in, sizeof in, &out) : ENOMEM;
+  if (error) {
+    free(ring);
+    free(cq);
+    errno = error;
+    return 0;
+  }
+  *cq = (struct ibv_cq){.context = context, .channel = channel, .cq_context = cq_context, .cqe = (int)entries,
+                        .hw = {.ring = ring, .mask = entries - 1, .cqn = out.handle}};
+  if (channel) {
+    cq->next = channel->cqs;
+    channel->cqs = cq;
+    channel->refcnt++;
+  }
+  return cq;
+}
+
+int ibv_destroy_cq(struct ibv_cq *cq) {
+  int error = vb_destroy(VB_CMD_DESTROY_CQ, cq->hw.cqn);
+  if (error) return error;
+  if (cq->channel) {
+    struct ibv_cq **link = &cq->channel->cqs;
+    while (*link != cq) link = &(*link)->next;
+    *link = cq->next;
+    cq->channel->refcnt--;
+  }
+  free(cq->hw.ring);
+  free(cq);
+  return 0;
+}
+
+static struct ibv_qp *find_qp(struct ibv_context *context, uint32_t qpn) {
+  struct ibv_qp *qp = context->qps;
+  while (qp && qp->qp_num != qpn) qp = qp->next;
+  return qp;
+}
+
+static enum ibv_wc_opcode opcode_of(uint8_t opcode) {
+  switch (opcode) {
+    case VB_WC_RECV: return IBV_WC_RECV;
+    case VB_WC_RECV_RDMA_IMM: return IBV_WC_RECV_RDMA_WITH_IMM;
+    case VB_WR_RDMA_WRITE:
+    case VB_WR_RDMA_WRITE_IMM: return IBV_WC_RDMA_WRITE;
+    default: return IBV_WC_SEND;
+  }
+}
+
+/* A send's completion names its slot count, which frees all slots before it; the caller's wr_id was kept aside (queue_pair.c). */
+static void take(struct ibv_cq *cq, const struct vb_cqe *cqe, struct ibv_wc *wc) {
+  struct ibv_qp *qp = find_qp(cq->context, cqe->qpn);
+  *wc = (struct ibv_wc){.wr_id = cqe->wr_id, .status = (enum ibv_wc_status)cqe->status, .opcode = opcode_of(cqe->opcode), .vendor_err = cqe->vendor_err,
+                        .byte_len = cqe->byte_len, .imm_data = cqe->imm, .qp_num = cqe->qpn, .slid = cqe->slid,
+                        .wc_flags = cqe->flags & VB_CQE_F_IMM ? IBV_WC_WITH_IMM : 0};
+  if (!qp) return;
+  if (cqe->opcode & 128) {
+    qp->hw.rq_head++;
+  } else {
+    uint32_t count = (uint32_t)cqe->wr_id;
+    wc->wr_id = qp->sq_ids[(count - 1) & qp->hw.sq_mask];
+    vb_sq_completed(&qp->hw, count);
+  }
+  if (cqe->status != VB_WC_SUCCESS) qp->state = IBV_QPS_ERR;
+}
+
+int ibv_poll_cq(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc) {
+  int taken = 0;
+  const struct vb_cqe *cqe;
+  while (taken < num_entries && (cqe = vb_cq_peek(&cq->hw)) != 0) {
+    take(cq, cqe, &wc[taken++]);
+    vb_cq_pop(&cq->hw);
+  }
+  return taken;
+}
+
+int ibv_req_notify_cq(struct ibv_cq *cq, int solicited_only) {
+  (void)solicited_only;
+  cq->armed = 1;
+  vb_cq_arm(&cq->hw);
+  return 0;
+}
+
+int ibv_get_cq_event(struct ibv_comp_channel *channel, struct ibv_cq **cq, void **cq_context) {
+  for (;;) {
+    uint32_t seen = vb_event_count();
+    vb_event_take(1u << VB_CHANNEL_CQ);
+    for (struct ibv_cq *each = channel->cqs; each; each = each->next) {
+      if (!each->armed || vb_cq_peek(&each->hw) == 0) continue;
+      each->armed = 0;
+      *cq = each;
+      *cq_context = each->cq_context;
+      return 0;
+    }
+    sleep_until(seen, FOREVER);
+  }
+}
+
+void ibv_ack_cq_events(struct ibv_cq *cq, unsigned int nevents) {
+  (void)cq;
+  (void)nevents;
+}
+
+const char *ibv_wc_status_str(enum ibv_wc_status status) {
+  switch (status) {
+    case IBV_WC_SUCCESS: return "success";
+    case IBV_WC_LOC_LEN_ERR: return "local length error";
+    case IBV_WC_LOC_QP_OP_ERR: return "local queue pair operation error";
+    case IBV_WC_LOC_PROT_ERR: return "local protection error";
+    case IBV_WC_WR_FLUSH_ERR: return "work request flushed";
+    case IBV_WC_REM_INV_REQ_ERR: return "remote invalid request error";
+    case IBV_WC_REM_ACCESS_ERR: return "remote access error";
+    case IBV_WC_REM_OP_ERR: return "remote operation error";
+    case IBV_WC_RETRY_EXC_ERR: return "transport retries exceeded";
+    case IBV_WC_RNR_RETRY_EXC_ERR: return "receiver-not-ready retries exceeded";
+    case IBV_WC_FATAL_ERR: return "fatal error";
+    default: return "unknown";
+  }
+}
