@@ -3,3 +3,4 @@ export { example, guest } from './guests.ts';
 export { Running, type Ended, type StartOptions } from './process.ts';
 export { Sandbox } from './sandbox.ts';
 export { anyImage, ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
+export { runGuests, type GuestRun, type GuestRunResult } from './guest-runner.ts';

@@ -57,8 +57,9 @@ static void choose_sizes(struct vbmpi_device *device) {
   if (device->unexpected_max > (64u << 20)) device->unexpected_max = 64u << 20;
 }
 
-static uint32_t create_cq(struct vb_cqe **ring, uint32_t *mask, uint32_t least) {
-  uint32_t entries = power_of_two(least);
+/* Twice what can be outstanding: requests are posted again before the adapter has been told that their completions were read. */
+static uint32_t create_cq(struct vb_cqe **ring, uint32_t *mask, uint32_t outstanding) {
+  uint32_t entries = power_of_two(2 * outstanding);
   *ring = aligned(entries * sizeof(struct vb_cqe));
   *mask = entries - 1;
   struct vb_create_cq_in in = {.ring_addr = (uintptr_t)*ring, .entries = entries};

@@ -70,9 +70,10 @@ int PMPI_Finalize(void) {
   vbmpi_attributes_delete(vbmpi_comm_of(MPI_COMM_SELF));
   uint32_t spins = 0;
   while (!sends_are_out()) vbmpi_wait_turn(&spins, describe_finalize, 0);
+  /* Who is through the barrier may be gone while others are still in it: from here on, lost connections are the normal end. */
   vbmpi_collective = "MPI_Finalize";
-  vbmpi_barrier(vbmpi_comm_of(MPI_COMM_WORLD));
   vbmpi_device.finalizing = true;
+  vbmpi_barrier(vbmpi_comm_of(MPI_COMM_WORLD));
   vbmpi_collective = 0;
   vbmpi_attributes_delete(vbmpi_comm_of(MPI_COMM_WORLD));
   vbmpi_state = VBMPI_ENDED;

@@ -1,0 +1,54 @@
+/**
+ * A developer's mpirun without a control plane, for trying a guest: node --conditions=verbena-source test/framework/src/mpirun.ts
+ * -n 4 [--hosts 2] [--spin 2000] [--limit 60000] prog.c [compiler flags] [-- arguments]
+ */
+import { closeToolchain, compile } from '@verbena/toolchain';
+import { parseArgs } from 'node:util';
+import { runGuests } from './guest-runner.ts';
+
+const split = process.argv.indexOf('--');
+const own = process.argv.slice(2, split < 0 ? undefined : split);
+const args = split < 0 ? [] : process.argv.slice(split + 1);
+const named = new Set(['-n', '--hosts', '--spin', '--limit']);
+const options: string[] = [];
+const sources: string[] = [];
+for (let i = 0; i < own.length; i++) {
+  const word = own[i] ?? '';
+  if (named.has(word)) options.push(word, own[++i] ?? '');
+  else sources.push(word);
+}
+const { values } = parseArgs({
+  args: options,
+  options: { n: { type: 'string', short: 'n' }, hosts: { type: 'string' }, spin: { type: 'string' }, limit: { type: 'string' } },
+});
+
+const { image, exitCode } = await compile({
+  language: 'c',
+  args: ['-O3', ...sources],
+  cwd: process.cwd(),
+  onDiagnostics: (text) => void process.stderr.write(text),
+});
+await closeToolchain();
+if (image === undefined) process.exit(exitCode === 0 ? 1 : exitCode);
+
+const size = Number(values.n ?? 1);
+const result = await runGuests({
+  image,
+  size,
+  hosts: Number(values.hosts ?? Math.min(size, 4)),
+  args,
+  env: Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[0].startsWith('VERBENA_'))),
+  limitMs: Number(values.limit ?? 60_000),
+  ...(values.spin === undefined ? {} : { spinNs: Number(values.spin) }),
+});
+result.exits.forEach((exit, rank) => {
+  process.stdout.write(result.stdout[rank] ?? '');
+  process.stderr.write(result.stderr[rank] ?? '');
+  if (exit.cause !== 'exited' || exit.exitCode !== 0 || process.env['VERBENA_TRACE'] !== undefined) {
+    const waits = result.waitsFor[rank] ?? '';
+    process.stderr.write(
+      `rank ${String(rank)}: ${exit.cause} ${String(exit.exitCode)} ${exit.detail}${waits === '' ? '' : ` [${waits}]`}\n`,
+    );
+  }
+});
+process.exitCode = result.exits.find((exit) => exit.exitCode !== 0)?.exitCode ?? 0;
