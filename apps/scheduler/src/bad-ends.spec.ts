@@ -17,6 +17,7 @@ async function running(processes = 2): Promise<string> {
 
 /** Whatever happened to a job, the next one must find all cores. */
 async function nextJobRuns(processes = 2): Promise<void> {
+  for (const agent of cluster.agents) await agent.heartbeat().catch(() => undefined);
   const { id } = await cluster.submit({ processes });
   expect((await cluster.finish(id)).state).toBe(JobState.COMPLETED);
 }
@@ -62,6 +63,19 @@ describe('a rank that ends badly ends the job', () => {
     await cluster.agent(0).exit(id, 1, { cause: EndCause.TRAPPED, exitCode: 134 });
     expect(await cluster.until(id, ...over)).toMatchObject({ endCause: EndCause.MPI_ABORT, exitCode: 3 });
   });
+});
+
+it('a failure that another rank explains is put down to that rank', async () => {
+  cluster = await testCluster([1, 1]);
+  const id = await running();
+  // The one that loses its peer is reported first.
+  await Promise.all([
+    cluster.agent(0).exit(id, 0, { cause: EndCause.INTERNAL, exitCode: 70, detail: 'the rendezvous failed' }),
+    cluster.agent(1).exit(id, 1, { cause: EndCause.NO_FINALIZE, exitCode: 3 }),
+  ]);
+  const job = await cluster.until(id, ...over);
+  expect(job).toMatchObject({ endCause: EndCause.NO_FINALIZE, exitCode: 3 });
+  expect(job.reason).toMatch(/^rank 1 exited with code 3 without/);
 });
 
 describe('limits', () => {
@@ -233,6 +247,16 @@ describe('what goes wrong around a job', () => {
     expect(job.reason).toMatch(/ranks on host node-0 could not be started.*input file/);
     cluster.agent(0).startError = undefined;
     await nextJobRuns();
+  });
+
+  it('a node that is gone before the job has started: the job is placed anew on the others', async () => {
+    cluster = await testCluster([1, 1, 1]);
+    await cluster.agent(1).die();
+    const { id } = await cluster.submit();
+    const job = await cluster.finish(id);
+    expect(job).toMatchObject({ state: JobState.COMPLETED, vmsBooted: 1, vmsReused: 1 });
+    expect(job.ranks.map(({ nodeId }) => nodeId)).toEqual(['node-0', 'node-2']);
+    expect(await cluster.story(id)).toContain('JobRequeued');
   });
 
   it('a node that falls silent', async () => {

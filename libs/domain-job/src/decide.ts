@@ -78,10 +78,21 @@ function recordRankEnd(command: Of<'RecordRankEnd'>, state: KnownJob): Outcome {
     return refuse('unknown-rank', `job ${state.jobId} has no rank ${data.rank} on VM ${data.vmId}`);
   }
   const exited: JobEvent = { type: 'RankExited', data: { ...data, at } };
-  if (state.status === 'ending') return accept(exited);
-  if (!isCleanEnd(data.cause)) return accept(exited, ending(jobCause(data.cause), data.exitCode, rankReason(data), at));
+  if (state.status === 'ending') return explains(data, state) ? accept(exited, endingOf(data, at)) : accept(exited);
+  if (!isCleanEnd(data.cause)) return accept(exited, endingOf(data, at));
   const last = state.ends.size + 1 === state.assignments.length;
   return last ? accept(exited, ending('exited', 0, '', at)) : accept(exited);
+}
+
+const programsOwn: ReadonlySet<EndCause> = new Set(['trapped', 'mpi-abort', 'no-finalize', 'output-limit', 'out-of-memory']);
+
+/** Ranks that lose a peer fail in turn, and may be reported first: what a program did itself explains a failure that looked like ours. */
+function explains({ cause }: RankEnd, { end: { cause: decided } }: Extract<KnownJob, { status: 'ending' }>): boolean {
+  return decided === 'internal' && programsOwn.has(cause);
+}
+
+function endingOf(data: RankEnd, at: number): JobEvent {
+  return ending(jobCause(data.cause), data.exitCode, rankReason(data), at);
 }
 
 /** A rank that was killed while nobody had ended the job: its host is going down. */

@@ -1,5 +1,5 @@
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
-import { type jobv1 } from '@verbena/contracts';
+import { jobv1 } from '@verbena/contracts';
 import { hasEnded, type ImageMatch, type JobSpec, type KnownJob, type RankEnd } from '@verbena/domain-job';
 import { suffix } from '@verbena/ids';
 import { callContext, currentTraceparent } from '@verbena/messaging';
@@ -128,6 +128,8 @@ async function reportRank(parts: JobServiceParts, { jobId, nodeId, reports }: jo
       deadlocks.blocked(jobId, { rank, blocked, activity, waitsFor: oneLine(waitsFor) });
     }
     if (what.case === 'exited') {
+      // Killed, and nobody had asked for it: the host is going down.
+      if (what.value.cause === jobv1.EndCause.CANCELLED && jobs.known(jobId)?.status === 'running') parts.nodes.silent(nodeId);
       const result = await jobs.execute(jobId, [{ type: 'RecordRankEnd', data: rankEnd(rank, vmId, what.value) }]);
       // A report of a life of the job that is over tells nothing new.
       if (!result.ok && result.reason !== 'wrong-state' && result.reason !== 'unknown-rank')

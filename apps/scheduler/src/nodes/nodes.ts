@@ -3,6 +3,8 @@
  *
  *   known from the log --RegisterNode--> settling --its VMs of an earlier life are gone--> here --no heartbeat--> lost (in the log)
  *
+ *   here --a call to it is not answered--> silent --heartbeat--> here
+ *
  * A node takes new work only when it is here. One that registers anew has lost its VMs or is told to: what we do not know of must hold no core.
  */
 import {
@@ -21,7 +23,7 @@ import { Aggregates, type Executed } from '../aggregates.ts';
 
 /** What heartbeats tell; lost with the process, and told again. */
 export interface Presence {
-  phase: 'settling' | 'here';
+  phase: 'settling' | 'here' | 'silent';
   /** Monotonic milliseconds. */
   lastSeen: number;
   lastSeenAt: Date;
@@ -90,6 +92,12 @@ export class Nodes {
     this.#tell();
   }
 
+  /** It did not answer: it gets no work until it is heard of again. */
+  silent(id: string): void {
+    const presence = this.#present.get(id);
+    if (presence?.phase === 'here') presence.phase = 'silent';
+  }
+
   /** False when the node must register (anew) before it is listened to. */
   heartbeat(id: string, epoch: number, facts: HeartbeatFacts): boolean {
     const state = this.known(id);
@@ -97,8 +105,10 @@ export class Nodes {
     if (state === undefined || presence === undefined || state.status === 'lost' || state.epoch !== epoch) return false;
     const same =
       facts.cachedImages.length === presence.cachedImages.size && facts.cachedImages.every((image) => presence.cachedImages.has(image));
+    const back = presence.phase === 'silent';
+    if (back) presence.phase = 'here';
     Object.assign(presence, this.#seen(facts));
-    if (!same) this.#tell();
+    if (back || !same) this.#tell();
     return true;
   }
 

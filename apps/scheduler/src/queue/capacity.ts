@@ -72,7 +72,7 @@ export class Capacity {
       const presence = this.#nodes.presence(id);
       const { cores, memoryBytes, name } = state.node;
       const held = use.get(id) ?? nothing;
-      const away = presence?.phase === 'here' ? undefined : 'not back yet';
+      const away = presence?.phase === 'here' ? undefined : presence?.phase === 'silent' ? 'not answering' : 'not back yet';
       return [
         {
           id,

@@ -13,7 +13,11 @@ import { isNoMatch, matchImage } from './match.ts';
 import { bootVms, distribute, evict, startRanks } from './bring-up.ts';
 import { messageOf, mayPass, StepFailure } from './failure.ts';
 import type { RunPorts } from './ports.ts';
+import { requeueWithoutSilentNodes } from './requeue.ts';
 import { stopAndFree } from './stop.ts';
+
+/** How often a job is placed before the loss of nodes ends it. */
+const mostAttempts = 3;
 
 export class JobRun {
   readonly jobId: string;
@@ -45,20 +49,27 @@ export class JobRun {
   }
 
   async #live(): Promise<void> {
+    const { jobs } = this.#ports;
+    for (let attempt = 1; await this.#failsAndGoesAgain(attempt);) attempt++;
+    this.#ports.queue.leave(this.jobId);
+    await stopAndFree(this.#ports, this.#job(), { inFlight: this.#inFlight, startedOn: this.#startedOn });
+    await jobs.execute(this.jobId, [{ type: 'FinishJob', data: {} }]);
+    this.#ports.progress.delete(this.jobId);
+  }
+
+  /** True when the job is in the queue again, because a node that it was to run on has gone before it had started. */
+  async #failsAndGoesAgain(attempt: number): Promise<boolean> {
     const { jobs, stopping } = this.#ports;
     try {
       await this.#steps();
     } catch (error) {
       stopping.throwIfAborted();
-      if (!this.#over.signal.aborted) {
-        const cause = error instanceof StepFailure ? error.endCause : 'internal';
-        await jobs.execute(this.jobId, [{ type: 'EndJob', data: { cause, reason: messageOf(error) } }]);
-      }
+      if (this.#over.signal.aborted) return false;
+      if (attempt < mostAttempts && (await requeueWithoutSilentNodes(this.#ports, this.#job(), this.#inFlight))) return true;
+      const cause = error instanceof StepFailure ? error.endCause : 'internal';
+      await jobs.execute(this.jobId, [{ type: 'EndJob', data: { cause, reason: messageOf(error) } }]);
     }
-    this.#ports.queue.leave(this.jobId);
-    await stopAndFree(this.#ports, this.#job(), { inFlight: this.#inFlight, startedOn: this.#startedOn });
-    await jobs.execute(this.jobId, [{ type: 'FinishJob', data: {} }]);
-    this.#ports.progress.delete(this.jobId);
+    return false;
   }
 
   async #steps(): Promise<void> {

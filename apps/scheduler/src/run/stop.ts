@@ -1,6 +1,7 @@
 /** What follows the decision that a job ends: nothing of it is left on any node, its output is sealed, its claims are given back. */
 import { nodev1, storagev1 } from '@verbena/contracts';
 import type { KnownJob } from '@verbena/domain-job';
+import { bounded } from './bounded.ts';
 import { byNode } from './bring-up.ts';
 import { messageOf } from './failure.ts';
 import type { RunPorts } from './ports.ts';
@@ -75,13 +76,4 @@ async function seal({ bus, log }: RunPorts, jobId: string): Promise<void> {
   } catch (error) {
     log.warn({ job: jobId, error: messageOf(error) }, 'the output of a job could not be sealed');
   }
-}
-
-/** Waits for the work, but no longer. */
-async function bounded({ clock, stopping }: RunPorts, ms: number, work: Promise<unknown>): Promise<void> {
-  const enough = new AbortController();
-  const late = clock.sleep(ms, AbortSignal.any([enough.signal, stopping])).catch(() => undefined);
-  await Promise.race([work.catch(() => undefined), late]);
-  enough.abort();
-  stopping.throwIfAborted();
 }
