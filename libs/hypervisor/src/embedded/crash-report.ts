@@ -60,13 +60,27 @@ function stackOverflowed(frames: readonly string[], stackPointer: number | undef
 }
 
 export function crashReport(rank: number, { kind, frames }: Trap): string {
-  const shown = frames.length <= shownInner + shownOuter ? frames : [...frames.slice(0, shownInner), '...', ...frames.slice(-shownOuter)];
-  const lines = shown.map((frame, index) =>
-    frame === '...' ? `  ... ${String(frames.length - shownInner - shownOuter)} more` : `  #${String(index)} ${frame}`,
-  );
-  return [`rank ${String(rank)}: ${kind}`, ...(lines.length > 0 ? ['backtrace, innermost first:', ...lines] : ['(no backtrace)'])].join(
+  const lines = fold(frames);
+  const shown =
+    lines.length <= shownInner + shownOuter
+      ? lines
+      : [...lines.slice(0, shownInner), `  ... ${String(lines.length - shownInner - shownOuter)} more`, ...lines.slice(-shownOuter)];
+  return [`rank ${String(rank)}: ${kind}`, ...(shown.length > 0 ? ['backtrace, innermost first:', ...shown] : ['(no backtrace)'])].join(
     '\n',
   );
+}
+
+/** Numbers the frames, and shows equal ones that follow each other once: endless recursion fills a backtrace with one line. */
+function fold(frames: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (let i = 0; i < frames.length;) {
+    const frame = frames[i] ?? '';
+    let end = i + 1;
+    while (frames[end] === frame) end++;
+    lines.push(`  #${String(i)} ${frame}${end - i > 1 ? ` (${String(end - i)} times)` : ''}`);
+    i = end;
+  }
+  return lines;
 }
 
 /** True for the errors that V8 throws into WebAssembly frames for the guest's own fault. */

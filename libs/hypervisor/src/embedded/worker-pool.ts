@@ -30,6 +30,7 @@ export class VcpuThread {
   #listener: VcpuListener | undefined;
   #terminated: Promise<unknown> | undefined;
   alive = true;
+  isReady = false;
 
   constructor(options: WorkerPoolOptions) {
     const { port1, port2 } = new MessageChannel();
@@ -46,8 +47,10 @@ export class VcpuThread {
     });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromVcpu) => {
-        if (message.type === 'ready') resolve();
-        else this.#listener?.onMessage(message);
+        if (message.type === 'ready') {
+          this.isReady = true;
+          resolve();
+        } else this.#listener?.onMessage(message);
       });
       this.#worker.on('error', (error) => {
         this.#lost(error instanceof Error ? error : new Error(String(error)));
@@ -126,15 +129,21 @@ export class WorkerPool {
   /** Takes a ready thread. @throws Error when no thread can be started */
   async take(): Promise<VcpuThread> {
     if (this.#closed) throw new Error('the hypervisor is closed');
-    let thread = this.#waiting.shift();
-    while (thread !== undefined && !thread.alive) thread = this.#waiting.shift();
-    thread ??= this.#start();
+    const thread = this.#takeBest() ?? this.#start();
     setImmediate(() => {
       this.#fill();
     });
     thread.keepAlive(true);
     await thread.ready;
     return thread;
+  }
+
+  /** One that is ready if there is one; the last that was given back first, since its code is warm. */
+  #takeBest(): VcpuThread | undefined {
+    const living = this.#waiting.filter(({ alive }) => alive);
+    const best = living.find(({ isReady }) => isReady) ?? living[0];
+    this.#waiting.splice(0, this.#waiting.length, ...living.filter((thread) => thread !== best));
+    return best;
   }
 
   /** Gives back a thread that nothing runs on. */
@@ -145,7 +154,7 @@ export class WorkerPool {
       return;
     }
     thread.keepAlive(false);
-    this.#waiting.push(thread);
+    this.#waiting.unshift(thread);
   }
 
   async close(): Promise<void> {

@@ -101,12 +101,15 @@ static void trap_stack(int argc, char **argv) { sink = recurse(0); }
 __attribute__((noinline)) static unsigned shallow(unsigned n) { return n == 0xffffffffu ? 0 : shallow(n + 1) * 3 + n; }
 static void trap_calls(int argc, char **argv) { sink = shallow(zero); }
 
+static char *volatile kept;
+
 static void out_of_memory(int argc, char **argv)
 {
   for (;;) {
     char *block = malloc(1u << 20);
     if (!block) abort();
     memset(block, 1, 1u << 20);
+    kept = block;
   }
 }
 
@@ -154,7 +157,8 @@ static void rendezvous(int argc, char **argv)
 
 static void bad_hypercalls(int argc, char **argv)
 {
-  static const uint32_t addresses[] = { 0, 1, 0x810000, 0x7fffffff, 0x80000000u, 0xfffffffcu, 0xffffffffu };
+  static char target[4096];
+  const uint32_t addresses[] = { 0, 1, (uint32_t)target, 0x7fffffff, 0x80000000u, 0xfffffffcu, 0xffffffffu };
   static const uint32_t lengths[] = { 0, 1, 64, 1024, 4096, 65536, 0x7fffffff, 0x80000000u, 0xffffffffu };
   long calls = 0;
   for (uint32_t nr = 0; nr < 40; nr++) {
@@ -346,7 +350,8 @@ WASI(int, fd_prestat_dir_name, int, uint32_t, uint32_t);
 
 static void bad_wasi(int argc, char **argv)
 {
-  static const uint32_t p[] = { 0, 0x810000, 0x7ffffff0, 0x80000000u, 0xfffffff8u, 0xffffffffu };
+  static char target[8192];
+  const uint32_t p[] = { 0, (uint32_t)target, 0x7ffffff0, 0x80000000u, 0xfffffff8u, 0xffffffffu };
   static const uint32_t n[] = { 0, 1, 5000, 0x7fffffff, 0xffffffffu };
   static const int fds[] = { 3, 99, -1, 0x7fffffff };
   static const int64_t far[] = { 0, -1, INT64_MAX, INT64_MIN, 1LL << 60 };
@@ -370,7 +375,7 @@ static void bad_wasi(int argc, char **argv)
         path_filestat_get(f, -1, p[i], n[j], p[5 - i]);
         path_rename(f, p[i], n[j], 3, p[5 - i], n[j]);
         path_readlink(f, p[i], n[j], p[i], n[j], p[5 - i]);
-        if (n[j] <= 5000) random_get(p[i] == 0 || p[i] == 0x810000 ? 64 : p[i], n[j] & 63);
+        if (n[j] <= 5000) random_get(p[i] == 0 ? 64 : p[i], n[j] & 63);
         random_get(p[i] | 0x40000000u, n[j]);
         poll_oneoff(p[i] | 0x80000000u, p[i], n[j], p[5 - i]);
         args_get(p[i] | 0x80000000u, p[i] | 0x80000000u);

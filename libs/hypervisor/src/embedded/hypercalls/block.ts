@@ -22,7 +22,11 @@ export const block: HypercallHandler = ({ vmm }, seen, low, high) => {
     if (wakeups !== known) {
       const pending = Atomics.load(events, at.pending);
       const mask = Atomics.load(events, at.mask);
-      if (mask === 0 || pending === 0 || (pending & ~mask) !== 0) return WOKEN;
+      if (mask === 0 || pending === 0 || (pending & ~mask) !== 0) {
+        // A kill wakes the guest in the same way, and must not let it run on.
+        vmm.checkpoint();
+        return WOKEN;
+      }
       known = wakeups;
     }
     const left = forever ? Infinity : deadline - performance.now();
