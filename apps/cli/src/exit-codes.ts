@@ -38,3 +38,21 @@ export function exitCodeRows(): readonly (readonly [code: string, meaning: strin
   const programs = Object.values(exitRules).filter(({ code }) => code === 'program');
   return [...byNumber, ...programs.map(({ meaning }) => ['program', meaning] as const)];
 }
+
+/** docs/exit-codes.md, which a spec compares with the file. */
+export function exitCodesPage(): string {
+  const rows = exitCodeRows().map(([code, meaning]) => `| ${code === 'program' ? 'the program’s' : code} | ${meaning} |`);
+  return [
+    '# Exit codes',
+    '',
+    'What `verbena` returns. `verbena help exit-codes` prints the same table; the codes of jobs are also in `Job.exit_code`.',
+    '',
+    '| code | meaning |',
+    '|---|---|',
+    ...rows,
+    '',
+    'Codes of a program are what it returned, taken modulo 256 as everywhere; a program that returns one of the codes above is told apart by',
+    '`verbena job show`, which gives the cause in words.',
+    '',
+  ].join('\n');
+}

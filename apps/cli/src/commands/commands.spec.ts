@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { exitRules } from '@verbena/domain-job';
-import { exitCodeRows } from '../exit-codes.ts';
+import { exitCodeRows, exitCodesPage } from '../exit-codes.ts';
 import { main } from '../main.ts';
 import { buildProgram } from '../program.ts';
 import { memoryIo } from '../terminal/io.fixture.ts';
@@ -45,6 +46,10 @@ describe('help', () => {
     const codes = exitCodeRows().map(([code]) => code);
     expect(new Set(codes.filter((code) => code !== 'program')).size).toBe(codes.filter((code) => code !== 'program').length);
   });
+});
+
+it('docs/exit-codes.md is the table', () => {
+  expect(readFileSync(new URL('../../../../docs/exit-codes.md', import.meta.url), 'utf8')).toBe(exitCodesPage());
 });
 
 describe('a wrong command line', () => {

@@ -32,14 +32,24 @@ export function failureReport(job: jobv1.Job): string[] {
   return lines;
 }
 
+/** Ends in which one rank has brought the others down: what those say is only that it is gone. */
+const broughtDown: ReadonlySet<jobv1.EndCause> = new Set([
+  EndCause.MPI_ABORT,
+  EndCause.EXIT_NONZERO,
+  EndCause.CANCELLED,
+  EndCause.WALLTIME,
+]);
+
 /** What the ranks themselves have to say, unless the reason says it already; those that were ended because of another are silent. */
 function rankDetails(job: jobv1.Job): string[] {
+  if (broughtDown.has(job.endCause)) return [];
+  const mayBeKilled = job.endCause === EndCause.DEADLOCK;
   const speaking = job.ranks.filter(
-    ({ detail, state }) =>
-      detail !== '' && !job.reason.includes(detail) && (state !== RankState.KILLED || job.endCause === EndCause.DEADLOCK),
+    ({ detail, state }) => detail !== '' && !job.reason.includes(detail) && (mayBeKilled || state !== RankState.KILLED),
   );
   const lines = speaking.slice(0, mostRanks).flatMap(({ rank, nodeName, nodeId, detail }) => {
-    const [first = '', ...more] = plainLines(detail).trimEnd().split('\n');
+    const own = detail.startsWith(`rank ${rank}: `) ? detail.slice(`rank ${rank}: `.length) : detail;
+    const [first = '', ...more] = plainLines(own).trimEnd().split('\n');
     return [`  rank ${rank} on ${nodeName || nodeId}: ${first}`, ...more.map((line) => `    ${line}`)];
   });
   if (speaking.length > mostRanks) lines.push(`  ... and ${speaking.length - mostRanks} more ranks: verbena job show ${job.id}`);
