@@ -1,0 +1,26 @@
+/** `npm run bench [-- part of a name]`: the figures, each measured in turn with its peer in one run. */
+import { cpus } from 'node:os';
+import { closeToolchain } from '@verbena/toolchain';
+import { run, type Result } from './figure.ts';
+import { figures } from './figures.ts';
+import { startOurs } from './ours.ts';
+import { findPeers } from './peers.ts';
+import { report } from './report.ts';
+
+const wanted = process.argv.slice(2).join(' ').toLowerCase();
+const peers = await findPeers();
+const ours = startOurs();
+const results: Result[] = [];
+try {
+  for (const figure of figures(ours, peers)) {
+    if (!figure.name.toLowerCase().includes(wanted)) continue;
+    process.stderr.write(`${figure.name} ...\n`);
+    results.push(await run(figure));
+  }
+} finally {
+  await ours.close();
+  await peers.close();
+  await closeToolchain();
+}
+console.log(`${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}\n`);
+console.log(report(results));
