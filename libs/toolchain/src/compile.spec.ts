@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parseManifest } from '@verbena/guest-image';
 import { moduleInfo } from './module-info.ts';
 import { DATA_BASE, STACK_BYTES } from './target.ts';
@@ -8,6 +8,9 @@ import { exportsOf, importsOf, runGuest } from './testing/tiny-guest.ts';
 import type { TinyRun } from './testing/tiny-guest.ts';
 import { Workbench } from './testing/workbench.ts';
 import type { Compiled } from './testing/workbench.ts';
+
+/** The first compilation builds the guest's libraries, which takes long on a busy machine. */
+vi.setConfig({ testTimeout: 180_000 });
 
 let bench: Workbench;
 beforeAll(() => {

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Workbench } from './testing/workbench.ts';
+
+/** The first compilation builds the guest's libraries, which takes long on a busy machine. */
+vi.setConfig({ testTimeout: 180_000 });
 
 let bench: Workbench;
 beforeAll(() => {
