@@ -13,10 +13,12 @@ export interface PlaceOptions {
   readonly model?: CostModel;
 }
 
-export function place(shape: JobShape, cluster: ClusterView, options: PlaceOptions): PlacementResult {
+export function place(shape: JobShape, given: ClusterView, options: PlaceOptions): PlacementResult {
+  // The order in which nodes are given must not matter.
+  const cluster = { ...given, nodes: [...given.nodes].sort((a, b) => byText(a.id, b.id)) };
   const never = impossible(shape, cluster.nodes);
   if (never !== undefined) return { kind: 'never', reason: never };
-  const open = cluster.nodes.filter(({ closed }) => closed === undefined).sort((a, b) => byText(a.id, b.id));
+  const open = cluster.nodes.filter(({ closed }) => closed === undefined);
   const ledgers = open.map((node) => new NodeLedger(node, cluster.idle, shape));
   const taken = takeSlots(shape, ledgers, options);
   if (taken === undefined) return { kind: 'wait', reason: busy(shape, cluster) };
@@ -63,7 +65,7 @@ function impossible(shape: JobShape, nodes: readonly PlacementNode[]): string | 
   const wanted = `${counted(shape.vms, 'VM')} of ${counted(shape.vcpus, 'vCPU')}`;
   const cores = nodes.reduce((sum, node) => sum + node.cores, 0);
   if (nodes.length === 0) return 'the cluster has no nodes';
-  if (shape.vms * shape.vcpus > cores) return `${wanted} need ${shape.vms * shape.vcpus} cores; the cluster has ${cores}`;
+  if (shape.vms * shape.vcpus > cores) return `${wanted} need ${counted(shape.vms * shape.vcpus, 'core')}; the cluster has ${cores}`;
   const byCores = nodes.reduce((sum, node) => sum + Math.floor(node.cores / shape.vcpus), 0);
   if (byCores < shape.vms) return `${wanted} do not fit: the nodes have room for ${byCores} of that size`;
   const room = nodes.reduce(
@@ -82,7 +84,8 @@ function busy(shape: JobShape, { nodes, idle }: ClusterView): string {
   const closed = nodes.filter((node) => node.closed !== undefined).map(({ name, closed }) => `${name} is ${closed ?? ''}`);
   const cores = nodes.reduce((sum, node) => sum + node.cores, 0);
   const needed = shape.vms * shape.vcpus;
-  const lack = needed > free + held ? `it needs ${needed} cores, and ${free + held} of ${cores} are free` : 'too little memory is free';
+  const lack =
+    needed > free + held ? `it needs ${counted(needed, 'core')}, and ${free + held} of ${cores} are free` : 'too little memory is free';
   return [lack, ...closed].join('; ');
 }
 
