@@ -47,7 +47,7 @@ struct vb_boot_info {
   uint32_t pkey;            /* partition of the job */
   uint64_t port_guid;
   uint64_t job_seed;        /* same for all ranks of a job */
-  uint32_t spin_ns;         /* how long to poll before sleeping */
+  uint32_t spin_ns;         /* how long to poll before sleeping; the hypervisor changes it while the guest runs */
   uint32_t flags;           /* VB_BOOT_* */
   char job_id[64];
   char vm_id[64];

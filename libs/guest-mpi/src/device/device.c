@@ -205,5 +205,5 @@ void vbmpi_device_open(void) {
     exchange(&ready, sizeof ready, all, (size_t)device->size * 4);
     free(all);
   }
-  vbmpi_calibrate_spin(boot->spin_ns);
+  vbmpi_calibrate_spin();
 }

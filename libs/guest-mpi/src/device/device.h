@@ -100,7 +100,7 @@ struct vbmpi_device {
   uint16_t *free_buffers;           /* stack of send buffer numbers */
   uint32_t free_buffers_used, send_buffers_total;
   uint32_t pending_peers;           /* peers with a pending list */
-  uint32_t spin_limit;
+  uint32_t poll_ps;          /* what one poll of the completion queues takes, in picoseconds */
   size_t unexpected_bytes, unexpected_max;
   bool finalizing;
 };

@@ -34,6 +34,6 @@ void vbmpi_describe_request(char *text, size_t capacity, const void *request);
 extern const char *vbmpi_collective;
 extern const char *vbmpi_call;
 
-void vbmpi_calibrate_spin(uint32_t spin_ns);
+void vbmpi_calibrate_spin(void);
 
 #endif

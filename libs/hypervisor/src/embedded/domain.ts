@@ -20,13 +20,14 @@ import { collectCounters } from './counters.ts';
 import { nextState, type DomainChange } from './domain-state.ts';
 import type { GuestModule } from './module-cache.ts';
 import { Program, type ProgramEnded } from './program.ts';
+import type { SpinPolicy } from './spin-policy.ts';
 import type { VcpuThread, WorkerPool } from './worker-pool.ts';
 
 export interface DomainEnvironment {
   readonly module: GuestModule;
   readonly pool: WorkerPool;
   readonly port: PortBinding | undefined;
-  readonly spinNs: number;
+  readonly spin: SpinPolicy;
   readonly consoleBytes: number;
   readonly openFiles: number;
   readonly onLog: (line: string) => void;
@@ -129,11 +130,12 @@ export class EmbeddedDomain implements Domain {
     this.#change('exec', `job ${spec.jobId}, rank ${String(spec.rank)}`);
     if (machine === undefined || thread === undefined)
       throw new Error(`domain ${this.id} is idle without a machine: this is a fault of the driver`);
-    const { module, port, openFiles, consoleBytes, onLog, spinNs } = this.#environment;
+    const { module, port, openFiles, consoleBytes, onLog, spin } = this.#environment;
     const { memory, attachment } = machine;
     this.#control.reset();
     attachment?.join(spec.pkey);
-    writeBootInfo(memory, this.config, spec, { slot: attachment?.slot ?? 0, lid: port?.lid ?? 0, guid: port?.guid ?? 0n, spinNs });
+    writeBootInfo(memory, this.config, spec, { slot: attachment?.slot ?? 0, lid: port?.lid ?? 0, guid: port?.guid ?? 0n, spinNs: 0 });
+    const leaveCores = spin.enter(memory);
     const adapter = attachment?.workerInit();
     const temporaryDir = join(tmpdir(), `verbena-tmp-${String(process.pid)}-${String(temporaryDirectories++)}`);
     const program = new Program({
@@ -161,7 +163,10 @@ export class EmbeddedDomain implements Domain {
       },
     });
     this.#program = program;
-    const exit = program.ended.then((ended) => this.#end(ended, temporaryDir));
+    const exit = program.ended.then((ended) => {
+      leaveCores();
+      return this.#end(ended, temporaryDir);
+    });
     exit.catch(() => undefined);
     await program.started;
     return {

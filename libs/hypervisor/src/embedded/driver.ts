@@ -4,12 +4,13 @@ import type { Domain, DomainConfig, Hypervisor } from '../port.ts';
 import type { PortBinding } from './adapter-binding.ts';
 import { EmbeddedDomain } from './domain.ts';
 import { compileGuest, type GuestModule } from './module-cache.ts';
+import { SpinPolicy, spinPolicy } from './spin-policy.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export interface EmbeddedHypervisorOptions {
   /** The node's port on the fabric. Without one, guests get the null adapter: no communication. */
   readonly port?: PortBinding;
-  /** How long guests poll before they sleep, in nanoseconds. Default 2000: spinning longer starves guests when there are more of them than cores. */
+  /** How long guests poll before they sleep, in nanoseconds. By default it follows how crowded the cores are (spin-policy.ts). */
   readonly spinNs?: number;
   /** Threads that wait ready for a boot. Default 2. */
   readonly poolSize?: number;
@@ -61,12 +62,12 @@ class EmbeddedHypervisor implements Hypervisor {
     const module = await compileGuest(config.image.digest, config.image.wasm);
     refuseTooSmall(config, module);
     this.#refuseUnfit(config);
-    const { port, spinNs = 2000, consoleBytes = 256 * 1024, openFiles = 512, onGuestLog } = this.#options;
+    const { port, spinNs, consoleBytes = 256 * 1024, openFiles = 512, onGuestLog } = this.#options;
     const domain = new EmbeddedDomain(config, {
       module,
       pool: this.#pool,
       port,
-      spinNs,
+      spin: spinNs === undefined ? spinPolicy : new SpinPolicy({ cores: 0, crowdedNs: spinNs }),
       consoleBytes,
       openFiles,
       onLog: (line) => onGuestLog?.(config.id, line),
