@@ -1,5 +1,7 @@
 import type { AdapterMemory, DomainRow } from './adapter-memory.ts';
 import type { FirmwareInstance } from './firmware-instance.ts';
+import { VB_ENOSPC } from '@verbena/guest-abi';
+import { VBF_CQS, VBF_CQ_ADDR, VBF_MRS, VBF_MR_ADDR, VBF_PDS, VBF_PD_ADDR, VBF_QPS, VBF_QP_ADDR, cq, mr, pd, qp } from './layout.ts';
 
 /** What a set-up command works with: it acts for the domain in `slot`, on that domain's thread. */
 export interface CommandContext {
@@ -29,10 +31,23 @@ export function requireRange(context: CommandContext, addr: bigint, length: bigi
   if (length < 0n || addr + length > BigInt(context.memoryBytes())) throw new Refusal(status, `${what} lies outside the guest's memory`);
 }
 
-/** The first free entry of a table from index 1 on, or a refusal. `high` is where the never-used entries begin. */
-export function freeEntry(high: number, size: number, isFree: (index: number) => boolean, status: number, what: string): number {
-  for (let i = 1; i < Math.min(high, size); i++) if (isFree(i)) return i;
-  const next = Math.max(high, 1);
-  if (next >= size) throw new Refusal(status, `the adapter has no free ${what}`);
-  return next;
+export type TableName = 'pd' | 'cq' | 'mr' | 'qp';
+
+const TABLES = {
+  pd: { what: 'protection domain', address: VBF_PD_ADDR, layout: pd, name: 'handle', size: VBF_PDS, high: 'pd_high' },
+  cq: { what: 'completion queue', address: VBF_CQ_ADDR, layout: cq, name: 'cqn', size: VBF_CQS, high: 'cq_high' },
+  mr: { what: 'memory region', address: VBF_MR_ADDR, layout: mr, name: 'key', size: VBF_MRS, high: 'mr_high' },
+  qp: { what: 'queue pair', address: VBF_QP_ADDR, layout: qp, name: 'qpn', size: VBF_QPS, high: 'qp_high' },
+} as const;
+
+/** Index of a free entry of a table, from 1 on; entries are free while the field that names them is 0. A refusal when all are taken. */
+export function freeEntry(memory: AdapterMemory, table: TableName): number {
+  const { what, address, layout, name, size, high } = TABLES[table];
+  const used = memory.header.get(high);
+  const first = (address + ((layout.offsets as Readonly<Record<string, number>>)[name] ?? 0)) >>> 2;
+  const stride = layout.size >>> 2;
+  for (let i = 1; i < used; i++) if (memory.words[first + i * stride] === 0) return i;
+  if (used >= size) throw new Refusal(VB_ENOSPC, `the adapter has no free ${what}`);
+  memory.header.set({ [high]: used + 1 });
+  return used;
 }

@@ -26,14 +26,12 @@ export function createCq(context: CommandContext, input: Uint8Array): Uint8Array
   if (ring_addr % BigInt(cqe.size) !== 0n) throw new Refusal(VB_EINVAL, 'the ring of a completion queue is aligned to 64 bytes');
   requireRange(context, ring_addr, BigInt(entries * cqe.size), VB_EFAULT, 'the completion queue');
   if (domain.get('cqs') >= LIMITS.cqs) throw new Refusal(VB_ENOSPC, 'no more completion queues');
-  const high = memory.header.get('cq_high');
-  const index = freeEntry(high, VBF_CQS, (i) => memory.cq(i).get('cqn') === 0, VB_ENOSPC, 'completion queue');
+  const index = freeEntry(memory, 'cq');
   const row = memory.cq(index);
   const generation = (row.get('generation') + 1) % GENERATIONS;
   const cqn = generation * VBF_CQS + index;
   row.clear({ slot, epoch, ring_addr: Number(ring_addr), mask: entries - 1, generation, state: VBF_CQ_READY });
   row.publish('cqn', cqn);
-  memory.header.set({ cq_high: Math.max(high, index + 1) });
   domain.add('cqs', 1);
   return cmdHandle.encode({ handle: cqn });
 }

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runLLVM, type Tree } from '@yowasp/clang';
+import { Exit, runLLVM, type Tree } from '@yowasp/clang';
 import binaryen from 'binaryen';
 import { ABI_DIRECTORY, FIRMWARE_DIRECTORY } from './firmware.ts';
 import { VBF_MEMORY_BYTES } from './layout.ts';
@@ -23,10 +23,15 @@ const LINK = [
 ];
 const EXPORT = ['--export-table', '--growable-table', '--export=__stack_pointer', '--allow-undefined', '-z', 'stack-size=16384'];
 
-/** Runs one LLVM tool, its messages to stderr. */
+/** Runs one LLVM tool, its messages to stderr. The package's own error carries all files, which nobody wants to read. */
 async function llvm(args: string[], files: Tree): Promise<Tree> {
   const say = (data: Uint8Array | null): void => void (data !== null && process.stderr.write(data));
-  return (await runLLVM(args, files, { stdout: say, stderr: say })) ?? {};
+  try {
+    return (await runLLVM(args, files, { stdout: say, stderr: say, fetchProgress: () => undefined })) ?? {};
+  } catch (error) {
+    if (!(error instanceof Exit)) throw error;
+    throw new Error(`${args[0]} ended with code ${error.code}`);
+  }
 }
 
 function sourceTree(): Tree {

@@ -31,13 +31,11 @@ export function requirePd(context: CommandContext, handle: number): PdRow {
 export function allocPd(context: CommandContext): Uint8Array {
   const { memory, domain, slot } = context;
   if (domain.get('pds') >= LIMITS.pds) throw new Refusal(VB_ENOSPC, 'no more protection domains');
-  const high = memory.header.get('pd_high');
-  const index = freeEntry(high, VBF_PDS, (i) => memory.pd(i).get('handle') === 0, VB_ENOSPC, 'protection domain');
+  const index = freeEntry(memory, 'pd');
   const row = memory.pd(index);
   const generation = (row.get('generation') + 1) % PD_GENERATIONS;
   const handle = generation * VBF_PDS + index;
   row.set({ handle, slot, users: 0, generation });
-  memory.header.set({ pd_high: Math.max(high, index + 1) });
   domain.add('pds', 1);
   return cmdHandle.encode({ handle });
 }
@@ -61,14 +59,12 @@ export function regMr(context: CommandContext, input: Uint8Array): Uint8Array {
   if (length === 0n) throw new Refusal(VB_EINVAL, 'a memory region has at least one byte');
   requireRange(context, addr, length, VB_EFAULT, 'the memory region');
   if (domain.get('mrs') >= LIMITS.mrs) throw new Refusal(VB_ENOSPC, 'no more memory regions');
-  const high = memory.header.get('mr_high');
-  const index = freeEntry(high, VBF_MRS, (i) => memory.mr(i).get('key') === 0, VB_ENOSPC, 'memory region');
+  const index = freeEntry(memory, 'mr');
   const row = memory.mr(index);
   const generation = ((row.get('pd') >>> 24) + 1) & 0xff;
   const key = (index << 8) | generation;
   row.set({ slot, pd, access, addr, length });
   row.publish('key', key);
-  memory.header.set({ mr_high: Math.max(high, index + 1) });
   domain.add('mrs', 1);
   owner.add('users', 1);
   return regMrOut.encode({ handle: key >>> 0, lkey: key >>> 0, rkey: key >>> 0 });

@@ -64,8 +64,7 @@ export function createQp(context: CommandContext, input: Uint8Array): Uint8Array
   requireRing(context, wish.sq_addr, wish.sq_entries, wish.sq_stride, SQ_STRIDES);
   requireRing(context, wish.rq_addr, wish.rq_entries, wish.rq_stride, RQ_STRIDES);
   if (domain.get('qps') >= LIMITS.qps) throw new Refusal(VB_ENOSPC, 'no more queue pairs');
-  const high = memory.header.get('qp_high');
-  const index = freeEntry(high, VBF_QPS, (i) => memory.qp(i).get('qpn') === 0, VB_ENOSPC, 'queue pair');
+  const index = freeEntry(memory, 'qp');
   const row = memory.qp(index);
   const generation = (row.get('generation') + 1) % GENERATIONS;
   const qpn = generation * VBF_QPS + index;
@@ -76,7 +75,6 @@ export function createQp(context: CommandContext, input: Uint8Array): Uint8Array
     ...{ rq_addr: Number(wish.rq_addr), rq_mask: wish.rq_entries - 1, rq_stride: wish.rq_stride },
   });
   row.publish('qpn', qpn);
-  memory.header.set({ qp_high: Math.max(high, index + 1) });
   domain.add('qps', 1);
   pd.add('users', 1);
   sendCq.add('users', 1);
@@ -123,6 +121,12 @@ function resetQp(context: CommandContext, qp: QpRow): void {
   });
 }
 
+/** In RESET nothing is posted that would have to be flushed. */
+function failQp(context: CommandContext, qp: QpRow, from: number): void {
+  if (from === VB_QPS_RESET) qp.publish('state', VB_QPS_ERR);
+  else context.firmware.core.qp_error(qp.get('qpn'));
+}
+
 export function modifyQp(context: CommandContext, input: Uint8Array): Uint8Array {
   const wish = modifyQpIn.decode(input);
   const qp = requireQp(context, wish.qpn);
@@ -135,7 +139,7 @@ export function modifyQp(context: CommandContext, input: Uint8Array): Uint8Array
   }
   if ((attributes & VB_ATTR_DEST) !== 0) checkDestination(context, qp, wish);
   if (to === VB_QPS_RESET) resetQp(context, qp);
-  else if (to === VB_QPS_ERR) context.firmware.core.qp_error(wish.qpn);
+  else if (to === VB_QPS_ERR) failQp(context, qp, from);
   else {
     if ((attributes & VB_ATTR_ACCESS) !== 0) qp.set({ access: wish.access });
     if ((attributes & VB_ATTR_DEST) !== 0) qp.set({ dest_lid: wish.dest_lid, dest_qpn: wish.dest_qpn });
