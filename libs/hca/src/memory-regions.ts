@@ -13,7 +13,7 @@ import {
 } from '@verbena/guest-abi';
 import type { MrRow, PdRow } from './adapter-memory.ts';
 import { Refusal, freeEntry, requireRange, type CommandContext } from './command-context.ts';
-import { VBF_MRS, VBF_PDS } from './layout.ts';
+import { VBF_PDS } from './layout.ts';
 import { LIMITS } from './limits.ts';
 
 const PD_GENERATIONS = 2 ** 20;
