@@ -112,7 +112,9 @@ function rankReason({ rank, cause, exitCode, detail }: RankEnd): string {
     cancelled: `rank ${rank} was killed`,
   };
   const line = words[cause] ?? `rank ${rank} ended (${cause})`;
-  return detail === '' ? line : `${line}: ${detail}`;
+  // A report begins with its rank, as it must when it stands alone.
+  const report = detail.startsWith(`rank ${rank}: `) ? detail.slice(`rank ${rank}: `.length) : detail;
+  return report === '' ? line : `${line}: ${report}`;
 }
 
 function ending(cause: EndCause, programCode: number, reason: string, at: number): JobEvent {

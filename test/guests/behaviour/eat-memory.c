@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where the compiler cannot see that nobody looks; else it leaves the allocation out altogether. */
+static char *volatile kept;
+
 int main(int argc, char **argv)
 {
   MPI_Init(&argc, &argv);
@@ -15,6 +18,7 @@ int main(int argc, char **argv)
       abort();
     }
     memset(block, 1, step);
+    kept = block;
     total += step;
   }
 }

@@ -32,24 +32,27 @@ export function failureReport(job: jobv1.Job): string[] {
   return lines;
 }
 
-/** Ends in which one rank has brought the others down: what those say is only that it is gone. */
-const broughtDown: ReadonlySet<jobv1.EndCause> = new Set([
-  EndCause.MPI_ABORT,
-  EndCause.EXIT_NONZERO,
-  EndCause.CANCELLED,
-  EndCause.WALLTIME,
-]);
+/**
+ * The ranks that have something to say, by the job's end. Where one rank has brought the others down (an abort, a crash) the reason tells of that
+ * one, and what others say is only that it is gone.
+ */
+const speaks: Partial<Record<jobv1.EndCause, (state: jobv1.RankState) => boolean>> = {
+  [EndCause.TRAPPED]: (state) => state === RankState.CRASHED,
+  [EndCause.OUT_OF_MEMORY]: (state) => state === RankState.CRASHED,
+  [EndCause.DEADLOCK]: () => true,
+  [EndCause.BOOT_FAILED]: () => true,
+  [EndCause.NODE_LOST]: (state) => state !== RankState.KILLED,
+  [EndCause.INTERNAL]: (state) => state !== RankState.KILLED,
+};
 
-/** What the ranks themselves have to say, unless the reason says it already; those that were ended because of another are silent. */
+/** What the ranks themselves have to say, unless the reason says it already. */
 function rankDetails(job: jobv1.Job): string[] {
-  if (broughtDown.has(job.endCause)) return [];
-  const mayBeKilled = job.endCause === EndCause.DEADLOCK;
-  const speaking = job.ranks.filter(
-    ({ detail, state }) => detail !== '' && !job.reason.includes(detail) && (mayBeKilled || state !== RankState.KILLED),
-  );
-  const lines = speaking.slice(0, mostRanks).flatMap(({ rank, nodeName, nodeId, detail }) => {
-    const own = detail.startsWith(`rank ${rank}: `) ? detail.slice(`rank ${rank}: `.length) : detail;
-    const [first = '', ...more] = plainLines(own).trimEnd().split('\n');
+  const own = ({ rank, detail }: jobv1.RankPlacement): string =>
+    detail.startsWith(`rank ${rank}: `) ? detail.slice(`rank ${rank}: `.length) : detail;
+  const speaking = job.ranks.filter((rank) => own(rank) !== '' && !job.reason.includes(own(rank)) && speaks[job.endCause]?.(rank.state));
+  const lines = speaking.slice(0, mostRanks).flatMap((placement) => {
+    const { rank, nodeName, nodeId } = placement;
+    const [first = '', ...more] = plainLines(own(placement)).trimEnd().split('\n');
     return [`  rank ${rank} on ${nodeName || nodeId}: ${first}`, ...more.map((line) => `    ${line}`)];
   });
   if (speaking.length > mostRanks) lines.push(`  ... and ${speaking.length - mostRanks} more ranks: verbena job show ${job.id}`);

@@ -137,7 +137,9 @@ describe('a job that failed', () => {
   it('cannot fill or drive the terminal', () => {
     const detail = `${'\u001b[2Jline\n'.repeat(500)}`;
     const ranks = Array.from({ length: 100 }, (_, index) => rank(index, { state: RankState.CRASHED, detail }));
-    const lines = failureReport(create(jobv1.JobSchema, { id: 'job-1', state: JobState.FAILED, reason: 'x', ranks }));
+    const lines = failureReport(
+      create(jobv1.JobSchema, { id: 'job-1', state: JobState.FAILED, endCause: EndCause.TRAPPED, reason: 'x', ranks }),
+    );
     expect(lines.length).toBeLessThan(50);
     expect(lines.join('')).not.toContain('\u001b');
   });

@@ -98,12 +98,7 @@ function judged({ cause, exitCode, detail }: ProgramOutcome, vmm: Vmm, order: Ru
     };
   }
   const mpiState = memory.u32(VB_STATUS_PAGE_ADDR + statusPage.offsets.mpi_state);
-  if (cause === 'exited' && mpiState === VB_MPI_INITIALIZED)
-    return {
-      cause: 'no-finalize',
-      exitCode,
-      detail: `rank ${String(order.rank)} ended with code ${String(exitCode)} without calling MPI_Finalize`,
-    };
+  if (cause === 'exited' && mpiState === VB_MPI_INITIALIZED) return { cause: 'no-finalize', exitCode, detail };
   return { cause, exitCode, detail };
 }
 
