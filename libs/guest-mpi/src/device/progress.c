@@ -20,9 +20,21 @@ static const char *status_text(uint8_t status) {
   }
 }
 
+/* The process at the other end has most likely failed, and the job is being ended for that. Waits for this end, so that its cause is told and
+ * not what follows from it. */
+static void wait_to_be_ended(void) {
+  volatile struct vb_event_page *events = vb_event_page();
+  uint64_t until = vbmpi_now_ns() + 3000000000u;
+  for (uint64_t now = vbmpi_now_ns(); now < until; now = vbmpi_now_ns()) {
+    uint64_t left = until - now;
+    vb_hypercall_block(VB_HC_BLOCK, __atomic_load_n(&events->wakeups, __ATOMIC_SEQ_CST), (uint32_t)left, (uint32_t)(left >> 32), 0);
+  }
+}
+
 static void transport_failed(int rank, uint8_t status) {
   if (vbmpi_device.finalizing) return;
-  vbmpi_fatal(MPI_ERR_OTHER, vbmpi_call ? vbmpi_call : "MPI", "the connection to rank %d is lost (%s): has that process ended?", rank, status_text(status));
+  wait_to_be_ended();
+  vbmpi_fatal(MPI_ERR_OTHER, vbmpi_collective_or_call(), "the connection to rank %d is lost (%s): has that process ended?", rank, status_text(status));
 }
 
 /* The entry that comes next, once its generation says that it is whole. */

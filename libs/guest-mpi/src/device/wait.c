@@ -13,7 +13,7 @@
 const char *vbmpi_collective;
 const char *vbmpi_call;
 
-static uint64_t now_ns(void) {
+uint64_t vbmpi_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
@@ -25,9 +25,9 @@ void vbmpi_calibrate_spin(void) {
   enum { POLLS = 500, TIMES = 5 };
   uint64_t best = UINT64_MAX;
   for (int time = 0; time < TIMES; time++) {
-    uint64_t start = now_ns();
+    uint64_t start = vbmpi_now_ns();
     for (uint32_t i = 0; i < POLLS; i++) vbmpi_progress();
-    uint64_t took = now_ns() - start;
+    uint64_t took = vbmpi_now_ns() - start;
     if (took < best) best = took;
   }
   vbmpi_device.poll_ps = best < POLLS ? 1000 : (uint32_t)(best * 1000 / POLLS);

@@ -34,6 +34,9 @@ void vbmpi_describe_request(char *text, size_t capacity, const void *request);
 extern const char *vbmpi_collective;
 extern const char *vbmpi_call;
 
+/* Monotonic time in nanoseconds; a call into the host. */
+uint64_t vbmpi_now_ns(void);
+
 void vbmpi_calibrate_spin(void);
 
 #endif
