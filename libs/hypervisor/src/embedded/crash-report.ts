@@ -44,7 +44,7 @@ export function describeTrap(error: Error, stackPointer: number | undefined): Tr
     const match = frameOf.exec(line);
     if (match === null) continue;
     const [, name = '', index = '?', offset = ''] = match;
-    const plain = name.replace(/^[^ ]*\.wasm\./, '').replace(/^wasm-[0-9a-f]+\./, '');
+    const plain = name.replace(/^(?:[^ ]*\.wasm|wasm-[0-9a-f]+|-)\./, '');
     frames.push(`${plain === '' || plain.startsWith('wasm://') ? `function ${index}` : plain} +${offset}`);
   }
   const outOfBounds = /out of bounds/.test(error.message) && !error.message.includes('table');
