@@ -22,6 +22,7 @@ export const VB_HC_VERSION = 0;
 export const VB_HC_CONSOLE = 1;
 export const VB_HC_ABORT = 2;
 export const VB_HC_HCA_COMMAND = 3;
+export const VB_HC_OUT_OF_MEMORY = 4;
 export const VB_HC_BLOCK = 16;
 export const VB_HC_RENDEZVOUS = 17;
 export const VB_CARD_MAX = 1024;

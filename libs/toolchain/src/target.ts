@@ -39,6 +39,7 @@ export const LINK_FLAGS: readonly string[] = [
   `stack-size=${String(STACK_BYTES)}`,
   '--stack-first',
   `--global-base=${String(DATA_BASE)}`,
+  '--wrap=sbrk',
   '--export=__stack_pointer',
   '--export-if-defined=__tls_base',
   '--strip-debug',

@@ -12,7 +12,8 @@ int main(int argc, char **argv)
   MPI_Init(&argc, &argv);
   size_t total = 0, step = 8u << 20;
   for (;;) {
-    char *block = malloc(step);
+    /* Volatile, or the compiler sees that nobody reads the block and leaves it out. */
+    char *volatile block = malloc(step);
     if (!block) {
       fprintf(stderr, "out of memory after %zu MiB\n", total >> 20);
       abort();

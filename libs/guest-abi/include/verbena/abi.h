@@ -95,6 +95,7 @@ struct vb_status_page {
 #define VB_HC_CONSOLE 1u          /* hypercall: (addr, len) a line for the hypervisor's log, at most 4096 bytes */
 #define VB_HC_ABORT 2u            /* hypercall: (code, addr, len) MPI_Abort with a text; ends the whole job; does not return */
 #define VB_HC_HCA_COMMAND 3u      /* hypercall: (opcode, in, in_len, out) set-up command to the adapter's backend, see hca.h */
+#define VB_HC_OUT_OF_MEMORY 4u    /* hypercall: (bytes) the heap could not grow by so much; if the program then ends badly, this was why */
 #define VB_HC_BLOCK 16u           /* hypercall_block: (seen, timeout_lo, timeout_hi) sleep until event_page.wakeups != seen or the
                                      time-out in nanoseconds has passed; timeout of all ones: no limit. -> 0 woken, 1 timed out */
 #define VB_HC_RENDEZVOUS 17u      /* hypercall_block: (in, in_len, out, out_cap) exchange of business cards: every rank gives in_len

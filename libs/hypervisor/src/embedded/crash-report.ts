@@ -44,13 +44,20 @@ export function describeTrap(error: Error, stackPointer: number | undefined): Tr
     const match = frameOf.exec(line);
     if (match === null) continue;
     const [, name = '', index = '?', offset = ''] = match;
-    const plain = name.replace(/^(?:[^ ]*\.wasm|wasm-[0-9a-f]+|-)\./, '');
-    frames.push(`${plain === '' || plain.startsWith('wasm://') ? `function ${index}` : plain} +${offset}`);
+    frames.push(`${name === '' || name.startsWith('wasm://') ? `function ${index}` : name} +${offset}`);
   }
+  stripModuleName(frames);
   const outOfBounds = /out of bounds/.test(error.message) && !error.message.includes('table');
   if (outOfBounds && stackOverflowed(frames, stackPointer)) return { kind: kinds[0]?.[1] ?? '', frames };
   const kind = kinds.find(([pattern]) => pattern.test(error.message))?.[1] ?? error.message;
   return { kind, frames };
+}
+
+/** V8 puts the module's name, if it has one, before each function's: "solver.main". It says nothing new. */
+function stripModuleName(frames: string[]): void {
+  const prefix = /^[^ ]*\./.exec(frames.at(-1) ?? '')?.[0];
+  if (prefix === undefined || !frames.every((frame) => frame.startsWith(prefix))) return;
+  frames.forEach((frame, i) => (frames[i] = frame.slice(prefix.length)));
 }
 
 /** The stack grows down to address 0: below it, addresses are huge, and the pointer itself is negative. */

@@ -113,6 +113,12 @@ static void out_of_memory(int argc, char **argv)
   }
 }
 
+static void out_of_memory_told(int argc, char **argv)
+{
+  vb_hypercall(VB_HC_OUT_OF_MEMORY, 1u << 30, 0, 0, 0);
+  exit(argc > 2 ? atoi(argv[2]) : 1);
+}
+
 static void flood(int argc, char **argv)
 {
   static char line[4096];
@@ -405,7 +411,8 @@ static const struct {
   { "loop-with-calls", loop_with_calls },                       { "block", block },            { "nap", nap },
   { "sleep", sleeper },       { "trap-wild", trap_wild },       { "trap-divide", trap_divide },
   { "trap-call", trap_call }, { "trap-assert", trap_assert },   { "trap-stack", trap_stack },  { "trap-calls", trap_calls },
-  { "out-of-memory", out_of_memory },                           { "flood", flood },            { "two-streams", two_streams },
+  { "out-of-memory", out_of_memory },                           { "out-of-memory-told", out_of_memory_told },
+                           { "flood", flood },            { "two-streams", two_streams },
   { "no-finalize", no_finalize },                               { "finalized", finalized },    { "mpi-abort", mpi_abort },
   { "rendezvous", rendezvous },                                 { "bad-hypercalls", bad_hypercalls },
   { "log", log_line },        { "memory", memory },             { "files", files },            { "escape", escape },

@@ -254,6 +254,11 @@ function ends(bench: Bench): void {
     expect(ended.counters.memoryBytes).toBeLessThanOrEqual(64 * mebibyte);
   });
 
+  it('believes a guest that its heap could not grow, if it ended badly', async () => {
+    expect(await bench.once(['out-of-memory-told', '1'])).toMatchObject({ cause: 'out-of-memory', exitCode: 1 });
+    expect(await bench.once(['out-of-memory-told', '0'])).toMatchObject({ cause: 'exited', exitCode: 0 });
+  });
+
   it('ends a program that writes without end at its limit', async () => {
     const ended = await bench.once(['flood'], { outputLimitBytes: 100_000 });
     expect(ended).toMatchObject({ cause: 'output-limit', exitCode: 137 });

@@ -1,10 +1,7 @@
 import { word } from '../control-block.ts';
 import type { HypercallHandler } from './context.ts';
 
-/** hypercall: (bytes) an allocation of so many bytes failed at the memory limit. */
-export const VB_HC_OUT_OF_MEMORY = 4;
-
-/** The program may cope; only if it then ends badly is this the reason that is reported. */
+/** VB_HC_OUT_OF_MEMORY(bytes): the heap could not grow. The program may cope; only if it then ends badly is this the reason that is reported. */
 export const outOfMemory: HypercallHandler = ({ vmm }) => {
   vmm.control.store(word.outOfMemory, 1);
   return 0;

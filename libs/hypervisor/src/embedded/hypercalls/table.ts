@@ -11,6 +11,7 @@ import {
   VB_HC_BLOCK,
   VB_HC_CONSOLE,
   VB_HC_HCA_COMMAND,
+  VB_HC_OUT_OF_MEMORY,
   VB_HC_RENDEZVOUS,
   VB_HC_VERSION,
 } from '@verbena/guest-abi';
@@ -20,7 +21,7 @@ import { block } from './block.ts';
 import { consoleLine } from './console-line.ts';
 import type { HypercallContext, HypercallHandler } from './context.ts';
 import { hcaCommand } from './hca-command.ts';
-import { outOfMemory, VB_HC_OUT_OF_MEMORY } from './out-of-memory.ts';
+import { outOfMemory } from './out-of-memory.ts';
 import { rendezvous } from './rendezvous.ts';
 
 export interface Hypercall {

@@ -3,7 +3,7 @@ import type { WasiContext } from './context.ts';
 import type { FileFacts } from './descriptor.ts';
 import { Directory } from './directory.ts';
 import { errno, WasiError } from './errno.ts';
-import { ioVectors, transferAll } from './io-vectors.ts';
+import { gathered, ioVectors, transferAll } from './io-vectors.ts';
 import { allRights, dirent, fdstat, filestat, fileType, prestat, right, timeFlag } from './layouts.ts';
 
 /** The descriptor of the one directory that a program is given: its root and working directory. */
@@ -50,7 +50,7 @@ export function fdCalls({ vmm, fds }: WasiContext) {
     memory.u32(result);
     return store(
       result,
-      transferAll(ioVectors(memory, vectors, count), (window, done) => file.write(window, at === 'current' ? at : at + done)),
+      transferAll(gathered(ioVectors(memory, vectors, count)), (window, done) => file.write(window, at === 'current' ? at : at + done)),
     );
   };
 
