@@ -121,12 +121,14 @@ export class JobRun {
 
   /** From the moment that JobStarted is in the log, the job is never run again, whatever happens. */
   async #startRanks(work: Parameters<typeof startRanks>[0]): Promise<void> {
-    const { jobs, clock, rendezvous, deadlocks, takePkey } = this.#ports;
+    const { jobs, clock, rendezvous, deadlocks, takePkey, log } = this.#ports;
     const { jobId, assignments, spec } = work.job;
     const { pkey, free } = takePkey();
     this.#over.signal.addEventListener('abort', free, { once: true });
     const end = (cause: 'walltime' | 'deadlock', reason: string): void => {
-      void jobs.execute(jobId, [{ type: 'EndJob', data: { cause, reason } }]);
+      jobs
+        .execute(jobId, [{ type: 'EndJob', data: { cause, reason } }])
+        .catch((err: unknown) => log.error({ err, job: jobId }, 'the end of a job could not be written'));
     };
     rendezvous.open(jobId, byRank(assignments), this.#over.signal);
     deadlocks.watch(jobId, assignments.length, this.#over.signal, (reason) => end('deadlock', reason));
