@@ -91,6 +91,10 @@ class InMemorySubnet implements Subnet {
     this.#adapter.tick(nowMs);
   }
 
+  heldLocks(): number {
+    return this.#adapter.heldLocks();
+  }
+
   close(): void {
     for (const port of this.#ports) for (const attachment of [...port.attachments]) attachment.detach();
   }

@@ -58,5 +58,7 @@ export interface Subnet {
   ports(): readonly FabricPort[];
   /** Drives the adapter's timers (receiver-not-ready retries). Call it every 10 ms or so, with a monotonic time in milliseconds. */
   tick(nowMs: number): void;
+  /** For tests and reports: locks of the data path that are held now. */
+  heldLocks(): number;
   close(): void;
 }

@@ -166,6 +166,14 @@ export class HostAdapter {
     };
   }
 
+  /** How many locks of the data path are held now. Zero when no guest runs: anything else is a lock that a dead thread left. */
+  heldLocks(): number {
+    const high = this.memory.header.get('qp_high');
+    let held = 0;
+    for (let i = 1; i < high; i++) if (this.memory.qp(i).load('sq_lock') !== 0) held++;
+    return held;
+  }
+
   tick(nowMs: number): void {
     this.#main.core.tick(Math.floor(nowMs) >>> 0);
   }
