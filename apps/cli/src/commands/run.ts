@@ -15,7 +15,7 @@ import { addJobOptions, jobName, jobSpec, type JobOptions } from '../run/run-opt
 import { readStandardInput } from '../run/standard-input.ts';
 import type { TemporaryCluster } from '../run/temporary-cluster.ts';
 import { catchStopSignals, signalExitCode, type StopSignals } from '../signals.ts';
-import { progressLine, type Progress } from '../terminal/progress.ts';
+import { progressLine, together, type Progress } from '../terminal/progress.ts';
 import { jsonOf, jsonText } from '../terminal/json.ts';
 import { humanBytes, parseCount } from '../terminal/units.ts';
 import { phaseText } from './job-report.ts';
@@ -95,9 +95,11 @@ async function prepared(current: Run): Promise<{ session: Session; built: Built 
   if (running === undefined) checkTemporary(options);
   const failed = new AbortController();
   const signal = AbortSignal.any([stop.signal, failed.signal]);
+  const line = together(progress);
+  const [build, start] = [line('build'), line('cluster')];
   const parts = [
-    words.length > 0 ? buildImageOf(words, context.io, progress.show) : Promise.resolve(undefined),
-    cluster(current, running),
+    words.length > 0 ? buildImageOf(words, context.io, build.show, signal).finally(build.done) : Promise.resolve(undefined),
+    cluster(current, running, start.show, signal).finally(start.done),
     readStandardInput(context.io, note, signal),
   ] as const;
   // One that fails keeps the others from waiting, but each is awaited: a cluster that is starting must be stopped.
@@ -122,7 +124,7 @@ function checkTemporary({ processes, hosts, cores, image }: RunOptions): void {
 }
 
 /** A session with the cluster at the URL, or with a temporary one. */
-async function cluster(current: Run, running: string | undefined): Promise<Session> {
+async function cluster(current: Run, running: string | undefined, onStep: (text: string) => void, signal: AbortSignal): Promise<Session> {
   if (running !== undefined) return openSession(running);
   const { context, options } = current;
   const { startTemporaryCluster } = await import('../run/temporary-cluster.ts');
@@ -130,7 +132,8 @@ async function cluster(current: Run, running: string | undefined): Promise<Sessi
     hosts: options.hosts,
     cores: options.cores,
     verbose: context.options.verbose === true,
-    onStep: current.progress.show,
+    onStep,
+    signal,
   });
   return openSession(current.temporary.url);
 }

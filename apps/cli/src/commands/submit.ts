@@ -17,7 +17,7 @@ async function submit(context: CommandContext, words: readonly string[], options
   const stop = catchStopSignals();
   const progress = progressLine(context.io, context.options);
   try {
-    const built = words.length > 0 ? await buildImageOf(words, context.io, progress.show) : undefined;
+    const built = words.length > 0 ? await buildImageOf(words, context.io, progress.show, stop.signal) : undefined;
     const stdin = options.stdin ? await readStandardInput(context.io, (text) => void context.note(text), stop.signal) : new Uint8Array();
     const job = await submitJob(session, {
       options,

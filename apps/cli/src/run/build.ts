@@ -15,7 +15,7 @@ export interface Built {
 }
 
 /** @param words source files and flags for the compiler, in order. @throws {SilentExit} after the compiler has said what is wrong. */
-export async function buildImageOf(words: readonly string[], io: Io, onStep: (text: string) => void): Promise<Built> {
+export async function buildImageOf(words: readonly string[], io: Io, onStep: (text: string) => void, signal: AbortSignal): Promise<Built> {
   const began = performance.now();
   const images = words.filter((word) => !word.startsWith('-') && word.endsWith('.vmi'));
   if (images.length > 0) {
@@ -24,21 +24,24 @@ export async function buildImageOf(words: readonly string[], io: Io, onStep: (te
     return { image: await readImage(path, io.cwd), seconds: (performance.now() - began) / 1000 };
   }
   onStep(`building ${words.find((word) => !word.startsWith('-')) ?? ''}`);
-  return { image: await compileWords(words, io), seconds: (performance.now() - began) / 1000 };
+  return { image: await compileWords(words, io, signal), seconds: (performance.now() - began) / 1000 };
 }
 
-async function compileWords(words: readonly string[], io: Io): Promise<GuestImage> {
+async function compileWords(words: readonly string[], io: Io, signal: AbortSignal): Promise<GuestImage> {
   const { compile, closeToolchain, UsageError, ToolchainError } = await import('@verbena/toolchain');
   const args = words.some((word) => /^-O/.test(word)) ? words : [defaultOptimization, ...words];
   const diagnostics: string[] = [];
   try {
-    const result = await compile({
-      language: 'c',
-      args,
-      cwd: io.cwd,
-      colors: io.stderrIsTerminal,
-      onDiagnostics: (text) => diagnostics.push(text),
-    });
+    const result = await unlessAborted(
+      signal,
+      compile({
+        language: 'c',
+        args,
+        cwd: io.cwd,
+        colors: io.stderrIsTerminal,
+        onDiagnostics: (text) => diagnostics.push(text),
+      }),
+    );
     await flush(io, diagnostics);
     if (result.exitCode !== 0) throw new SilentExit(exitCodes.failed);
     if (!result.image) throw usageError('run wants a whole program: leave out -c, -S, -E and -M');
@@ -62,4 +65,18 @@ function asUsage(cause: Error): CliError {
   if (/no such file/.test(cause.message)) return new CliError(cause.message, exitCodes.noInput, { cause });
   const hint = /not recognized|unknown|unsupported/.test(cause.message) ? ' (arguments of the program come after "--")' : '';
   return new CliError(`${cause.message}${hint}`, exitCodes.usage, { cause });
+}
+
+/** The result of the work, or the signal's reason as soon as it aborts; the work is then left alone, and its tools are closed by the caller. */
+async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }

@@ -16,6 +16,8 @@ export interface TemporaryClusterOptions {
   readonly cores: number;
   readonly verbose: boolean;
   readonly onStep: (text: string) => void;
+  /** When it aborts, what has started is stopped again. */
+  readonly signal: AbortSignal;
 }
 
 export const temporaryPrefix = 'verbena-run-';
@@ -30,6 +32,7 @@ export async function startTemporaryCluster(options: TemporaryClusterOptions): P
       hosts: options.hosts,
       cores: options.cores,
       logLevel: options.verbose ? 'info' : 'silent',
+      signal: options.signal,
       onStep: (step) => options.onStep(`starting a cluster: ${step}`),
     });
     return {

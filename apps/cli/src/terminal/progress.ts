@@ -14,28 +14,46 @@ const drawEveryMs = 50;
 
 const silent: Progress = { show: () => undefined, clear: () => undefined };
 
-export function progressLine(io: Io, options: { readonly quiet?: boolean; now?: () => number } = {}): Progress {
+export function progressLine(io: Io, options: { readonly quiet?: boolean | undefined } = {}): Progress {
   if (options.quiet || !io.stderrIsTerminal) return silent;
-  const now = options.now ?? (() => performance.now());
-  let shown = '';
-  let drawn = -Infinity;
+  let wanted = '';
+  let drawn = '';
+  let timer: NodeJS.Timeout | undefined;
+  const draw = (): void => {
+    timer = undefined;
+    if (wanted === drawn) return;
+    drawn = wanted;
+    void io.err(erase + truncate(wanted, io.columns - 1)).catch(() => undefined);
+    timer = setTimeout(draw, drawEveryMs).unref();
+  };
   return {
     show: (text) => {
-      if (text === shown || (shown !== '' && now() - drawn < drawEveryMs && sameStep(text, shown))) return;
-      shown = text;
-      drawn = now();
-      void io.err(erase + truncate(text, io.columns - 1)).catch(() => undefined);
+      wanted = text;
+      if (timer === undefined) draw();
     },
     clear: () => {
-      if (shown !== '') void io.err(erase).catch(() => undefined);
-      shown = '';
+      clearTimeout(timer);
+      timer = undefined;
+      if (drawn !== '') void io.err(erase).catch(() => undefined);
+      wanted = drawn = '';
     },
   };
 }
 
-/** Whether two lines tell of the same step, that is, differ only in their numbers. */
-function sameStep(a: string, b: string): boolean {
-  return a.split(' ')[0] === b.split(' ')[0];
+/** Several things that go on at once, on one line; each begins to show when it is first told of, and is gone when it has ended. */
+export function together(progress: Progress): (name: string) => { show(text: string): void; done(): void } {
+  const texts = new Map<string, string>();
+  const draw = (): void => (texts.size === 0 ? progress.clear() : progress.show([...texts.values()].join(', ')));
+  return (name) => ({
+    show: (text) => {
+      texts.set(name, text);
+      draw();
+    },
+    done: () => {
+      texts.delete(name);
+      draw();
+    },
+  });
 }
 
 /** "[####....] 50%" of a part between 0 and 1. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { memoryIo } from './io.fixture.ts';
-import { bar, progressLine } from './progress.ts';
+import { bar, progressLine, together } from './progress.ts';
 import { factLines, tableLines, type Column } from './table.ts';
 import { displayWidth, plain, truncate, wrap } from './text.ts';
 import { humanBytes, humanSeconds, parseBytes, parseCount, parseSeconds } from './units.ts';
@@ -122,23 +122,47 @@ describe('tables', () => {
 });
 
 describe('the progress line', () => {
-  it('replaces itself, is cut to the terminal, and is erased', async () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('replaces itself, is cut to the terminal, and is erased', () => {
+    vi.useFakeTimers();
     const io = memoryIo({ stderrIsTerminal: true, columns: 20 });
-    const progress = progressLine(io, { now: () => 0 });
+    const progress = progressLine(io);
     progress.show('building a-program-with-a-long-name.c');
+    vi.advanceTimersByTime(100);
     progress.show('uploading 10%');
     progress.clear();
     progress.clear();
-    await Promise.resolve();
     expect(io.stderrText()).toBe('\r\u001b[2Kbuilding a-program…\r\u001b[2Kuploading 10%\r\u001b[2K');
   });
 
-  it('is not drawn more often than can be read', () => {
-    let now = 0;
+  it('is not drawn more often than can be read, and ends with the last word', () => {
+    vi.useFakeTimers();
     const io = memoryIo({ stderrIsTerminal: true });
-    const progress = progressLine(io, { now: () => now });
-    for (now = 0; now < 100; now++) progress.show(`uploading ${now}%`);
-    expect(io.stderrText().split('\r').length - 1).toBe(2);
+    const progress = progressLine(io);
+    for (let part = 1; part <= 100; part++) {
+      progress.show(`uploading ${part}%`);
+      vi.advanceTimersByTime(1);
+    }
+    vi.advanceTimersByTime(100);
+    expect(io.stderrText().split('\r').length - 1).toBe(3);
+    expect(io.stderrText()).toMatch(/100%$/);
+  });
+
+  it('tells of several things at once', () => {
+    vi.useFakeTimers();
+    const io = memoryIo({ stderrIsTerminal: true });
+    const line = together(progressLine(io));
+    const [build, start] = [line('build'), line('cluster')];
+    const after = (step: () => void): string => {
+      step();
+      vi.advanceTimersByTime(100);
+      return io.stderrText().split('\u001b[2K').at(-1) ?? '';
+    };
+    expect(after(() => build.show('building a.c'))).toBe('building a.c');
+    expect(after(() => start.show('starting a cluster'))).toBe('building a.c, starting a cluster');
+    expect(after(() => build.done())).toBe('starting a cluster');
+    expect(after(() => start.done())).toBe('');
   });
 
   it('is nothing at all when standard error is no terminal, or with --quiet', () => {

@@ -40,6 +40,8 @@ export interface ClusterOptions {
   readonly logLevel?: string;
   /** A file for the log; standard error otherwise. */
   readonly logFile?: string;
+  /** When it aborts while the cluster starts, what has started is stopped again, and startCluster rejects with its reason. */
+  readonly signal?: AbortSignal;
   /** Told of each part that starts. */
   readonly onStep?: (step: string) => void;
   /** What drives the VMs of a host, in the place of the embedded hypervisor. */
@@ -75,13 +77,18 @@ export interface Composition {
 export async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const composition = await compose(options);
   const { shutdown, services, bus } = composition;
+  const goOn = (): void => options.signal?.throwIfAborted();
   try {
     const store = await startDatabase(composition);
+    goOn();
     await startServices(composition, store);
+    goOn();
     await startHosts(composition);
+    goOn();
     const gateway = await startGatewayService(composition);
     options.onStep?.('waiting for the hosts');
     await untilReady(services);
+    goOn();
     return { url: gateway.url, dataDir: options.dataDir, bus, services: () => services, stop: () => shutdown.run() };
   } catch (error) {
     await shutdown.run();

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { CommandContext } from '../command-context.ts';
 import { parseListen, type UpOptions } from '../commands/up.ts';
 import { removeEndpoint, startTimeOf, writeEndpoint } from '../endpoint/endpoint-file.ts';
-import { catchStopSignals } from '../signals.ts';
+import { SilentExit } from '../errors.ts';
+import { catchStopSignals, signalExitCode } from '../signals.ts';
 import { humanSeconds } from '../terminal/units.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { version } from '../version.ts';
@@ -24,6 +25,7 @@ export async function upForeground(context: CommandContext, options: UpOptions):
       ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
       ...(options.listen === undefined ? {} : { listen: parseListen(options.listen) }),
       ...(context.options.verbose ? {} : { logFile: join(dataDir, 'verbena.log') }),
+      signal: stop.signal,
       onStep: (step) => progress.show(`starting: ${step}`),
     });
     progress.clear();
@@ -34,6 +36,9 @@ export async function upForeground(context: CommandContext, options: UpOptions):
       await stopCluster(context, cluster, dataDir);
     }
     return 0;
+  } catch (error) {
+    if (stop.received) throw new SilentExit(signalExitCode(stop.received));
+    throw error;
   } finally {
     progress.clear();
     await lock.release();
