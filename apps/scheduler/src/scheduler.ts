@@ -5,6 +5,7 @@ import type { RunningService, ServiceContext } from '@verbena/service-kit';
 import { defaultConfig, type SchedulerConfig } from './config.ts';
 import { openJobs } from './jobs/jobs.ts';
 import { jobService } from './jobs/job-service.ts';
+import { RankEnds } from './jobs/rank-ends.ts';
 import { Caretaker } from './nodes/caretaker.ts';
 import { nodeService } from './nodes/node-service.ts';
 import { Nodes } from './nodes/nodes.ts';
@@ -72,7 +73,7 @@ export async function startScheduler(context: ServiceContext, { store, ...given 
   };
   const registered = (id: string): void => void caretaker.registered(id);
   const served = [
-    await bus.serve(jobv1.JobService, jobService({ ...ports, random, start, findSubmission })),
+    await bus.serve(jobv1.JobService, jobService({ ...ports, random, rankEnds: new RankEnds(jobs), start, findSubmission })),
     await bus.serve(nodev1.NodeService, nodeService({ nodes, capacity, heartbeatMs: config.heartbeatMs, registered })),
     await bus.serve(
       vmv1.VmService,

@@ -10,9 +10,11 @@ import { RendezvousError } from '../run/rendezvous.ts';
 import { fromWireCause, toWireState } from './end-causes.ts';
 import { readJobSpec } from './job-spec.ts';
 import { jobView } from './job-view.ts';
+import type { RankEnds } from './rank-ends.ts';
 
 export interface JobServiceParts extends RunPorts {
   readonly random: (bytes: number) => Uint8Array;
+  readonly rankEnds: RankEnds;
   /** Starts the run of a job that is in the log. */
   readonly start: (jobId: string) => void;
   /** The job that an earlier submission under this command id gave. */
@@ -130,7 +132,7 @@ async function reportRank(parts: JobServiceParts, { jobId, nodeId, reports }: jo
     if (what.case === 'exited') {
       // Killed, and nobody had asked for it: the host is going down.
       if (what.value.cause === jobv1.EndCause.CANCELLED && jobs.known(jobId)?.status === 'running') parts.nodes.silent(nodeId);
-      const result = await jobs.execute(jobId, [{ type: 'RecordRankEnd', data: rankEnd(rank, vmId, what.value) }]);
+      const result = await parts.rankEnds.record(jobId, rankEnd(rank, vmId, what.value));
       // A report of a life of the job that is over tells nothing new.
       if (!result.ok && result.reason !== 'wrong-state' && result.reason !== 'unknown-rank')
         throw new ConnectError(result.detail, Code.Aborted);

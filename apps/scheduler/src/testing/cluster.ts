@@ -1,6 +1,7 @@
 /** A scheduler with fake nodes around it, on a clock that the test moves. */
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
+import type { Tracer } from '@opentelemetry/api';
 import { jobv1, nodev1, storagev1, vmv1 } from '@verbena/contracts';
 import { createMemoryEventStore, type EventStore } from '@verbena/event-sourcing';
 import type { RunningService } from '@verbena/service-kit';
@@ -38,10 +39,10 @@ export interface TestCluster {
   stop(): Promise<void>;
 }
 
-export async function testCluster(cores: readonly number[], config: Partial<SchedulerConfig> = {}): Promise<TestCluster> {
+export async function testCluster(cores: readonly number[], config: Partial<SchedulerConfig> = {}, tracer?: Tracer): Promise<TestCluster> {
   const clock = manualClock();
   const store = createMemoryEventStore({ now: () => clock.now() });
-  const context = await testContext({ clock });
+  const context = await testContext({ clock, ...(tracer !== undefined && { tracer }) });
   const { bus } = context;
   const images = new FakeImages();
   const sealed: string[] = [];
