@@ -1,4 +1,4 @@
-import { jobv1 } from '@verbena/contracts';
+import type { jobv1 } from '@verbena/contracts';
 import { currentTraceparent } from '@verbena/messaging';
 import { inSpan } from '@verbena/service-kit';
 import { testTelemetry, type TestTelemetry } from '@verbena/service-kit/testing';
