@@ -32,7 +32,7 @@ const shownOuter = 4;
 /** So many frames of V8's stack are read. */
 export const framesRead = 256;
 
-const frameOf = /^\s*at (.*?) \(?wasm:\/\/\S*?(?:wasm-function\[(\d+)\])?:(0x[0-9a-f]+)\)?$/;
+const frameOf = /^\s*at (?:(.*) \()?wasm:\/\/\S*?(?:wasm-function\[(\d+)\])?:(0x[0-9a-f]+)\)?$/;
 
 /**
  * What a trap was, from the error that V8 throws for it.
@@ -44,7 +44,7 @@ export function describeTrap(error: Error, stackPointer: number | undefined): Tr
     const match = frameOf.exec(line);
     if (match === null) continue;
     const [, name = '', index = '?', offset = ''] = match;
-    frames.push(`${name === '' || name.startsWith('wasm://') ? `function ${index}` : name} +${offset}`);
+    frames.push(`${name === '' ? `function ${index}` : name} +${offset}`);
   }
   stripModuleName(frames);
   const outOfBounds = /out of bounds/.test(error.message) && !error.message.includes('table');

@@ -15,6 +15,7 @@ import type {
 import { noActivity, readActivity } from './activity.ts';
 import { noTraffic, type AdapterCounters, type DomainAttachment, type PortBinding } from './adapter-binding.ts';
 import { writeBootInfo } from './boot.ts';
+import { Retired } from './collect-garbage.ts';
 import { ControlBlock, word } from './control-block.ts';
 import { collectCounters } from './counters.ts';
 import { nextState, type DomainChange } from './domain-state.ts';
@@ -41,6 +42,7 @@ interface Machine {
 
 const pageBytes = 65_536;
 let temporaryDirectories = 0;
+const retired = new Retired();
 
 export class EmbeddedDomain implements Domain {
   readonly config: DomainConfig;
@@ -198,7 +200,9 @@ export class EmbeddedDomain implements Domain {
   }
 
   #retireMachine(): void {
-    this.#machine?.attachment?.detach();
+    if (this.#machine === undefined) return;
+    this.#machine.attachment?.detach();
+    retired.add(this.#machine.memory.buffer.byteLength);
     this.#machine = undefined;
   }
 

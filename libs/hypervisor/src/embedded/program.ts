@@ -47,7 +47,9 @@ export interface ProgramOptions {
 }
 
 export class Program {
-  readonly #options: ProgramOptions;
+  readonly #options: Pick<ProgramOptions, 'spec' | 'thread' | 'control' | 'onLog'>;
+  /** Dropped at the end, so that whoever keeps the program does not keep its memory. */
+  #memory: WebAssembly.Memory | undefined;
   readonly #reader: ConsoleReader;
   readonly #started = Promise.withResolvers<undefined>();
   readonly #ended = Promise.withResolvers<ProgramEnded>();
@@ -58,10 +60,11 @@ export class Program {
   #over = false;
 
   constructor(options: ProgramOptions) {
-    this.#options = options;
+    const { spec, thread, order, transfer, memory, control, onLog } = options;
+    this.#options = { spec, thread, control, onLog };
+    this.#memory = memory;
     const ring = createConsoleRing(options.consoleBytes);
-    this.#reader = new ConsoleReader(ring, (stream, data) => options.spec.handlers.output(stream, data));
-    const { thread, order, transfer, memory, control } = options;
+    this.#reader = new ConsoleReader(ring, (stream, data) => spec.handlers.output(stream, data));
     thread.listen({
       onMessage: (message) => {
         this.#receive(message);
@@ -127,6 +130,7 @@ export class Program {
   async #finish(ended: ProgramEnded): Promise<void> {
     if (this.#over) return;
     this.#over = true;
+    this.#memory = undefined;
     clearTimeout(this.#timer);
     this.#options.thread.listen(undefined);
     await this.#reader.finish();
@@ -171,12 +175,13 @@ export class Program {
 
   /** Sets the request and wakes the vCPU wherever it sleeps. */
   #ask(): void {
-    const { control, memory } = this.#options;
+    const { control } = this.#options;
     Atomics.or(control.words, word.attention, ATTENTION_KILL);
     Atomics.notify(control.words, word.attention);
     control.ring();
     this.#reader.wakeWriter();
-    const events = new Int32Array(memory.buffer as unknown as SharedArrayBuffer, VB_EVENT_PAGE_ADDR, eventPage.size / 4);
+    if (this.#memory === undefined) return;
+    const events = new Int32Array(this.#memory.buffer as unknown as SharedArrayBuffer, VB_EVENT_PAGE_ADDR, eventPage.size / 4);
     const wakeups = eventPage.offsets.wakeups / 4;
     Atomics.add(events, wakeups, 1);
     Atomics.notify(events, wakeups);

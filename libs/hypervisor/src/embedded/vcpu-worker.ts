@@ -1,5 +1,6 @@
 /** The thread of a vCPU: waits for programs and runs them one after the other. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { Retired } from './collect-garbage.ts';
 import { framesRead } from './crash-report.ts';
 import { runProgram } from './vcpu.ts';
 import type { FromVcpu, RunOrder, WorkerStart } from './worker-protocol.ts';
@@ -11,7 +12,9 @@ const post = (message: FromVcpu): void => {
   port.postMessage(message);
 };
 Error.stackTraceLimit = framesRead;
+const retired = new Retired();
 port.on('message', (order: RunOrder) => {
   runProgram(order, answers, post);
+  retired.add(order.memory.buffer.byteLength);
 });
 post({ type: 'ready' });

@@ -9,9 +9,9 @@ const linesLimit = 1000;
 /** VB_HC_CONSOLE(addr, len): a line for the hypervisor's log. */
 export const consoleLine: HypercallHandler = ({ vmm }, address, length) => {
   if (length >>> 0 > lineLimit) return VB_EINVAL;
+  if (vmm.control.counter('consoleLines') >= linesLimit) return VB_ENOSPC;
   const line = printable(vmm.memory.copy(address, length));
   vmm.control.add('consoleLines', 1);
-  if (vmm.control.counter('consoleLines') > linesLimit) return VB_ENOSPC;
   vmm.post({ type: 'log', line });
   return 0;
 };
