@@ -148,7 +148,7 @@ async function follow(current: Run, session: Session, jobId: string): Promise<jo
     void context.note(`\nverbena: cancelling ${jobId}; press Ctrl-C again to leave at once`);
   };
   stop.signal.addEventListener('abort', announce, { once: true });
-  const job = await followJob(session, jobId, {
+  const { job, outputComplete } = await followJob(session, jobId, {
     stop: stop.signal,
     cancelReason: 'interrupted by the user',
     handlers: {
@@ -164,6 +164,7 @@ async function follow(current: Run, session: Session, jobId: string): Promise<jo
     },
   });
   for (const { stream, data } of labels?.rest() ?? []) await write(stream, data);
+  if (!outputComplete) await context.note(`verbena: the end of the output did not come; "verbena logs ${jobId}" may have it`);
   return job;
 }
 

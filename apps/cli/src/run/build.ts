@@ -1,4 +1,5 @@
 /** From what stands on the command line to an image: compiles sources, or reads the .vmi file that was named. */
+import { basename } from 'node:path';
 import type { GuestImage } from '@verbena/guest-image';
 import { CliError, SilentExit, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -23,7 +24,7 @@ export async function buildImageOf(words: readonly string[], io: Io, onStep: (te
     if (words.length > 1) throw usageError(`${path} is an image already; give it alone, and the program's arguments after "--"`);
     return { image: await readImage(path, io.cwd), seconds: (performance.now() - began) / 1000 };
   }
-  onStep(`building ${words.find((word) => !word.startsWith('-')) ?? ''}`);
+  onStep(`building ${basename(words.find((word) => !word.startsWith('-')) ?? '')}`);
   return { image: await compileWords(words, io, signal), seconds: (performance.now() - began) / 1000 };
 }
 

@@ -1,6 +1,6 @@
 /**
  * Stays with a job until it has ended and all of its output is here. Cancelling is asked for once; the end then comes from the cluster, like any
- * other, and is waited for within a bound.
+ * other, and is waited for within a bound. The output's end is waited for as long as output comes and is taken.
  */
 import { Code, ConnectError } from '@connectrpc/connect';
 import { jobv1, storagev1 } from '@verbena/contracts';
@@ -19,69 +19,108 @@ export interface FollowOptions {
   readonly stop: AbortSignal;
   readonly cancelReason: string;
   readonly handlers: FollowHandlers;
+  readonly bounds?: Partial<Bounds>;
 }
 
-/** How long a cancelled job may take to end, and output to arrive after the end, in milliseconds. */
-const cancelMs = 10_000;
-const lastOutputMs = 10_000;
+interface Bounds {
+  /** How long a cancelled job may take to end, in milliseconds. */
+  readonly cancelMs: number;
+  /** How long nothing may come of an ended job's output before we give up on the rest, in milliseconds. */
+  readonly silenceMs: number;
+}
 
-const ended = (job: jobv1.Job): boolean => job.state >= jobv1.JobState.COMPLETED;
+export interface Followed {
+  readonly job: jobv1.Job;
+  /** False when the end of the output did not come in time. */
+  readonly outputComplete: boolean;
+}
 
-export async function followJob(session: Session, jobId: string, options: FollowOptions): Promise<jobv1.Job> {
+const defaultBounds: Bounds = { cancelMs: 10_000, silenceMs: 10_000 };
+
+export async function followJob(session: Session, jobId: string, options: FollowOptions): Promise<Followed> {
+  const { cancelMs, silenceMs } = { ...defaultBounds, ...options.bounds };
   const jobs = session.client(jobv1.JobService);
   const leave = new AbortController();
-  const outputDone = streamOutput(session, jobId, options.handlers, leave.signal);
+  const output = new OutputReader(session, jobId, options.handlers, leave.signal);
   // A failure of the stream (a reader that has gone) ends the job's watching as well.
-  outputDone.catch((error: unknown) => leave.abort(error));
+  output.done.catch((error: unknown) => leave.abort(error));
+  const ask = (): Promise<unknown> => jobs.cancelJob({ id: jobId, reason: options.cancelReason }, { timeoutMs: cancelMs });
+  const timers: NodeJS.Timeout[] = [];
   const cancel = (): void => {
-    setTimeout(
-      () => leave.abort(new CliError(`${jobId} did not end within ${cancelMs / 1000} s of being cancelled`, exitCodes.interrupted)),
-      cancelMs,
-    ).unref();
-    jobs.cancelJob({ id: jobId, reason: options.cancelReason }, { timeoutMs: cancelMs }).catch((error: unknown) => leave.abort(error));
+    const late = new CliError(`${jobId} did not end within ${cancelMs / 1000} s of being cancelled`, exitCodes.interrupted);
+    timers.push(setTimeout(() => leave.abort(late), cancelMs));
+    ask().catch((error: unknown) => leave.abort(error));
   };
   if (options.stop.aborted) cancel();
   else options.stop.addEventListener('abort', cancel, { once: true });
   try {
     const job = await watch(session, jobId, options.handlers, leave.signal);
-    const late = setTimeout(() => leave.abort(lateOutput), lastOutputMs);
-    await outputDone.catch((error: unknown) => {
-      if (leave.signal.reason !== lateOutput) throw error;
-    });
-    clearTimeout(late);
-    return job;
+    return { job, outputComplete: await output.rest(silenceMs) };
   } catch (error) {
-    // A reader of ours that has gone leaves a job behind that nobody waits for.
-    if (!options.stop.aborted && !isUnavailable(error)) cancel();
+    // Whoever has stopped reading leaves a job behind that nobody waits for.
+    if (!options.stop.aborted && !isUnavailable(error)) await ask().catch(() => undefined);
     throw leave.signal.aborted && leave.signal.reason instanceof Error ? leave.signal.reason : error;
   } finally {
+    timers.forEach((timer) => clearTimeout(timer));
     options.stop.removeEventListener('abort', cancel);
     leave.abort();
   }
 }
-
-const lateOutput = new Error('the last output did not arrive in time');
 
 function isUnavailable(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.Unavailable;
 }
 
 async function watch(session: Session, jobId: string, handlers: FollowHandlers, signal: AbortSignal): Promise<jobv1.Job> {
-  let last: jobv1.Job | undefined;
-  for await (const { job } of session.client(jobv1.JobService).watchJob({ id: jobId }, { signal })) {
+  const jobs = session.client(jobv1.JobService);
+  for await (const { job } of jobs.watchJob({ id: jobId }, { signal })) {
     if (!job) continue;
-    last = job;
     handlers.onJob(job);
-    if (ended(job)) return job;
+    if (job.endedAt || job.state >= jobv1.JobState.COMPLETED) return job;
   }
-  const { job } = await session.client(jobv1.JobService).getJob({ id: jobId }, { signal });
-  if (job && ended(job)) return job;
-  throw new CliError(
-    `the cluster stopped telling of ${jobId}, which was ${last ? 'still going on' : 'not seen'}; "verbena job show ${jobId}" tells more`,
-  );
+  const { job } = await jobs.getJob({ id: jobId }, { signal });
+  if (job && job.state >= jobv1.JobState.COMPLETED) return job;
+  throw new CliError(`the cluster stopped telling of ${jobId} before its end; "verbena job show ${jobId}" tells more`);
 }
 
-async function streamOutput(session: Session, jobId: string, handlers: FollowHandlers, signal: AbortSignal): Promise<void> {
-  const stream = session.client(storagev1.OutputService).streamOutput({ jobId, follow: true }, { signal });
-  for await (const { pieces } of stream) for (const { rank, stream: which, data } of pieces) await handlers.onOutput(rank, which, data);
+/** Reads a job's output, and knows whether it waits for the cluster or for whoever takes the output from us. */
+class OutputReader {
+  readonly done: Promise<void>;
+  readonly #stop = new AbortController();
+  #taking = false;
+  #heardAt = performance.now();
+
+  constructor(session: Session, jobId: string, handlers: FollowHandlers, signal: AbortSignal) {
+    this.done = this.#read(session, jobId, handlers, AbortSignal.any([signal, this.#stop.signal]));
+  }
+
+  /** Waits for the end; resolves to false when nothing has come for so long. */
+  async rest(silenceMs: number): Promise<boolean> {
+    this.#heardAt = performance.now();
+    const timer = setInterval(
+      () => {
+        if (!this.#taking && performance.now() - this.#heardAt > silenceMs) this.#stop.abort();
+      },
+      Math.min(500, silenceMs),
+    );
+    try {
+      await this.done;
+      return true;
+    } catch (error) {
+      if (this.#stop.signal.aborted) return false;
+      throw error;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async #read(session: Session, jobId: string, handlers: FollowHandlers, signal: AbortSignal): Promise<void> {
+    const stream = session.client(storagev1.OutputService).streamOutput({ jobId, follow: true }, { signal });
+    for await (const { pieces } of stream) {
+      this.#taking = true;
+      for (const { rank, stream: which, data } of pieces) await handlers.onOutput(rank, which, data);
+      this.#taking = false;
+      this.#heardAt = performance.now();
+    }
+  }
 }
