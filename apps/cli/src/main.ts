@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { isCompilerCommand, runCompiler } from './commands/cc.ts';
 import { asCliError, SilentExit } from './errors.ts';
 import { exitCodes } from './exit-codes.ts';
+import { followLauncher } from './launcher.ts';
 import { processIo, type Io } from './terminal/io.ts';
 
 /**
@@ -40,6 +41,7 @@ async function explain(error: unknown, argv: readonly string[], io: Io): Promise
 }
 
 if (import.meta.main) {
+  followLauncher();
   const io = processIo();
   // The command alone decides when the process ends: not a helper process that nothing waits for, nor an idle connection that lingers.
   const awake = setInterval(() => undefined, 1 << 30);

@@ -14,6 +14,7 @@ import { rankLabels } from '../run/rank-labels.ts';
 import { addJobOptions, jobName, jobSpec, type JobOptions } from '../run/run-options.ts';
 import { readStandardInput } from '../run/standard-input.ts';
 import type { TemporaryCluster } from '../run/temporary-cluster.ts';
+import { startTrace, type RunTrace } from '../run/trace.ts';
 import { catchStopSignals, signalExitCode, type StopSignals } from '../signals.ts';
 import { progressLine, together, type Progress } from '../terminal/progress.ts';
 import { jsonOf, jsonText } from '../terminal/json.ts';
@@ -35,7 +36,9 @@ interface Run {
   readonly words: readonly string[];
   readonly stop: StopSignals;
   readonly progress: Progress;
+  readonly trace: RunTrace;
   temporary?: TemporaryCluster;
+  jobId?: string;
 }
 
 async function run(context: CommandContext, words: readonly string[], options: RunOptions): Promise<number> {
@@ -49,16 +52,22 @@ async function run(context: CommandContext, words: readonly string[], options: R
     words,
     stop: catchStopSignals(() => current.temporary?.abandon()),
     progress: progressLine(context.io, context.options),
+    trace: await startTrace('verbena run', context.io),
   };
+  let exitCode: number = exitCodes.failed;
   try {
-    return await runJob(current);
+    exitCode = await runJob(current);
+    return exitCode;
   } catch (error) {
     current.progress.clear();
-    if (current.stop.received) throw new SilentExit(signalExitCode(current.stop.received));
-    throw error;
+    if (!current.stop.received) throw error;
+    // That it was interrupted is no news to whoever did it; that its end could not be waited for is.
+    if (error instanceof CliError && error.message) await context.io.err(`verbena: ${error.message}\n`);
+    throw new SilentExit(signalExitCode(current.stop.received));
   } finally {
     current.progress.clear();
     await current.temporary?.stop();
+    await current.trace.end({ exitCode, ...(current.jobId === undefined ? {} : { jobId: current.jobId }) });
     current.stop.release();
   }
 }
@@ -78,6 +87,7 @@ async function runJob(current: Run): Promise<number> {
     signal: stop.signal,
     onStep: progress.show,
   });
+  current.jobId = job.id;
   if (context.options.verbose) await context.note(`verbena: ${job.id}, trace ${session.session.traceId}`);
   const end = await follow(current, session.session, job.id);
   await report(current, session.session, end);
@@ -125,7 +135,7 @@ function checkTemporary({ processes, hosts, cores, image }: RunOptions): void {
 
 /** A session with the cluster at the URL, or with a temporary one. */
 async function cluster(current: Run, running: string | undefined, onStep: (text: string) => void, signal: AbortSignal): Promise<Session> {
-  if (running !== undefined) return openSession(running);
+  if (running !== undefined) return openSession(running, current.trace.traceparent);
   const { context, options } = current;
   const { startTemporaryCluster } = await import('../run/temporary-cluster.ts');
   current.temporary = await startTemporaryCluster({
@@ -135,7 +145,7 @@ async function cluster(current: Run, running: string | undefined, onStep: (text:
     onStep,
     signal,
   });
-  return openSession(current.temporary.url);
+  return openSession(current.temporary.url, current.trace.traceparent);
 }
 
 async function follow(current: Run, session: Session, jobId: string): Promise<jobv1.Job> {

@@ -1,6 +1,6 @@
 /** A cluster for one run, when none is up: in this process, with a data directory that goes when the run ends. */
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,12 +20,17 @@ export interface TemporaryClusterOptions {
   readonly signal: AbortSignal;
 }
 
-export const temporaryPrefix = 'verbena-run-';
+const temporaryPrefix = 'verbena-run-';
 
 export async function startTemporaryCluster(options: TemporaryClusterOptions): Promise<TemporaryCluster> {
-  const { startCluster } = await import('../up/cluster.ts');
+  const [{ startCluster }, { lockDataDirectory }] = await Promise.all([import('../up/cluster.ts'), import('../up/lock.ts')]);
+  await sweepAbandoned(tmpdir());
   const dataDir = await mkdtemp(join(tmpdir(), temporaryPrefix));
-  const remove = (): Promise<void> => rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  const lock = await lockDataDirectory(dataDir);
+  const remove = async (): Promise<void> => {
+    await lock.release();
+    await removeDirectory(dataDir);
+  };
   try {
     const cluster = await startCluster({
       dataDir,
@@ -48,3 +53,26 @@ export async function startTemporaryCluster(options: TemporaryClusterOptions): P
     throw error;
   }
 }
+
+const removeDirectory = (path: string): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+
+/** A run that was killed could not remove its directory. One that nobody holds, and that nobody is about to take, goes with the next run. */
+export async function sweepAbandoned(parent: string, now = Date.now()): Promise<void> {
+  const { lockDataDirectory } = await import('../up/lock.ts');
+  for (const name of await readdir(parent).catch(() => [])) {
+    if (!name.startsWith(temporaryPrefix)) continue;
+    const path = join(parent, name);
+    const { mtimeMs, uid } = await stat(path).catch(() => ({ mtimeMs: now, uid: -1 }));
+    if (now - mtimeMs < youngMs || uid !== process.getuid?.()) continue;
+    try {
+      const lock = await lockDataDirectory(path);
+      await lock.release();
+      await removeDirectory(path);
+    } catch {
+      // It is in use.
+    }
+  }
+}
+
+/** Between the making of a directory and its lock there is a moment. */
+const youngMs = 60_000;
