@@ -1,6 +1,6 @@
 /** One cluster a data directory. */
 import { mkdir } from 'node:fs/promises';
-import { lockDirectory } from '@verbena/event-store';
+
 import { isAlive, readEndpoint } from '../endpoint/endpoint-file.ts';
 import { CliError } from '../errors.ts';
 
@@ -12,6 +12,7 @@ export interface DataLock {
 export async function lockDataDirectory(dataDir: string): Promise<DataLock> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   try {
+    const { lockDirectory } = await import('@verbena/event-store');
     return await lockDirectory(dataDir);
   } catch (cause) {
     const running = await readEndpoint(dataDir);
