@@ -44,7 +44,7 @@ function friendly(desc: DescMessage, json: JsonValue): JsonObject {
     const value = object[field.jsonName];
     if (value !== undefined && value !== null) object[field.jsonName] = fieldValue(desc, field, value);
   }
-  delete object['nextPageToken'];
+  for (const name of ['nextPageToken', 'nextAfterPosition']) delete object[name];
   return object;
 }
 
