@@ -55,6 +55,7 @@ export class EmbeddedDomain implements Domain {
   #program: Program | undefined;
   #lastTraffic: AdapterCounters = noTraffic;
   #lastMemoryBytes = 0;
+  #leaveCores: (() => void) | undefined;
   #booting: Promise<void> | undefined;
   #destroyed: Promise<void> | undefined;
 
@@ -127,48 +128,10 @@ export class EmbeddedDomain implements Domain {
   }
 
   async exec(spec: ProgramSpec): Promise<RunningProgram> {
-    const machine = this.#machine;
-    const thread = this.#thread;
     this.#change('exec', `job ${spec.jobId}, rank ${String(spec.rank)}`);
-    if (machine === undefined || thread === undefined)
-      throw new Error(`domain ${this.id} is idle without a machine: this is a fault of the driver`);
-    const { module, port, openFiles, consoleBytes, onLog, spin } = this.#environment;
-    const { memory, attachment } = machine;
-    this.#control.reset();
-    attachment?.join(spec.pkey);
-    writeBootInfo(memory, this.config, spec, { slot: attachment?.slot ?? 0, lid: port?.lid ?? 0, guid: port?.guid ?? 0n, spinNs: 0 });
-    const leaveCores = spin.enter(memory);
-    const adapter = attachment?.workerInit();
     const temporaryDir = join(tmpdir(), `verbena-tmp-${String(process.pid)}-${String(temporaryDirectories++)}`);
-    const program = new Program({
-      spec,
-      thread,
-      control: this.#control,
-      memory,
-      consoleBytes,
-      onLog,
-      transfer: adapter === undefined ? [] : [adapter.port],
-      order: {
-        module: module.module,
-        ...(adapter === undefined ? {} : { adapter }),
-        rank: spec.rank,
-        size: spec.size,
-        args: spec.args,
-        env: spec.env,
-        stdin: spec.stdin ?? new Uint8Array(),
-        scratchDir: spec.scratchDir,
-        temporaryDir,
-        scratchBytes: spec.scratchBytes,
-        outputLimitBytes: spec.outputLimitBytes,
-        memoryLimitBytes: this.config.memoryBytes,
-        openFiles,
-      },
-    });
-    this.#program = program;
-    const exit = program.ended.then((ended) => {
-      leaveCores();
-      return this.#end(ended, temporaryDir);
-    });
+    const program = this.#launch(spec, temporaryDir);
+    const exit = program.ended.then((ended) => this.#end(ended, temporaryDir));
     exit.catch(() => undefined);
     await program.started;
     return {
@@ -180,6 +143,33 @@ export class EmbeddedDomain implements Domain {
     };
   }
 
+  /** Gives the program to the vCPU. When that fails the domain is idle again, or crashed. */
+  #launch(spec: ProgramSpec, temporaryDir: string): Program {
+    const { module, port, openFiles, consoleBytes, onLog, spin } = this.#environment;
+    try {
+      const [machine, thread] = [this.#machine, this.#thread];
+      if (machine === undefined || thread === undefined) throw new Error(`domain ${this.id} has no machine: this is a fault of the driver`);
+      const { memory, attachment } = machine;
+      this.#control.reset();
+      attachment?.join(spec.pkey);
+      writeBootInfo(memory, this.config, spec, { slot: attachment?.slot ?? 0, lid: port?.lid ?? 0, guid: port?.guid ?? 0n, spinNs: 0 });
+      this.#leaveCores = spin.enter(memory);
+      const adapter = attachment?.workerInit();
+      const { rank, size, args, env, scratchDir, scratchBytes, outputLimitBytes, stdin = new Uint8Array() } = spec;
+      const limits = { scratchBytes, outputLimitBytes, memoryLimitBytes: this.config.memoryBytes, openFiles };
+      const places = { scratchDir, temporaryDir };
+      this.#program = new Program({
+        ...{ spec, thread, control: this.#control, memory, consoleBytes, onLog },
+        transfer: adapter === undefined ? [] : [adapter.port],
+        order: { module: module.module, ...(adapter && { adapter }), rank, size, args, env, stdin, ...places, ...limits },
+      });
+      return this.#program;
+    } catch (error) {
+      this.#renew('end', 'the program could not be started');
+      throw error;
+    }
+  }
+
   async #end({ outcome, clean, recover }: ProgramEnded, temporaryDir: string): Promise<ProgramExit> {
     const machine = this.#machine;
     this.#program = undefined;
@@ -189,17 +179,28 @@ export class EmbeddedDomain implements Domain {
     const counters = this.counters();
     this.#retireMachine();
     if (this.#control.load(word.temporaryFiles) === 1) await rm(temporaryDir, { recursive: true, force: true }).catch(() => undefined);
-    if (this.#state === 'running' || this.#state === 'paused') {
-      if (clean) {
-        this.#machine = this.#newMachine();
-        this.#watchIdleThread();
-        this.#change('end', outcome.cause);
-      } else this.#change('crash', `${outcome.cause}: ${outcome.detail}`);
-    }
+    if (clean) this.#renew('end', outcome.cause);
+    else if (this.#state !== 'shut-down') this.#change('crash', `${outcome.cause}: ${outcome.detail}`);
     return { ...outcome, counters };
   }
 
+  /** A new machine for the next program; a domain that cannot have one is crashed. */
+  #renew(change: DomainChange, detail: string): void {
+    this.#retireMachine();
+    if (this.#state === 'shut-down') return;
+    try {
+      this.#machine = this.#newMachine();
+    } catch (error) {
+      this.#change('crash', `no new machine: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    this.#watchIdleThread();
+    this.#change(change, detail);
+  }
+
   #retireMachine(): void {
+    this.#leaveCores?.();
+    this.#leaveCores = undefined;
     if (this.#machine === undefined) return;
     this.#machine.attachment?.detach();
     retired.add(this.#machine.memory.buffer.byteLength);

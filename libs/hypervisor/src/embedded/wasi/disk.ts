@@ -4,7 +4,7 @@
  * real directory: symbolic links are never followed and cannot be made. /tmp is a directory of its own that lives as long as the program,
  * unless the root holds a "tmp".
  */
-import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync, type Stats } from 'node:fs';
+import { constants, existsSync, lstatSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { Descriptor, factsOf, type FileFacts } from './descriptor.ts';
 import { Directory } from './directory.ts';
@@ -124,12 +124,12 @@ export class Disk {
       how |= constants.O_CREAT | constants.O_EXCL;
     }
     const fd = this.#hostOpen(host, how, stats === undefined);
+    const file = new HostFile(fd, this.quota, { read, write });
     try {
-      const file = new HostFile(fd, this.quota, { read, write: write || (flags & openFlag.truncate) !== 0 });
       if ((flags & openFlag.truncate) !== 0 && stats !== undefined && stats.size > 0) this.#truncate(host, file, write);
       return file;
     } catch (error) {
-      closeSync(fd);
+      file.close();
       throw error;
     }
   }
