@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
+import { compileOptimised } from './compile-optimised.ts';
 import type { FirmwareModules } from './types.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -55,10 +55,7 @@ async function load(): Promise<FirmwareModules> {
   const digest = digestOfSources();
   const core = await built('core', digest);
   const peer = await built('peer', digest);
-  // Straight to optimised code: a doorbell is a fraction of a microsecond, and V8's baseline code takes several times that.
-  setFlagsFromString('--no-liftoff');
-  setFlagsFromString('--no-wasm-lazy-compilation');
-  return { core: new WebAssembly.Module(core), peer: new WebAssembly.Module(peer) };
+  return { core: await compileOptimised(new Uint8Array(core)), peer: await compileOptimised(new Uint8Array(peer)) };
 }
 
 /** The firmware, built on first use (some seconds) and compiled once per process. Throws an Error with the compiler's words if it cannot. */

@@ -1,9 +1,8 @@
 /**
  * Compiled guest modules by image digest. Compiling is by far the dearest part of a boot (tens to hundreds of milliseconds, in threads of
- * V8's own), so each image is compiled once per process, straight to optimised code: V8 does not replace a running function, so a loop that
- * started in its baseline code would stay there until it returns.
+ * V8's own), so each image is compiled once per process.
  */
-import { setFlagsFromString } from 'node:v8';
+import { compileOptimised } from '@verbena/hca';
 import { checkImports, parseMemoryImport, type MemoryLimits } from './module-imports.ts';
 
 export interface GuestModule {
@@ -14,12 +13,6 @@ export interface GuestModule {
 
 const limit = 64;
 const cache = new Map<string, Promise<GuestModule>>();
-let optimise = (): void => {
-  setFlagsFromString('--no-liftoff');
-  setFlagsFromString('--no-wasm-lazy-compilation');
-  optimise = () => undefined;
-};
-
 /**
  * @param digest of the image; the caller has verified the bytes against it
  * @throws Error that says what is wrong with the module when it is no guest
@@ -40,18 +33,13 @@ export function compileGuest(digest: string, wasm: Uint8Array): Promise<GuestMod
 }
 
 async function compile(wasm: Uint8Array): Promise<GuestModule> {
-  optimise();
-  // Node counts a compilation in the background as no reason to stay alive.
-  const alive = setInterval(() => undefined, 1000);
   try {
     // Bytes of its own: the caller's may be shared or change.
     const bytes = new Uint8Array(wasm);
-    const module = await WebAssembly.compile(bytes);
+    const module = await compileOptimised(bytes);
     checkImports(module);
     return { module, memory: parseMemoryImport(bytes) };
   } catch (error) {
     throw new Error(`the image's module cannot run here: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  } finally {
-    clearInterval(alive);
   }
 }

@@ -25,7 +25,7 @@ export async function compileGuestFile(file: string): Promise<CompiledGuest> {
   try {
     return { digest, wasm: new Uint8Array(readFileSync(cached)) };
   } catch {
-    // In a process of its own: a hypervisor in this one has told V8 to optimise all it compiles, which for a compiler takes minutes.
+    // In a process of its own: while a hypervisor in this one compiles a guest, V8 optimises all it compiles, which for a compiler takes minutes.
     mkdirSync(cacheDirectory, { recursive: true });
     const temporary = `${cached}.${String(process.pid)}.tmp`;
     await promisify(execFile)(process.execPath, [compiler, join(import.meta.dirname, file), headers, temporary], { timeout: 120_000 });
