@@ -1,0 +1,142 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import * as abi from '@verbena/guest-abi';
+import { openAdapter, type Adapter } from '@verbena/hca';
+import { createSubnet, type DomainAttachment, type FabricPort, type Subnet } from './index.ts';
+
+const sharedMemory = (): WebAssembly.Memory => new WebAssembly.Memory({ initial: 200, maximum: 65536, shared: true });
+
+/** A domain with one queue pair, by bare commands. */
+class Member {
+  readonly attachment: DomainAttachment;
+  readonly adapter: Adapter;
+  readonly port: FabricPort;
+  readonly memory = sharedMemory();
+  readonly qpn: number;
+  readonly pd: number;
+
+  constructor(port: FabricPort, pkey: number, before?: () => void) {
+    this.port = port;
+    this.attachment = port.attachDomain({ vmId: 'vm', memory: this.memory });
+    this.attachment.join(pkey);
+    const init = this.attachment.workerInit();
+    before?.();
+    this.adapter = openAdapter(init);
+    const pd = (this.pd = abi.cmdHandle.decode(this.must(abi.VB_CMD_ALLOC_PD)).handle);
+    const cq = abi.cmdHandle.decode(this.must(abi.VB_CMD_CREATE_CQ, abi.createCqIn.encode({ ring_addr: 0n, entries: 16 }))).handle;
+    const rings = { sq_addr: 4096n, rq_addr: 8192n, sq_entries: 8, rq_entries: 8, sq_stride: 64, rq_stride: 32 };
+    const input = abi.createQpIn.encode({ pd, send_cq: cq, recv_cq: cq, ...rings });
+    this.qpn = abi.createQpOut.decode(this.must(abi.VB_CMD_CREATE_QP, input)).qpn;
+  }
+
+  must(opcode: number, input: Uint8Array = new Uint8Array()): Uint8Array {
+    const { status, output } = this.adapter.command(opcode, input);
+    expect(status).toBe(0);
+    return output;
+  }
+
+  /** RESET to RTS; the status of the step that connects. */
+  connect(other: Member): number {
+    const modify = (values: Record<string, number>): number =>
+      this.adapter.command(abi.VB_CMD_MODIFY_QP, abi.modifyQpIn.encode({ qpn: this.qpn, ...values })).status;
+    modify({ attr_mask: 3, state: abi.VB_QPS_INIT, access: 3 });
+    const status = modify({ attr_mask: 5, state: abi.VB_QPS_RTR, dest_lid: other.port.lid, dest_qpn: other.qpn });
+    modify({ attr_mask: 9, state: abi.VB_QPS_RTS, retry_count: 7, rnr_retry: 7 });
+    return status;
+  }
+
+  get state(): number {
+    return abi.queryQpOut.decode(this.must(abi.VB_CMD_QUERY_QP, abi.cmdHandle.encode({ handle: this.qpn }))).state;
+  }
+
+  /** Sends the 10 bytes "0123456789" inline. */
+  send(): void {
+    const wqe = { opcode: abi.VB_WR_SEND, flags: abi.VB_SEND_INLINE, inline_len: 10 };
+    new Uint8Array(this.memory.buffer).set(abi.sendWqe.encode(wqe), 4096);
+    new Uint8Array(this.memory.buffer).set(new TextEncoder().encode('0123456789'), 4096 + 32);
+    this.ring(abi.VB_UAR_SQ);
+  }
+
+  /** Posts a receive request of 32 bytes of registered memory. */
+  receive(): void {
+    const input = abi.regMrIn.encode({ pd: this.pd, access: abi.VB_ACCESS_LOCAL_WRITE, addr: 65536n, length: 64n });
+    const { lkey } = abi.regMrOut.decode(this.must(abi.VB_CMD_REG_MR, input));
+    const view = new DataView(this.memory.buffer);
+    abi.recvWqe.write(view, 8192, { wr_id: 1n, num_sge: 1, reserved: 0 });
+    abi.sge.write(view, 8192 + abi.VB_RECV_WQE_HEADER, { addr: 65536n, length: 32, lkey });
+    this.ring(abi.VB_UAR_RQ);
+  }
+
+  ring(register: number): void {
+    (this.adapter.uarWrite as (reg: number, lo: number, hi: number) => void)(register, this.qpn, 1);
+  }
+}
+
+describe('a subnet', () => {
+  let subnet: Subnet;
+  beforeEach(async () => {
+    subnet = await createSubnet();
+  }, 120_000);
+  afterEach(() => subnet.close());
+  const port = (): FabricPort => subnet.addPort({ nodeName: 'host' });
+
+  it('gives every port a LID and a GUID of its own', () => {
+    const ports = [port(), port(), subnet.addPort({ nodeName: 'other', guid: 0x1234n })];
+    expect(ports.map((each) => each.lid)).toEqual([1, 2, 3]);
+    expect(new Set(ports.map((each) => each.guid)).size).toBe(3);
+    expect(ports[2]?.guid).toBe(0x1234n);
+    expect(subnet.ports()).toEqual(ports);
+  });
+
+  it('connects domains of one partition, whichever joined first, and none of another', () => {
+    const a = new Member(port(), 1);
+    const b = new Member(port(), 1);
+    const c = new Member(port(), 2);
+    expect([a.connect(b), b.connect(a), c.connect(a)]).toEqual([0, 0, abi.VB_EINVAL]);
+    let late: Member | undefined;
+    const early = new Member(port(), 3, () => (late = new Member(port(), 3)));
+    if (late === undefined) throw new Error('nobody joined late');
+    expect([early.connect(late), late.connect(early)]).toEqual([0, 0]);
+  });
+
+  it('counts per domain, and per port under the names of InfiniBand, in units of four bytes', () => {
+    const [a, b] = [new Member(port(), 1), new Member(port(), 1)];
+    a.connect(b);
+    b.connect(a);
+    b.receive();
+    a.send();
+    expect(a.attachment.counters()).toMatchObject({ doorbells: 1, messagesSent: 1, bytesSent: 10, messagesReceived: 0 });
+    expect(b.attachment.counters()).toMatchObject({ doorbells: 1, messagesSent: 0, messagesReceived: 1, bytesReceived: 10 });
+    const sent = { PortXmitData: 3n, PortXmitPkts: 1n, PortRcvData: 0n, PortRcvPkts: 0n, PortRcvErrors: 0n, PortXmitWait: 0n };
+    expect(a.port.counters()).toEqual(sent);
+    a.attachment.detach();
+    expect(a.port.counters()).toEqual(sent);
+    expect(a.attachment.counters()).toMatchObject({ doorbells: 1, bytesSent: 10 });
+    expect(b.port.counters()).toMatchObject({ PortRcvData: 3n, PortRcvPkts: 1n });
+  });
+
+  it('tells the members that are left when one goes, and takes its slot back', () => {
+    const [a, b] = [new Member(port(), 1), new Member(port(), 1)];
+    a.connect(b);
+    b.connect(a);
+    b.attachment.detach();
+    b.attachment.detach();
+    expect(a.state).toBe(abi.VB_QPS_ERR);
+    expect(() => b.attachment.workerInit()).toThrow('detached');
+    const c = new Member(b.port, 1);
+    expect(c.attachment.slot).toBe(b.attachment.slot);
+    expect(a.connect(c)).toBe(abi.VB_EINVAL);
+  });
+
+  it('refuses a partition key or a memory that cannot be', () => {
+    const attachment = port().attachDomain({ vmId: 'vm', memory: sharedMemory() });
+    for (const pkey of [0, -1, 1.5, 2 ** 32]) expect(() => attachment.join(pkey)).toThrow(RangeError);
+    expect(() => port().attachDomain({ vmId: 'vm', memory: new WebAssembly.Memory({ initial: 1 }) })).toThrow('shared');
+  });
+
+  it('holds 256 domains and says so when there are more', () => {
+    const one = port();
+    for (let i = 0; i < 256; i++)
+      one.attachDomain({ vmId: 'vm', memory: new WebAssembly.Memory({ initial: 0, maximum: 1, shared: true }) });
+    expect(() => one.attachDomain({ vmId: 'vm', memory: sharedMemory() })).toThrow('all 256 domain slots');
+  });
+});
