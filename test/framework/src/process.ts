@@ -51,15 +51,14 @@ export class Running {
         reject(new Error(`${this.#command} was still running after ${String(timeoutMs)} ms\n${this.#stdout}\n${this.#stderr}`));
       }, timeoutMs);
       this.#child.once('error', reject);
-      this.#child.once('close', (code, signal) => {
+      const end = (code: number): void => {
         clearTimeout(timer);
-        resolve({
-          code: code ?? 128 + (signalNumbers[signal ?? ''] ?? 0),
-          stdout: this.#stdout,
-          stderr: this.#stderr,
-          seconds: (performance.now() - began) / 1000,
-        });
+        const seconds = (performance.now() - began) / 1000;
+        resolve({ code, stdout: this.#stdout, stderr: this.#stderr, seconds });
         this.#tell();
+      };
+      this.#child.once('exit', (code, signal) => {
+        void closedOrLate(this.#child).then(() => end(code ?? 128 + (signalNumbers[signal ?? ''] ?? 0)));
       });
     });
     this.ended.catch(() => undefined);
@@ -114,4 +113,15 @@ export class Running {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** All that it printed has been read; or something that it left running holds its output open, and is not waited for. */
+function closedOrLate(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, 2_000);
+    child.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }

@@ -62,6 +62,12 @@ export class Sandbox {
     return { [mark]: this.id, VERBENA_DATA_DIR: this.data, TMPDIR: this.temporary, NO_COLOR: '1' };
   }
 
+  /** Process id of the cluster that is up: where `verbena` was started by a launcher, that of the real process. */
+  async clusterProcess(): Promise<number> {
+    const { pid } = JSON.parse(await readFile(join(this.data, 'endpoint.json'), 'utf8')) as { pid: number };
+    return pid;
+  }
+
   /** Writes a file into the working directory and gives its path. */
   async file(name: string, text: string): Promise<string> {
     const path = join(this.work, name);
