@@ -30,6 +30,8 @@ export async function startTemporaryCluster(options: TemporaryClusterOptions): P
   const remove = async (): Promise<void> => {
     await lock.release();
     await removeDirectory(dataDir);
+    const { sweepEmbeddedPostgres } = await import('@verbena/event-store');
+    await sweepEmbeddedPostgres();
   };
   try {
     const cluster = await startCluster({

@@ -86,9 +86,9 @@ async function openTemporary(directory: string): Promise<true> {
   return true;
 }
 
-/** Removes clusters whose data directory is gone. */
-async function sweep(): Promise<void> {
-  for (const name of await readdir(publicRoot)) {
+/** Removes what lies outside of data directories that are gone. */
+export async function sweep(): Promise<void> {
+  for (const name of await readdir(publicRoot).catch(() => [])) {
     if (!name.startsWith('cluster-')) continue;
     const home = join(publicRoot, name);
     const origin = await readFile(join(home, 'origin'), 'utf8').catch(() => undefined);
