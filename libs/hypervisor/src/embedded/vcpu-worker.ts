@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Retired } from './collect-garbage.ts';
 import { framesRead } from './crash-report.ts';
 import { runProgram } from './vcpu.ts';
+import { warmUp } from './warm-up.ts';
 import type { FromVcpu, RunOrder, WorkerStart } from './worker-protocol.ts';
 
 if (parentPort === null) throw new Error('vcpu-worker is the entry of a worker thread; it cannot run by itself');
@@ -17,4 +18,5 @@ port.on('message', (order: RunOrder) => {
   runProgram(order, answers, post);
   retired.add(order.memory.buffer.byteLength);
 });
+warmUp(answers);
 post({ type: 'ready' });

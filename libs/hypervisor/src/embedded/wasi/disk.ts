@@ -44,8 +44,7 @@ export class Disk {
 
   constructor(options: DiskOptions) {
     this.#options = options;
-    this.quota = new Quota(options.limitBytes);
-    this.quota.countTree(options.root);
+    this.quota = new Quota(options.limitBytes, options.root);
   }
 
   /** Names from the root, from a directory's and a path that the guest gave. */
@@ -117,6 +116,7 @@ export class Disk {
   }
 
   #openFile(host: string, stats: Stats | undefined, { flags, fdFlags, read, write }: OpenRequest): Descriptor {
+    if (write || (flags & openFlag.truncate) !== 0) this.quota.prepare();
     let how = constants.O_NOFOLLOW | (write ? (read ? constants.O_RDWR : constants.O_WRONLY) : constants.O_RDONLY);
     if ((fdFlags & (fdFlag.dsync | fdFlag.sync)) !== 0) how |= constants.O_SYNC;
     if (stats === undefined) {
@@ -205,6 +205,7 @@ export class Disk {
   /** The root and /tmp themselves stay. */
   #removable(path: GuestPath): string {
     if (path.length === 0) throw new WasiError('busy');
+    this.quota.prepare();
     const host = this.#locate(path);
     if (host === this.#options.temporary) throw new WasiError('busy');
     return host;

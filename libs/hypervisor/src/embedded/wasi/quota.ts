@@ -18,22 +18,35 @@ export class Quota {
   #used = 0;
   readonly #open = new Map<string, OpenInode>();
 
-  constructor(limit: number) {
+  #countExisting: (() => void) | undefined;
+
+  /** @param directory whose files count as well; it is read when the first file is about to change */
+  constructor(limit: number, directory: string) {
     this.limit = limit;
+    this.#countExisting = () => {
+      this.#countTree(directory);
+    };
   }
 
   get used(): number {
+    this.prepare();
     return this.#used;
   }
 
-  /** Counts what a directory holds already. */
-  countTree(directory: string): void {
+  /** Counts what is there already. Call it before anything is changed. */
+  prepare(): void {
+    const count = this.#countExisting;
+    this.#countExisting = undefined;
+    count?.();
+  }
+
+  #countTree(directory: string): void {
     const entries = opendirSync(directory);
     try {
       for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
         const path = join(directory, entry.name);
         this.#used += inodeBytes;
-        if (entry.isDirectory()) this.countTree(path);
+        if (entry.isDirectory()) this.#countTree(path);
         else if (entry.isFile()) this.#used += lstatSync(path).size;
       }
     } finally {
@@ -43,6 +56,7 @@ export class Quota {
 
   /** @throws WasiError ENOSPC when the limit would be passed; nothing is counted then */
   charge(bytes: number): void {
+    this.prepare();
     if (this.#used + bytes > this.limit) throw new WasiError('nospc');
     this.#used += bytes;
   }
