@@ -48,13 +48,17 @@ static __attribute__((noinline)) void cq_overrun(struct vbf_cq *cq) {
   if (reachable(cq->slot, cq->epoch)) raise(cq->slot, VB_CHANNEL_ASYNC);
 }
 
-static inline bool cq_complete(uint32_t cq_number, const struct completion *c) {
+/* Completes the request that `head` counts. Taking the entry and counting belong together, as in cq_reserve: a request is counted exactly
+ * when its completion is certain, even if the thread ends here. */
+static inline bool cq_complete(uint32_t cq_number, const struct completion *c, uint32_t *request) {
   struct vbf_cq *cq = cq_at(cq_number);
   uint32_t index;
   if (UNLIKELY(cq->state != VBF_CQ_READY || !cq_reserve(cq, c->wr_id, c->qpn, c->opcode, &index))) {
+    ++*request;
     cq_overrun(cq);
     return false;
   }
+  ++*request;
   cq_fill(cq, index, c);
   return true;
 }

@@ -17,8 +17,7 @@ static void flush_send_queue(struct vbf_qp *qp) {
     uint64_t wr[2];
     fetch(wr, qp->slot, qp->sq_addr + (qp->sq_head & qp->sq_mask) * qp->sq_stride, 16);
     struct completion c = {.wr_id = wr[0], .qpn = qp->qpn, .opcode = (uint8_t)wr[1], .status = VB_WC_WR_FLUSH_ERR};
-    qp->sq_head++;
-    cq_complete(qp->send_cq, &c);
+    cq_complete(qp->send_cq, &c, &qp->sq_head);
   }
   qp->sq_head = qp->sq_tail;
 }

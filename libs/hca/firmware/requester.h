@@ -156,10 +156,12 @@ static inline enum outcome request_run(struct vbf_qp *qp, struct vbf_qp *peer, c
 }
 
 static inline void request_complete(struct vbf_qp *qp, const struct request *r, uint8_t status) {
-  qp->sq_head++;
-  if ((r->flags & VB_SEND_SIGNALED) == 0 && status == VB_WC_SUCCESS) return;
+  if ((r->flags & VB_SEND_SIGNALED) == 0 && status == VB_WC_SUCCESS) {
+    qp->sq_head++;
+    return;
+  }
   struct completion c = {.wr_id = r->wr_id, .qpn = qp->qpn, .byte_len = (uint32_t)r->bytes, .opcode = r->opcode, .status = status};
-  if (UNLIKELY(!cq_complete(qp->send_cq, &c))) qp_fail(qp);
+  if (UNLIKELY(!cq_complete(qp->send_cq, &c, &qp->sq_head))) qp_fail(qp);
 }
 
 static __attribute__((noinline)) void request_wait(struct vbf_qp *qp, enum outcome why) {

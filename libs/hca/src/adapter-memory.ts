@@ -2,6 +2,9 @@
 import type { Struct, StructValue } from '@verbena/binary';
 import * as layout from './layout.ts';
 
+/** Name of an entry that is neither anybody's nor free: some thread may still be working on it. No queue has this number. */
+export const RETIRED = 0xffff_ffff;
+
 /** One structure of the adapter memory, field by field. */
 export class Row<S> {
   readonly address: number;

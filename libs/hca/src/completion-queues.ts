@@ -1,8 +1,8 @@
 /** Completion queues (InfiniBand vol. 1, section 10.2.5): control path. */
 import { VB_EBUSY, VB_EFAULT, VB_EINVAL, VB_ENOSPC, cmdHandle, cqe, createCqIn } from '@verbena/guest-abi';
-import type { CqRow } from './adapter-memory.ts';
+import { RETIRED, type CqRow } from './adapter-memory.ts';
 import { Refusal, freeEntry, requireRange, type CommandContext } from './command-context.ts';
-import { VBF_CQS, VBF_CQ_FREE, VBF_CQ_READY } from './layout.ts';
+import { VBF_CQS, VBF_CQ_FREE, VBF_CQ_OVERRUN, VBF_CQ_READY } from './layout.ts';
 import { LIMITS } from './limits.ts';
 
 const GENERATIONS = 2 ** 12;
@@ -11,7 +11,7 @@ export const isPowerOfTwo = (value: number): boolean => value > 0 && (value & (v
 /** The domain's own completion queue of this number, or a refusal. */
 export function requireCq(context: CommandContext, cqn: number): CqRow {
   const row = context.memory.cq(cqn);
-  if (cqn === 0 || row.get('cqn') !== cqn || row.get('slot') !== context.slot) {
+  if (cqn === 0 || cqn === RETIRED || row.get('cqn') !== cqn || row.get('slot') !== context.slot) {
     throw new Refusal(VB_EINVAL, `${cqn} is no completion queue of this domain`);
   }
   return row;
@@ -40,6 +40,12 @@ export function createCq(context: CommandContext, input: Uint8Array): Uint8Array
 export function dropCq(row: CqRow): void {
   row.publish('state', VBF_CQ_FREE);
   row.publish('cqn', 0);
+}
+
+/** Keeps a queue's entry from everybody: completions into it go nowhere. */
+export function retireCq(row: CqRow): void {
+  row.publish('state', VBF_CQ_OVERRUN);
+  row.publish('cqn', RETIRED | 0);
 }
 
 export function destroyCq(context: CommandContext, input: Uint8Array): Uint8Array {

@@ -3,9 +3,9 @@
  * It belongs to no domain itself, so it can ring no doorbell.
  */
 import { VB_QPS_ERR } from '@verbena/guest-abi';
-import { AdapterMemory, type DomainRow, type QpRow } from './adapter-memory.ts';
+import { AdapterMemory, RETIRED, type DomainRow, type QpRow } from './adapter-memory.ts';
 import { releaseCommandLock, withCommandLock } from './command-lock.ts';
-import { dropCq } from './completion-queues.ts';
+import { dropCq, retireCq } from './completion-queues.ts';
 import { FirmwareInstance } from './firmware-instance.ts';
 import { VBF_CQ_FREE, VBF_DOMAINS, VBF_THREADS } from './layout.ts';
 import { dropMr } from './memory-regions.ts';
@@ -101,7 +101,7 @@ export class HostAdapter {
     const high = this.memory.header.get('qp_high');
     for (let i = 1; i < high; i++) {
       const qp = this.memory.qp(i);
-      if (qp.get('qpn') === 0 || qp.get('slot') !== slot) continue;
+      if (qp.get('qpn') === 0 || qp.get('qpn') === RETIRED || qp.get('slot') !== slot) continue;
       const peer = this.#peerOf(qp);
       if (peer !== undefined && peer.get('slot') !== slot) peers.push(peer.get('qpn'));
       dropQp({ memory: this.memory, firmware: this.#main, domain }, qp);
@@ -123,7 +123,9 @@ export class HostAdapter {
     }
     for (let i = 1; i < header.get('cq_high'); i++) {
       const cq = this.memory.cq(i);
-      if (cq.load('state') !== VBF_CQ_FREE && cq.get('slot') === slot) dropCq(cq);
+      if (cq.load('state') === VBF_CQ_FREE || cq.get('slot') !== slot) continue;
+      if (cq.load('users') === 0) dropCq(cq);
+      else retireCq(cq);
     }
     for (let i = 1; i < header.get('pd_high'); i++) {
       const pd = this.memory.pd(i);

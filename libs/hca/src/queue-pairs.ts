@@ -23,7 +23,7 @@ import {
   queryQpOut,
 } from '@verbena/guest-abi';
 import type { StructValue } from '@verbena/binary';
-import type { QpRow } from './adapter-memory.ts';
+import { RETIRED, type QpRow } from './adapter-memory.ts';
 import { Refusal, freeEntry, requireRange, type CommandContext } from './command-context.ts';
 import { isPowerOfTwo, requireCq } from './completion-queues.ts';
 import { requirePd } from './memory-regions.ts';
@@ -39,7 +39,7 @@ const QUIESCE_MS = 1000;
 
 function requireQp(context: CommandContext, qpn: number): QpRow {
   const row = context.memory.qp(qpn);
-  if (qpn === 0 || row.get('qpn') !== qpn || row.get('slot') !== context.slot) {
+  if (qpn === 0 || qpn === RETIRED || row.get('qpn') !== qpn || row.get('slot') !== context.slot) {
     throw new Refusal(VB_EINVAL, `${qpn} is no queue pair of this domain`);
   }
   return row;
@@ -167,13 +167,14 @@ export function queryQp(context: CommandContext, input: Uint8Array): Uint8Array 
   });
 }
 
-/** Takes a queue pair out of the table and keeps its counters with the domain. */
+/**
+ * Takes a queue pair out of the table and keeps its counters with the domain. A thread that was stopped in the middle of a delivery may hold
+ * on to it for longer than we wait; then its entry, and the completion queues that it uses, are never given to anybody else.
+ */
 export function dropQp(context: Pick<CommandContext, 'memory' | 'firmware' | 'domain'>, qp: QpRow): void {
   const { memory, domain } = context;
-  const qpn = qp.get('qpn');
   qp.publish('state', VB_QPS_RESET);
-  qp.publish('qpn', 0);
-  context.firmware.core.qp_quiesce(qpn, QUIESCE_MS);
+  const quiet = context.firmware.core.qp_quiesce(qp.get('qpn'), QUIESCE_MS) !== 0;
   domain.set({
     tx_messages: domain.get('tx_messages') + qp.get('tx_messages'),
     tx_bytes: domain.get('tx_bytes') + qp.get('tx_bytes'),
@@ -183,6 +184,8 @@ export function dropQp(context: Pick<CommandContext, 'memory' | 'firmware' | 'do
     tx_waits: domain.get('tx_waits') + qp.get('tx_waits'),
   });
   qp.set({ tx_messages: 0n, tx_bytes: 0n, rx_messages: 0n, rx_bytes: 0n, rx_errors: 0n, tx_waits: 0n, waiting: 0, flush: 0 });
+  qp.publish('qpn', quiet ? 0 : RETIRED | 0);
+  if (!quiet) return;
   memory.pd(qp.get('pd')).add('users', -1);
   memory.cq(qp.get('send_cq')).add('users', -1);
   memory.cq(qp.get('recv_cq')).add('users', -1);

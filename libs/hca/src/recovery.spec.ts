@@ -66,6 +66,19 @@ describe('recovery of a thread that was ended', () => {
     expect(b.command(abi.VB_CMD_ALLOC_PD).status).toBe(0);
   });
 
+  it('never gives away what a stopped thread may still be working on', () => {
+    const host = new HandHost(firmware);
+    const [a, qa, b, qb] = host.pair();
+    host.adapter.memory.qp(qa.qpn).set({ sq_lock: (a.thread + 1) << 1 });
+    host.adapter.resetDomain(b.peer.slot);
+    const again = host.guest().queuePair();
+    expect(again.qpn % 16384).not.toBe(qb.qpn % 16384);
+    expect([again.recvCq.cqn % 2048, again.sendCq.cqn % 2048]).not.toContain(qb.recvCq.cqn % 2048);
+    expect(b.command(abi.VB_CMD_QUERY_QP, abi.cmdHandle.encode({ handle: qb.qpn })).status).toBe(abi.VB_EINVAL);
+    host.adapter.recoverThreads(a.peer, [a.thread]);
+    expect(host.adapter.heldLocks()).toBe(0);
+  });
+
   it('makes nothing of a thread context that somebody else has by now', () => {
     const host = new HandHost(firmware);
     const [a, , b, qb] = host.pair();
