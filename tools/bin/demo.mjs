@@ -142,7 +142,7 @@ async function demo() {
   console.log(`Starting a cluster of ${hosts} hosts with ${cores} cores each`);
   const up = await run(['up', '-d', '--hosts', String(hosts), '--cores', String(cores)]);
   if (up.code !== 0) return false;
-  console.log(`    ${up.text.trim()}`);
+  console.log(`    ready after ${seconds((performance.now() - began) / 1000)}`);
   const results = [];
   for (const program of programs) {
     if (interrupted) return false;

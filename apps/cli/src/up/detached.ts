@@ -8,6 +8,7 @@ import type { CommandContext } from '../command-context.ts';
 import type { UpOptions } from '../commands/up.ts';
 import { isAlive, readEndpoint, type Endpoint } from '../endpoint/endpoint-file.ts';
 import { CliError, SilentExit } from '../errors.ts';
+import { announcement } from './announcement.ts';
 import { progressLine } from '../terminal/progress.ts';
 
 const readyMs = 90_000;
@@ -25,11 +26,8 @@ export async function upDetached(context: CommandContext, options: UpOptions): P
   try {
     const endpoint = await launched(context, options, dataDir, outputFile);
     progress.clear();
-    if (context.json) await context.line(JSON.stringify({ url: endpoint.url, pid: endpoint.pid, dataDirectory: dataDir }));
-    else
-      await context.line(
-        `Verbena is ready: ${options.hosts} hosts with ${options.cores} cores each, at ${endpoint.url} (process ${endpoint.pid})`,
-      );
+    const { url, pid } = endpoint;
+    await context.io.out(announcement({ url, pid, dataDir, hosts: options.hosts, cores: options.cores }, context.json));
     return 0;
   } finally {
     progress.clear();

@@ -5,15 +5,14 @@ import { parseListen, type UpOptions } from '../commands/up.ts';
 import { removeEndpoint, startTimeOf, writeEndpoint } from '../endpoint/endpoint-file.ts';
 import { SilentExit } from '../errors.ts';
 import { catchStopSignals, signalExitCode } from '../signals.ts';
-import { humanSeconds } from '../terminal/units.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { version } from '../version.ts';
+import { announcement } from './announcement.ts';
 import { startCluster, type RunningCluster } from './cluster.ts';
 import { lockDataDirectory } from './lock.ts';
 
 export async function upForeground(context: CommandContext, options: UpOptions): Promise<number> {
   const { dataDir } = context.where;
-  const began = performance.now();
   const stop = catchStopSignals();
   const lock = await lockDataDirectory(dataDir);
   const progress = progressLine(context.io, context.options);
@@ -30,7 +29,7 @@ export async function upForeground(context: CommandContext, options: UpOptions):
     });
     progress.clear();
     try {
-      await announce(context, cluster, options, (performance.now() - began) / 1000);
+      await announce(context, cluster, options);
       if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
     } finally {
       await stopCluster(context, cluster, dataDir);
@@ -46,7 +45,7 @@ export async function upForeground(context: CommandContext, options: UpOptions):
   }
 }
 
-async function announce(context: CommandContext, cluster: RunningCluster, options: UpOptions, seconds: number): Promise<void> {
+async function announce(context: CommandContext, cluster: RunningCluster, options: UpOptions): Promise<void> {
   const started = await startTimeOf(process.pid);
   await writeEndpoint(cluster.dataDir, {
     url: cluster.url,
@@ -55,11 +54,8 @@ async function announce(context: CommandContext, cluster: RunningCluster, option
     version,
     startedAt: new Date().toISOString(),
   });
-  if (context.json) return context.line(JSON.stringify({ url: cluster.url, pid: process.pid, dataDirectory: cluster.dataDir }));
-  await context.line(`Verbena is ready after ${humanSeconds(seconds)}: ${options.hosts} hosts with ${options.cores} cores each`);
-  await context.line(`  endpoint  ${cluster.url}`);
-  await context.line(`  data      ${cluster.dataDir}`);
-  await context.line(`  try       verbena run -n ${Math.min(8, options.hosts * options.cores)} hello.c`);
+  const { url, dataDir } = cluster;
+  await context.io.out(announcement({ url, pid: process.pid, dataDir, hosts: options.hosts, cores: options.cores }, context.json));
   await context.note('Ctrl-C stops it.');
 }
 
