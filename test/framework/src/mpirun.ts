@@ -28,7 +28,6 @@ const { image, exitCode } = await compile({
   cwd: process.cwd(),
   onDiagnostics: (text) => void process.stderr.write(text),
 });
-await closeToolchain();
 if (image === undefined) process.exit(exitCode === 0 ? 1 : exitCode);
 
 const size = Number(values.n ?? 1);
@@ -52,3 +51,4 @@ result.exits.forEach((exit, rank) => {
   }
 });
 process.exitCode = result.exits.find((exit) => exit.exitCode !== 0)?.exitCode ?? 0;
+void closeToolchain();
