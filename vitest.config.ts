@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** One Vitest for the whole repository: specs beside the code run on threads without isolation, systems under test/ on their own. */
+/** One Vitest for the whole repository: specs beside the code run on threads, systems under test/ in processes, one file at a time. */
 const resolve = { conditions: ['verbena-source'] };
 const ssr = { resolve };
 
@@ -10,7 +10,7 @@ export default defineConfig({
       {
         resolve,
         ssr,
-        test: { name: 'unit', include: ['{apps,libs}/*/src/**/*.spec.ts'], pool: 'threads', isolate: false, testTimeout: 30_000 },
+        test: { name: 'unit', include: ['{apps,libs}/*/src/**/*.spec.ts'], pool: 'threads', testTimeout: 30_000 },
       },
       {
         resolve,

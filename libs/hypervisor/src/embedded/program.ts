@@ -190,7 +190,7 @@ export class Program {
   async #stop(): Promise<void> {
     const { thread, control } = this.#options;
     if (this.#over) return;
-    const cpuSeconds = await thread.cpuSeconds(20);
+    const cpuSeconds = await thread.cpuSeconds(250);
     if (cpuSeconds !== undefined) control.setCounter('cpuSeconds', cpuSeconds);
     await thread.terminate();
     const killed: ProgramOutcome = { cause: 'killed', exitCode: EXIT_KILLED, detail: '' };
