@@ -85,6 +85,11 @@ export class Running {
     }
   }
 
+  /** Closes our end of its standard output, as `| head` does. */
+  stopReading(): void {
+    this.#child.stdout?.destroy();
+  }
+
   /** Resolves when the pattern has been printed on either stream; fails when the command ends, or the time is over, without. */
   async printed(pattern: RegExp, timeoutMs = 60_000): Promise<void> {
     const found = (): boolean => pattern.test(this.#stdout) || pattern.test(this.#stderr);
