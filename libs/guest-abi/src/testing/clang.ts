@@ -21,12 +21,15 @@ const say = (data: Uint8Array | null): void => void (data !== null && process.st
 const request = JSON.parse(await text(process.stdin)) as Request;
 let tree: Tree = {};
 for (const [path, content] of Object.entries(request.files)) put(tree, path.split('/'), content);
+let running = '';
 try {
   for (const command of request.commands) {
+    running = command.join(' ');
     tree = { ...tree, ...(await runLLVM([...command], tree, { stdout: say, stderr: say, fetchProgress: () => undefined })) };
   }
   process.stdout.write(Buffer.from(tree[request.output] as Uint8Array).toString('base64'));
 } catch (error) {
   if (!(error instanceof Exit)) throw error;
+  process.stderr.write(`${running}: exit code ${error.code}\n`);
   process.exitCode = error.code;
 }

@@ -28,7 +28,7 @@ async function run(request: unknown): Promise<Uint8Array> {
   const [out, err, code] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
-    new Promise<number>((resolve) => child.once('close', (status) => resolve(status ?? 1))),
+    new Promise<number | string>((resolve) => child.once('close', (status, signal) => resolve(status ?? signal ?? 'no status'))),
   ]);
   if (code !== 0) throw new Error(`clang ended with ${code}:\n${err}`);
   return new Uint8Array(Buffer.from(out, 'base64'));
