@@ -48,7 +48,11 @@ export class ToolPool {
   /** Ends all workers at once; their tasks fail. */
   async close(): Promise<void> {
     const ends = [...this.#slots].map(({ child }) => new Promise((resolve) => child.once('exit', resolve)));
-    for (const { child } of this.#slots) child.kill();
+    // An idle child does not keep this process alive, but whoever waits for its end shall live to see it.
+    for (const { child } of this.#slots) {
+      child.ref();
+      child.kill();
+    }
     await Promise.all(ends);
   }
 
