@@ -78,8 +78,11 @@ export class Running {
 
   /** To the process alone, or as Ctrl-C does: to its whole group. */
   signal(signal: NodeJS.Signals, group = false): void {
+    const { pid } = this.#child;
+    // It could not be started. (A process id of -1 would mean every process of the machine.)
+    if (pid === undefined) return;
     try {
-      process.kill(group ? -this.pid : this.pid, signal);
+      process.kill(group ? -pid : pid, signal);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
