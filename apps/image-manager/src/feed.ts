@@ -22,7 +22,6 @@ export class Feed<T> implements AsyncIterable<T> {
       const value = this.#value;
       this.#value = undefined;
       if (value !== undefined) yield value.it;
-      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set while the reader was busy
       if (this.#ended && this.#value === undefined) return;
     }
   }

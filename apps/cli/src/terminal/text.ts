@@ -2,7 +2,6 @@
 
 /** Replaces control characters, which could drive the terminal, by a visible sign; line breaks become spaces. */
 export function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what it is about
   return text.replace(/[\r\n\t]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }
 

@@ -93,7 +93,6 @@ async function submit(parts: JobServiceParts, { spec: asked, idempotencyKey }: j
 
 function commandIdOf(key: string, actor: string): string | undefined {
   if (key === '') return undefined;
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   if (key.length > longestKey || /[\u0000-\u001f]/.test(key)) {
     throw new ConnectError(
       `the idempotency key must have at most ${longestKey} characters and no control characters`,
@@ -145,7 +144,6 @@ async function reportRank(parts: JobServiceParts, { jobId, nodeId, reports }: jo
 
 /** It comes in part from guest memory: what would break the reason's lines is taken out. */
 function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   return text.slice(0, longestWait).replace(/[\u0000-\u001f\u007f]/g, ' ');
 }
 

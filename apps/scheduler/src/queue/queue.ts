@@ -61,7 +61,6 @@ export class Queue {
   async #drain(): Promise<void> {
     this.#draining = true;
     try {
-      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- kick() sets it while this awaits
       while (this.#again && !this.#closed) {
         this.#again = false;
         await this.#pass();

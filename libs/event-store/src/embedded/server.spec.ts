@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
@@ -86,7 +86,7 @@ describe('the embedded Postgres server', () => {
 
 describe.skipIf(process.getuid?.() !== 0)('the embedded Postgres server of root', () => {
   it('runs although the data directory is closed to others', async () => {
-    const closed = await mkdtemp('/root/verbena-closed-');
+    const closed = await mkdtemp(join(homedir(), 'verbena-closed-'));
     await chmod(closed, 0o700);
     const server = await startEmbeddedPostgres({ dataDir: join(closed, 'data'), log });
     expect(await query(server.databaseUrl, 'select 1 as one')).toEqual([{ one: 1 }]);
