@@ -2,8 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { jobv1 } from '@verbena/contracts';
+import { vmId } from '@verbena/ids';
 import { systemClock } from '@verbena/service-kit';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { binomialTree, FakeCluster, request } from './testing/fake-cluster.ts';
 import type { FakeProgram } from './testing/fake-hypervisor.ts';
 
@@ -123,8 +124,8 @@ describe('distribution', () => {
     await cluster.boot(0, one, 1);
     expect(await bring(two)).toBe('');
     expect(await bring(three)).toBe('');
-    const boot = (vmId: string, imageDigest: string): Promise<unknown> =>
-      cluster.agent(0).bootVm({ vmId, imageDigest, memoryBytes: 1n << 20n, tenant: 'default' });
+    const boot = (id: string, imageDigest: string): Promise<unknown> =>
+      cluster.agent(0).bootVm({ vmId: id, imageDigest, memoryBytes: 1n << 20n, tenant: 'default' });
     await expect(boot('vm-b', two.digest)).rejects.toThrow('not in this node');
     await boot('vm-c', three.digest);
     expect(await bring(two)).toContain('in use');
@@ -164,6 +165,16 @@ describe('VMs', () => {
     await expect(cluster.boot(0, image, 1)).rejects.toThrow('VM vm-0-0 did not boot on node-0: no worker thread');
     expect(await states(0)).toEqual([]);
     cluster.hypervisor(0).bootError = undefined;
+    await cluster.agent(0).bootVm({ vmId: 'vm-y', imageDigest: image.digest, memoryBytes: 1n << 20n, tenant: 'default' });
+  });
+
+  it('that crash while nothing runs in them are gone, and the log says why', async () => {
+    await cluster.start(1, { cores: 1 });
+    const image = cluster.image(content(100));
+    const [id = ''] = await cluster.boot(0, image, 1);
+    cluster.hypervisor(0).domain(vmId(id))?.crash('the thread of the vCPU was lost');
+    await vi.waitFor(() => expect(cluster.events.at(-1)?.type).toBe('VmCrashed'));
+    expect(await states(0)).toEqual([]);
     await cluster.agent(0).bootVm({ vmId: 'vm-y', imageDigest: image.digest, memoryBytes: 1n << 20n, tenant: 'default' });
   });
 

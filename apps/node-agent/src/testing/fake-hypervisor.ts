@@ -28,6 +28,7 @@ class FakeDomain implements Domain {
   state: DomainState = 'created';
   #machine: FakeMachine | undefined;
   #kill = new AbortController();
+  readonly #listeners = new Set<(state: DomainState, detail: string) => void>();
 
   constructor(config: DomainConfig, owner: FakeHypervisor) {
     this.config = config;
@@ -99,8 +100,15 @@ class FakeDomain implements Domain {
     return Promise.resolve();
   }
 
-  onState(): () => void {
-    return () => undefined;
+  onState(listener: (state: DomainState, detail: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** What a driver does whose thread is lost. */
+  crash(detail: string): void {
+    this.state = 'crashed';
+    for (const listener of this.#listeners) listener('crashed', detail);
   }
 }
 
@@ -119,7 +127,7 @@ export class FakeHypervisor implements Hypervisor {
     return Promise.resolve(domain);
   }
 
-  domain(id: DomainConfig['id']): Domain | undefined {
+  domain(id: DomainConfig['id']): FakeDomain | undefined {
     return this.#domains.get(id);
   }
 

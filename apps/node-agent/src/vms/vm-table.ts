@@ -128,6 +128,7 @@ export class VmTable {
         vcpus: request.vcpus,
       });
       vm.domain = domain;
+      this.#watch(vm, domain);
       stillWanted(vm);
       await domain.boot();
       stillWanted(vm);
@@ -144,6 +145,13 @@ export class VmTable {
       if (error instanceof Refusal) throw error;
       throw new Refusal('boot-failed', `VM ${request.vmId} did not boot on ${nodeId}: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  /** A domain that crashes while it runs a program is the job's to tell; one that is idle would wait for a program that it cannot run. */
+  #watch(vm: Vm, domain: Domain): void {
+    domain.onState((state, detail) => {
+      if (state === 'crashed' && vm.phase === 'idle') void this.#end(vm, detail, { type: 'CrashVm', data: { detail } });
+    });
   }
 
   /** Takes an idle VM for a job. @throws Refusal when it is not there or not idle */

@@ -15,13 +15,10 @@ let collect: Collect | undefined;
 /** Pages that a thread may leave uncollected, in bytes. */
 const dueBytes = 128 * 1024 * 1024;
 
-function collector(): Collect {
+export function collector(): Collect {
+  // The flag belongs to the process and several threads come here: whoever took it back would take it from another's context.
   setFlagsFromString('--expose-gc');
-  try {
-    return runInNewContext('gc') as Collect;
-  } finally {
-    setFlagsFromString('--no-expose-gc');
-  }
+  return runInNewContext('gc') as Collect;
 }
 
 /** One per thread. */

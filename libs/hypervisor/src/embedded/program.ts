@@ -40,7 +40,7 @@ export interface ProgramOptions {
   readonly thread: VcpuThread;
   readonly control: ControlBlock;
   readonly memory: WebAssembly.Memory;
-  readonly order: Omit<RunOrder, 'type' | 'control' | 'console' | 'memory'>;
+  readonly order: Omit<RunOrder, 'type' | 'run' | 'control' | 'console' | 'memory'>;
   readonly transfer: readonly TransferListItem[];
   readonly consoleBytes: number;
   readonly onLog: (line: string) => void;
@@ -51,6 +51,7 @@ export class Program {
   /** Dropped at the end, so that whoever keeps the program does not keep its memory. */
   #memory: WebAssembly.Memory | undefined;
   readonly #reader: ConsoleReader;
+  readonly #run: number;
   readonly #started = Promise.withResolvers<undefined>();
   readonly #ended = Promise.withResolvers<ProgramEnded>();
   #parked: (() => void) | undefined;
@@ -73,7 +74,7 @@ export class Program {
         this.#lost(error);
       },
     });
-    thread.run({ ...order, type: 'run', control: control.shared, console: ring, memory }, transfer);
+    this.#run = thread.run({ ...order, type: 'run', control: control.shared, console: ring, memory }, transfer);
   }
 
   /** Resolves when the first instruction is about to run, or when the program has failed before that. */
@@ -111,9 +112,9 @@ export class Program {
   async #rendezvous(generation: number, card: Uint8Array): Promise<void> {
     const { spec, thread, control } = this.#options;
     try {
-      thread.answer({ cards: await spec.handlers.rendezvous(generation, card) });
+      thread.answer({ run: this.#run, cards: await spec.handlers.rendezvous(generation, card) });
     } catch (error) {
-      thread.answer({ failed: error instanceof Error ? error.message : String(error) });
+      thread.answer({ run: this.#run, failed: error instanceof Error ? error.message : String(error) });
     }
     control.ring();
   }

@@ -27,7 +27,7 @@ export function runProgram(order: RunOrder, answers: MessagePort, post: (message
     const wasi = createWasi(order, vmm, console, hypercallSlots);
     close = wasi.close;
     const adapter = order.adapter === undefined ? openNullAdapter(() => countDoorbell(control)) : openAdapter(order.adapter);
-    const context = { vmm, adapter, answers, rank: order.rank, size: order.size, generation: 0 };
+    const context = { vmm, adapter, answers, run: order.run, rank: order.rank, size: order.size, generation: 0 };
     control.store(word.state, VCPU_RUNNING);
     post({ type: 'started' });
     const instance = new WebAssembly.Instance(order.module, {

@@ -29,6 +29,7 @@ export class VcpuThread {
   readonly ready: Promise<void>;
   #listener: VcpuListener | undefined;
   #terminated: Promise<unknown> | undefined;
+  #runs = 0;
   alive = true;
   isReady = false;
 
@@ -74,8 +75,11 @@ export class VcpuThread {
     this.#listener = listener;
   }
 
-  run(order: RunOrder, transfer: readonly TransferListItem[]): void {
-    this.#worker.postMessage(order, transfer);
+  /** Gives the thread a program. Returns the number under which it is answered. */
+  run(order: Omit<RunOrder, 'run'>, transfer: readonly TransferListItem[]): number {
+    const numbered: RunOrder = { ...order, run: ++this.#runs };
+    this.#worker.postMessage(numbered, transfer);
+    return this.#runs;
   }
 
   /** Leaves an answer for a vCPU that sleeps; ring its bell afterwards. */

@@ -12,6 +12,8 @@ export interface WorkerStart {
 /** One program. */
 export interface RunOrder {
   readonly type: 'run';
+  /** Which program of the thread it is, from 1 on: an answer to an earlier one that comes late is none to this. */
+  readonly run: number;
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly control: SharedArrayBuffer;
@@ -42,5 +44,5 @@ export type FromVcpu =
   /** Nothing of the program runs any more. `unclean` when it stopped at an instruction of its own choosing, e.g. by a trap. */
   | { readonly type: 'ended'; readonly outcome: ProgramOutcome; readonly unclean: boolean };
 
-/** An answer on the port of answers. */
-export type RendezvousAnswer = { readonly cards: Uint8Array } | { readonly failed: string };
+/** An answer on the port of answers, and the program that had asked. */
+export type RendezvousAnswer = { readonly run: number } & ({ readonly cards: Uint8Array } | { readonly failed: string });

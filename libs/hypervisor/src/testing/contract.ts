@@ -176,6 +176,33 @@ function programs(bench: Bench): void {
     expect(text.join('')).toBe('-19 bytes:\n-19 bytes:\n');
   });
 
+  it('keeps an answer that comes too late from the next program', async () => {
+    const domain = await bench.boot();
+    const late = Promise.withResolvers<Uint8Array>();
+    const asked = Promise.withResolvers<undefined>();
+    const stopped = await domain.exec(
+      bench.spec(['rendezvous'], {
+        handlers: {
+          output: () => undefined,
+          rendezvous: () => {
+            asked.resolve(undefined);
+            return late.promise;
+          },
+        },
+      }),
+    );
+    await asked.promise;
+    await stopped.kill('cancelled');
+    late.reject(new Error('the job is over'));
+    await late.promise.catch(() => undefined);
+    const text: string[] = [];
+    const output = (_: string, data: Uint8Array): void => void text.push(new TextDecoder().decode(data));
+    await (
+      await domain.exec(bench.spec(['rendezvous'], { handlers: { output, rendezvous: (_generation, card) => Promise.resolve(card) } }))
+    ).exit;
+    expect(text.join('')).toBe('4 bytes: 100\n4 bytes: 100\n');
+  });
+
   it('counts hypercalls by name and all operations of the VMM', async () => {
     const { counters } = await bench.once(['counted']);
     expect(counters.hypercalls['version']).toBe(5);

@@ -8,6 +8,8 @@ export interface HypercallContext {
   readonly adapter: Adapter;
   /** Answers of the main thread, see WorkerStart. */
   readonly answers: MessagePort;
+  /** Number of the program on this thread, see RunOrder. */
+  readonly run: number;
   readonly rank: number;
   readonly size: number;
   /** Rendezvous made so far. */

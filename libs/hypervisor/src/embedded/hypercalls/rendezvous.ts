@@ -6,7 +6,7 @@ import type { HypercallHandler } from './context.ts';
 
 /** VB_HC_RENDEZVOUS(in, in_len, out, out_cap): gives this rank's card, sleeps until every rank has given its own, and gets them all. */
 export const rendezvous: HypercallHandler = (context, input, inputLength, output, capacity) => {
-  const { vmm, answers, size } = context;
+  const { vmm, answers, run, size } = context;
   const length = inputLength >>> 0;
   if (length === 0 || length > VB_CARD_MAX || size * length > capacity >>> 0) return VB_EINVAL;
   const card = vmm.memory.copy(input, length);
@@ -20,6 +20,8 @@ export const rendezvous: HypercallHandler = (context, input, inputLength, output
       continue;
     }
     const { message } = received;
+    // Meant for a program that was stopped while it waited, on this thread, before.
+    if (message.run !== run) continue;
     if ('failed' in message || message.cards.length !== size * length) return VB_ENODEV;
     vmm.memory.write(output, message.cards);
     return message.cards.length;
