@@ -1,16 +1,11 @@
 /** The contracts pass buf's lint, and the generated code is what the contracts generate. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-
-const root = new URL('../..', import.meta.url).pathname;
-const contracts = join(root, 'libs/contracts');
-const buf = join(root, 'node_modules/.bin/buf');
+import { buf, contracts } from '../contracts/buf.mjs';
 
 function run(args) {
-  const { status } = spawnSync(buf, args, { cwd: contracts, stdio: 'inherit' });
-  if (status !== 0) process.exit(1);
+  if (buf(args).status !== 0) process.exit(1);
 }
 
 function tree(directory) {

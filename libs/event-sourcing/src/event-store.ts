@@ -56,6 +56,7 @@ export interface EventFilter {
   readonly stream?: string;
   readonly types?: readonly string[];
   readonly correlationId?: string;
+  readonly tenant?: string;
   /** The trace id within `traceparent`: 32 hexadecimal digits. */
   readonly traceId?: string;
   /** Inclusive. */

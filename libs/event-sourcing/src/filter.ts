@@ -14,11 +14,12 @@ export function streamMatches(wanted: string, stream: string): boolean {
 /** Whether an event passes; an absent field passes everything, an empty list of types nothing. */
 export function matches(filter: EventFilter | undefined, recorded: RecordedEvent): boolean {
   if (filter === undefined) return true;
-  const { stream, types, correlationId, traceId, since, until } = filter;
+  const { stream, types, correlationId, tenant, traceId, since, until } = filter;
   return (
     (stream === undefined || streamMatches(stream, recorded.stream)) &&
     (types === undefined || types.includes(recorded.event.type)) &&
     (correlationId === undefined || recorded.metadata.correlationId === correlationId) &&
+    (tenant === undefined || recorded.metadata.tenant === tenant) &&
     (traceId === undefined || traceIdOf(recorded.metadata.traceparent) === traceId) &&
     (since === undefined || recorded.time >= since) &&
     (until === undefined || recorded.time < until)

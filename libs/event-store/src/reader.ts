@@ -50,13 +50,14 @@ export async function findCommand(db: Kysely<Tables>, commandId: string): Promis
   return row && readRange(db, { first: row.first_position, count: row.events });
 }
 
-function conditions({ stream, types, correlationId, traceId, since, until }: EventFilter = {}): Expression<SqlBool>[] {
+function conditions({ stream, types, correlationId, tenant, traceId, since, until }: EventFilter = {}): Expression<SqlBool>[] {
   const all: Expression<SqlBool>[] = [];
   // ^@ is "starts with", which the index on (stream, version) serves, and which knows no wildcards of its own.
   if (stream !== undefined)
     all.push(stream.endsWith('*') ? sql<SqlBool>`stream ^@ ${stream.slice(0, -1)}` : sql<SqlBool>`stream = ${stream}`);
   if (types !== undefined) all.push(sql<SqlBool>`type = any(${[...types]}::text[])`);
   if (correlationId !== undefined) all.push(sql<SqlBool>`correlation_id = ${correlationId}`);
+  if (tenant !== undefined) all.push(sql<SqlBool>`tenant = ${tenant}`);
   if (traceId !== undefined) all.push(sql<SqlBool>`trace_id = ${traceId}`);
   if (since !== undefined) all.push(sql<SqlBool>`time >= ${since.toISOString()}::timestamptz`);
   if (until !== undefined) all.push(sql<SqlBool>`time < ${until.toISOString()}::timestamptz`);

@@ -185,6 +185,8 @@ function reading(the: () => EventStore): void {
     expect(await found({ filter: { types: ['Submitted', 'Odd'] } })).toEqual([all[0], all[1], all[4]]);
     expect(await found({ filter: { types: [] } })).toEqual([]);
     expect(await found({ filter: { correlationId: 'job-1' } })).toEqual([all[0], all[2], all[3]]);
+    expect(await found({ filter: { tenant: 'physics' } })).toEqual(all);
+    expect(await found({ filter: { tenant: 'biology' } })).toEqual([]);
     expect(await found({ filter: { traceId: 'a'.repeat(32) } })).toEqual([all[0], all[2]]);
     expect(await found({ filter: { correlationId: 'job-1', types: ['Booted'] } })).toEqual([all[2]]);
     expect(await found({ filter: { since: times[1]!, until: times[3]! } })).toEqual([all[1], all[2]]);

@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file verbena/event/v1/event.proto.
@@ -170,6 +170,13 @@ export declare type ListEventsRequest = Message<"verbena.event.v1.ListEventsRequ
    * @generated from field: bool descending = 4;
    */
   descending: boolean;
+
+  /**
+   * Fields of Event that are wanted, for example "position,type"; all when empty.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 5;
+   */
+  readMask?: FieldMask | undefined;
 };
 
 /**
@@ -355,7 +362,8 @@ export declare const EventService: GenService<{
     output: typeof ListEventsResponseSchema;
   },
   /**
-   * FollowEvents sends what is there from a position on, then what comes.
+   * FollowEvents sends what is there from a position on, then what comes. While nothing comes, a message without events is sent every now and
+   * then, as a sign of life. Who was cut off goes on after the last position that came.
    *
    * @generated from rpc verbena.event.v1.EventService.FollowEvents
    */

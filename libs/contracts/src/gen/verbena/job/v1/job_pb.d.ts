@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file verbena/job/v1/job.proto.
@@ -514,6 +514,13 @@ export declare type ListJobsRequest = Message<"verbena.job.v1.ListJobsRequest"> 
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
+
+  /**
+   * Fields of Job that are wanted, for example "id,state"; all when empty.
+   *
+   * @generated from field: google.protobuf.FieldMask read_mask = 4;
+   */
+  readMask?: FieldMask | undefined;
 };
 
 /**
@@ -1098,7 +1105,8 @@ export declare const JobService: GenService<{
     output: typeof CancelJobResponseSchema;
   },
   /**
-   * WatchJob sends the job as it is, then again after every change, and ends when the job has ended.
+   * WatchJob sends the job as it is, then again after every change, and ends when the job has ended. While nothing changes, a message without
+   * a job comes every now and then, as a sign of life.
    *
    * @generated from rpc verbena.job.v1.JobService.WatchJob
    */

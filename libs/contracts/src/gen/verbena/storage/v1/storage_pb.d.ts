@@ -194,6 +194,13 @@ export declare type StreamOutputRequest = Message<"verbena.storage.v1.StreamOutp
    * @generated from field: bool follow = 3;
    */
   follow: boolean;
+
+  /**
+   * Where to go on: the `next` of a response that came; 0 from the beginning.
+   *
+   * @generated from field: uint64 after = 4;
+   */
+  after: bigint;
 };
 
 /**
@@ -210,6 +217,13 @@ export declare type StreamOutputResponse = Message<"verbena.storage.v1.StreamOut
    * @generated from field: repeated verbena.storage.v1.OutputPiece pieces = 1;
    */
   pieces: OutputPiece[];
+
+  /**
+   * Everything up to here has been sent.
+   *
+   * @generated from field: uint64 next = 2;
+   */
+  next: bigint;
 };
 
 /**
@@ -325,6 +339,16 @@ export declare type ListFilesRequest = Message<"verbena.storage.v1.ListFilesRequ
    * @generated from field: string job_id = 1;
    */
   jobId: string;
+
+  /**
+   * @generated from field: uint32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
 };
 
 /**
@@ -341,6 +365,11 @@ export declare type ListFilesResponse = Message<"verbena.storage.v1.ListFilesRes
    * @generated from field: repeated verbena.storage.v1.OutputFile files = 1;
    */
   files: OutputFile[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -467,7 +496,8 @@ export declare const OutputService: GenService<{
     output: typeof AppendOutputResponseSchema;
   },
   /**
-   * StreamOutput sends what is there, and with follow what comes, until the job's output is sealed.
+   * StreamOutput sends what is there, and with follow what comes, until the job's output is sealed. With follow, a message without pieces is
+   * sent every now and then, as a sign of life. Who was cut off goes on from the last `next` that came.
    *
    * @generated from rpc verbena.storage.v1.OutputService.StreamOutput
    */
