@@ -10,6 +10,7 @@ import { ImageCache } from './images/image-cache.ts';
 import { jobPorts } from './jobs/job-ports.ts';
 import { JobTable } from './jobs/job-table.ts';
 import { Registration, type NodeDescription } from './registration.ts';
+import type { NodePort } from './node-port.ts';
 import { nodeAgentService } from './service.ts';
 import { VmTable } from './vms/vm-table.ts';
 
@@ -23,8 +24,8 @@ export interface NodeAgentOptions {
   readonly memoryBytes: number;
   /** The host's own: its domains use the host's port in the subnet. The node-agent closes it when it stops. */
   readonly hypervisor: Hypervisor;
-  /** The host's port in the subnet. */
-  readonly port: { readonly lid: number; readonly guid: bigint };
+  /** The host's port in the subnet. Its LID comes from the scheduler. */
+  readonly port: NodePort;
   /** Bound of the image cache, in bytes. */
   readonly cacheQuotaBytes: number;
 }
@@ -47,7 +48,14 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
   });
   const working = new AbortController();
   const registering = new AbortController();
-  const registration = new Registration({ bus, clock, log, signal: registering.signal, describe: () => describe(options, images, vms) });
+  const registration = new Registration({
+    bus,
+    clock,
+    log,
+    signal: registering.signal,
+    describe: () => describe(options, images, vms),
+    onLid: (lid) => options.port.assignLid(lid),
+  });
   const vms: VmTable = new VmTable({
     nodeId: id,
     cores: options.cores,
@@ -69,6 +77,7 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     images,
     vms,
     jobs,
+    port: options.port,
     fetchChunk: (digest: string) => ports.getChunk(digest),
     signal: working.signal,
   };
@@ -119,6 +128,7 @@ function describe(options: NodeAgentOptions, images: ImageCache, vms: VmTable): 
     memoryUsedBytes: BigInt(vms.memoryUsed()),
     lid: options.port.lid,
     portGuid: `0x${options.port.guid.toString(16).padStart(16, '0')}`,
+    fabricEndpoint: options.port.endpoint,
     cachedImages: images.list(),
     hypervisor: options.hypervisor.name,
     agentMemoryBytes: BigInt(process.memoryUsage.rss()),

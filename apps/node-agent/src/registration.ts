@@ -22,6 +22,8 @@ export interface RegistrationOptions {
   readonly signal: AbortSignal;
   /** The node as it is now. */
   readonly describe: () => NodeDescription & { readonly id: string };
+  /** The scheduler has given the node's port its LID; throws when that cannot be. */
+  readonly onLid: (lid: number) => void;
 }
 
 const callMs = 5_000;
@@ -67,11 +69,12 @@ export class Registration {
   }
 
   async #register(): Promise<number> {
-    const { bus, clock, log, signal, describe } = this.#options;
+    const { bus, clock, log, signal, describe, onLid } = this.#options;
     const client = bus.client(nodev1.NodeService);
     for (let delay = firstDelayMs; ; delay = Math.min(delay * 2, longestDelayMs)) {
       try {
-        const { epoch, heartbeatInterval } = await client.registerNode({ node: describe() }, { timeoutMs: callMs, signal });
+        const { epoch, heartbeatInterval, lid } = await client.registerNode({ node: describe() }, { timeoutMs: callMs, signal });
+        if (lid !== 0) onLid(lid);
         this.#epoch = epoch;
         this.#problem = '';
         const ms = heartbeatInterval === undefined ? 0 : Number(heartbeatInterval.seconds) * 1000 + heartbeatInterval.nanos / 1e6;

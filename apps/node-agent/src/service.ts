@@ -10,6 +10,7 @@ import { receiptOf, serveChildren, type ChildPort } from './images/distribute.ts
 import { describedImage, type CachedImage, type ImageCache } from './images/image-cache.ts';
 import { jobStart } from './jobs/job-start.ts';
 import type { JobTable } from './jobs/job-table.ts';
+import type { NodePort } from './node-port.ts';
 import type { VmTable } from './vms/vm-table.ts';
 
 export interface NodeAgentParts {
@@ -20,6 +21,7 @@ export interface NodeAgentParts {
   readonly images: ImageCache;
   readonly vms: VmTable;
   readonly jobs: JobTable;
+  readonly port: NodePort;
   /** From storage. */
   readonly fetchChunk: (digest: string) => Promise<Uint8Array>;
   readonly signal: AbortSignal;
@@ -54,6 +56,7 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
       }),
     })),
     startRanks: edge(async (request) => {
+      parts.port.learnPeers(request.fabric.filter((node) => node.nodeId !== nodeId));
       await jobs.start(jobStart(request, nodeId));
       return {};
     }),

@@ -18,8 +18,11 @@ export function decideNode(command: NodeCommand, state: NodeState): Outcome {
         `node ${node.name} declares ${node.cores} cores and ${node.memoryBytes} bytes of memory; it needs some of both`,
       );
     }
-    const epoch = (state.status === 'unknown' ? 0 : state.epoch) + 1;
-    return accept({ type: 'NodeRegistered', data: { node, epoch, at } });
+    const known = state.status === 'unknown' ? undefined : state;
+    const epoch = (known?.epoch ?? 0) + 1;
+    // A LID stays with its node: connections of others name it.
+    const lid = known !== undefined && known.node.lid !== 0 ? known.node.lid : node.lid;
+    return accept({ type: 'NodeRegistered', data: { node: { ...node, lid }, epoch, at } });
   }
   if (state.status === 'unknown') return refuse('unknown-node', 'there is no such node');
   switch (command.type) {

@@ -8,6 +8,8 @@ export interface NodeDescription {
   readonly lid: number;
   readonly portGuid: string;
   readonly hypervisor: string;
+  /** Where other processes reach the node's port; absent or empty when none does. */
+  readonly fabricEndpoint?: string;
 }
 
 interface Event<T extends string, D> extends DomainEvent {

@@ -67,4 +67,9 @@ describe('a node', () => {
       .when({ type: 'RegisterNode', at, data: { node: { ...node, memoryBytes: Number.NaN } } })
       .thenRefused('invalid-node');
   });
+
+  it('keeps its LID over registrations, whatever the later ones say', () => {
+    const again = decideNode({ type: 'RegisterNode', at, data: { node: { ...node, lid: 9 } } }, fold([registered(1), lost(2)]));
+    expect(again).toMatchObject({ ok: true, events: [{ data: { node: { lid: 1 }, epoch: 3 } }] });
+  });
 });

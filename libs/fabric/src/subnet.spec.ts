@@ -87,6 +87,19 @@ describe('a subnet', () => {
     expect(subnet.ports()).toEqual(ports);
   });
 
+  it('brings a port up with the LID that it is given, once, and no two ports with the same', () => {
+    const first = port();
+    const down = subnet.addPort({ nodeName: 'down', lid: 0 });
+    expect(() => down.attachDomain({ vmId: 'vm', memory: sharedMemory() })).toThrow('no LID');
+    expect(() => down.assignLid(first.lid)).toThrow('belongs to the port of host');
+    for (const lid of [0xc000, -1, 1.5]) expect(() => down.assignLid(lid)).toThrow(RangeError);
+    down.assignLid(77);
+    down.assignLid(77);
+    expect(down.lid).toBe(77);
+    expect(() => down.assignLid(78)).toThrow('has LID 77');
+    expect(new Member(down, 1).attachment.slot).toBe(0);
+  });
+
   it('connects domains of one partition, whichever joined first, and none of another', () => {
     const a = new Member(port(), 1);
     const b = new Member(port(), 1);

@@ -2,7 +2,7 @@
 import { HostAdapter, loadFirmware, type AdapterCounters, type DomainErrors } from '@verbena/hca';
 import { Attachment } from './attachment.ts';
 import { Partitions } from './partition.ts';
-import type { DomainAttachment, DomainOptions, FabricPort, PortCounters, PortOptions, Subnet, SubnetOptions } from './types.ts';
+import type { DomainAttachment, DomainOptions, FabricPort, PeerPort, PortCounters, PortOptions, Subnet, SubnetOptions } from './types.ts';
 
 /** Unicast LIDs are 1 to 0xbfff (InfiniBand vol. 1, section 4.1.3). */
 const LAST_LID = 0xbfff;
@@ -14,24 +14,49 @@ const words = (bytes: number): bigint => BigInt(Math.ceil(bytes / 4));
 
 class Port implements FabricPort {
   readonly nodeName: string;
-  readonly lid: number;
   readonly guid: bigint;
+  readonly endpoint = '';
   readonly attachments = new Set<Attachment>();
   readonly #adapter: HostAdapter;
   readonly #partitions: Partitions;
+  readonly #claim: (lid: number) => void;
+  #lid: number;
   /** Of domains that are detached. */
   readonly #past: Counted[] = [];
 
-  constructor(adapter: HostAdapter, partitions: Partitions, options: PortOptions, lid: number) {
+  constructor(
+    adapter: HostAdapter,
+    partitions: Partitions,
+    options: PortOptions & { lid: number; guid: bigint },
+    claim: (lid: number) => void,
+  ) {
     this.#adapter = adapter;
     this.#partitions = partitions;
     this.nodeName = options.nodeName;
-    this.lid = lid;
-    this.guid = options.guid ?? GUID_BASE + BigInt(lid);
+    this.#claim = claim;
+    this.#lid = options.lid;
+    this.guid = options.guid;
+  }
+
+  get lid(): number {
+    return this.#lid;
+  }
+
+  assignLid(lid: number): void {
+    if (lid === this.#lid) return;
+    if (this.#lid !== 0)
+      throw new Error(`the port of ${this.nodeName} has LID ${this.#lid}: it cannot become ${lid} before it is made anew`);
+    this.#claim(lid);
+    this.#lid = lid;
+  }
+
+  learnPeers(peers: readonly PeerPort[]): void {
+    void peers;
   }
 
   attachDomain(options: DomainOptions): DomainAttachment {
-    const peer = this.#adapter.addDomain(options.memory, this.lid, this.guid);
+    if (this.#lid === 0) throw new Error(`the port of ${this.nodeName} is down: it has no LID yet`);
+    const peer = this.#adapter.addDomain(options.memory, this.#lid, this.guid);
     const attachment = new Attachment(this.#adapter, this.#partitions, peer, (gone) => {
       this.attachments.delete(gone);
       this.#past.splice(0, this.#past.length, this.#sum([...this.#past, gone.counters()]));
@@ -76,11 +101,19 @@ class InMemorySubnet implements Subnet {
   }
 
   addPort(options: PortOptions): FabricPort {
-    const lid = this.#ports.length + 1;
-    if (lid > LAST_LID) throw new Error(`a subnet has at most ${LAST_LID} LIDs`);
-    const port = new Port(this.#adapter, this.#partitions, options, lid);
+    const number = this.#ports.length + 1;
+    const lid = options.lid ?? number;
+    if (lid !== 0) this.#claimLid(lid);
+    const guid = options.guid ?? GUID_BASE + BigInt(number);
+    const port = new Port(this.#adapter, this.#partitions, { ...options, lid, guid }, (wish) => this.#claimLid(wish));
     this.#ports.push(port);
     return port;
+  }
+
+  #claimLid(lid: number): void {
+    if (!Number.isInteger(lid) || lid < 1 || lid > LAST_LID) throw new RangeError(`a LID is 1 to ${LAST_LID}, not ${lid}`);
+    const holder = this.#ports.find((each) => each.lid === lid);
+    if (holder !== undefined) throw new Error(`LID ${lid} belongs to the port of ${holder.nodeName}`);
   }
 
   ports(): readonly FabricPort[] {

@@ -5,10 +5,18 @@ export interface SubnetOptions {
   readonly firmware?: FirmwareModules;
 }
 
+/** A port of the subnet and where its process listens, "host:port"; empty for one of this process. */
+export interface PeerPort {
+  readonly lid: number;
+  readonly endpoint: string;
+}
+
 export interface PortOptions {
   readonly nodeName: string;
-  /** Derived from the LID when absent. */
+  /** Locally administered and different for every port of the subnet when absent. */
   readonly guid?: bigint;
+  /** The next free one when absent; 0 leaves the port down until `assignLid`. */
+  readonly lid?: number;
 }
 
 export interface DomainOptions {
@@ -46,8 +54,15 @@ export interface PortCounters {
 
 export interface FabricPort {
   readonly nodeName: string;
+  /** 0 while the port is down: no domain can be attached then. */
   readonly lid: number;
   readonly guid: bigint;
+  /** Where other processes reach this port; empty, since this subnet lies in one process. */
+  readonly endpoint: string;
+  /** Brings the port up. @throws Error when another port has the LID, or when this port is up with another */
+  assignLid(lid: number): void;
+  /** Which LIDs are reached where. */
+  learnPeers(peers: readonly PeerPort[]): void;
   attachDomain(options: DomainOptions): DomainAttachment;
   counters(): PortCounters;
 }

@@ -12,7 +12,7 @@ import { buildImage, chunk, type GuestImage } from '@verbena/guest-image';
 import type { Hypervisor } from '@verbena/hypervisor';
 import { startImageManager } from '@verbena/image-manager';
 import { createInProcessBus, type Bus } from '@verbena/messaging';
-import { startNodeAgent } from '@verbena/node-agent';
+import { startNodeAgent, UnconnectedPort } from '@verbena/node-agent';
 import { startScheduler, type SchedulerConfig } from '@verbena/scheduler';
 import { systemClock, type RunningService, type ServiceContext } from '@verbena/service-kit';
 import { seededRandom, testContext } from '@verbena/service-kit/testing';
@@ -85,7 +85,7 @@ export class ControlPlane {
         cores,
         memoryBytes,
         hypervisor: hypervisor(index),
-        port: { lid: index + 1, guid: BigInt(index + 1) },
+        port: new UnconnectedPort(BigInt(index + 1)),
         cacheQuotaBytes: 64 << 20,
       }),
     );

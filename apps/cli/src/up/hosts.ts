@@ -35,7 +35,7 @@ export async function startHosts(composition: Composition): Promise<void> {
         cores: options.cores,
         memoryBytes: options.memoryBytes ?? defaultHostMemory(options.hosts, options.cores),
         hypervisor: machine.hypervisor,
-        port: { lid: machine.lid, guid: machine.guid },
+        port: machine.port,
         cacheQuotaBytes,
       });
     }),

@@ -12,6 +12,7 @@ import { createInProcessBus, type Bus } from '@verbena/messaging';
 import { systemClock, type RunningService } from '@verbena/service-kit';
 import { pino } from 'pino';
 import { startNodeAgent } from '../agent.ts';
+import { UnconnectedPort } from '../node-port.ts';
 import { FakeHypervisor } from './fake-hypervisor.ts';
 
 export interface FakeEvent {
@@ -81,7 +82,7 @@ export class FakeCluster {
             cores: options.cores ?? 4,
             memoryBytes: options.memoryBytes ?? 1 << 30,
             hypervisor,
-            port: { lid: index + 1, guid: BigInt(index + 1) },
+            port: new UnconnectedPort(BigInt(index + 1)),
             cacheQuotaBytes: options.cacheQuotaBytes ?? 1 << 30,
           },
         ),
@@ -172,7 +173,7 @@ export class FakeCluster {
       registerNode: ({ node }) => {
         this.fault('registerNode');
         if (node !== undefined) this.registrations.push(node);
-        return { epoch: ++this.#epoch, heartbeatInterval: { seconds: 0n, nanos: 5_000_000 } };
+        return { lid: this.registrations.length, epoch: ++this.#epoch, heartbeatInterval: { seconds: 0n, nanos: 5_000_000 } };
       },
       heartbeat: (beat) => {
         this.fault('heartbeat');

@@ -29,16 +29,17 @@ export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.
     async registerNode({ node }) {
       if (node === undefined) throw new ConnectError('a registration needs the node', Code.InvalidArgument);
       const id = checkedId(node.id);
-      const { name, cores, lid, portGuid, hypervisor } = node;
+      const { name, cores, lid, portGuid, hypervisor, fabricEndpoint } = node;
       const memoryBytes = Number(node.memoryBytes);
       const result = await nodes.register(
         id,
-        { name: name === '' ? id : name, cores, memoryBytes, lid, portGuid, hypervisor },
+        { name: name === '' ? id : name, cores, memoryBytes, lid, portGuid, hypervisor, fabricEndpoint },
         facts(node),
       );
       if (!result.ok) throw refused(id, result.reason, result.detail);
       parts.registered(id);
-      return { epoch: BigInt(nodes.known(id)?.epoch ?? 0), heartbeatInterval: durationFromMs(heartbeatMs) };
+      const known = nodes.known(id);
+      return { epoch: BigInt(known?.epoch ?? 0), heartbeatInterval: durationFromMs(heartbeatMs), lid: known?.node.lid ?? 0 };
     },
     heartbeat(request) {
       if (!nodes.log.has(request.nodeId)) throw new ConnectError(`node ${request.nodeId} has never registered`, Code.NotFound);
@@ -95,7 +96,7 @@ function nodeView(id: string, { nodes, capacity }: NodeServiceParts): nodev1.Nod
   if (state === undefined) return create(nodev1.NodeSchema, { id });
   const presence = nodes.presence(id);
   const use = capacity.useOf(id);
-  const { name, cores, memoryBytes, lid, portGuid, hypervisor } = state.node;
+  const { name, cores, memoryBytes, lid, portGuid, hypervisor, fabricEndpoint = '' } = state.node;
   return create(nodev1.NodeSchema, {
     id,
     name,
@@ -107,6 +108,7 @@ function nodeView(id: string, { nodes, capacity }: NodeServiceParts): nodev1.Nod
     memoryUsedBytes: BigInt(use.memoryBytes),
     lid,
     portGuid,
+    fabricEndpoint,
     cachedImages: [...(presence?.cachedImages ?? [])],
     ...(presence !== undefined && { lastSeen: timestampFromDate(presence.lastSeenAt) }),
     hypervisor,

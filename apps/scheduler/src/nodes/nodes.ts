@@ -20,6 +20,7 @@ import type { EventStore } from '@verbena/event-sourcing';
 import { callContext, currentTraceparent } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
 import { Aggregates, type Executed } from '../aggregates.ts';
+import { Lids } from './lids.ts';
 
 /** What heartbeats tell; lost with the process, and told again. */
 export interface Presence {
@@ -46,10 +47,12 @@ export class Nodes {
   readonly #clock: Clock;
   readonly #present = new Map<string, Presence>();
   readonly #listeners = new Set<() => void>();
+  readonly #lids = new Lids();
 
   private constructor(log: Aggregates<NodeCommand, NodeEvent, NodeState, NodeRefusal>, clock: Clock) {
     this.log = log;
     this.#clock = clock;
+    for (const id of log.ids()) this.#lids.claim(id, this.known(id)?.node.lid ?? 0);
   }
 
   static async open(store: EventStore, clock: Clock): Promise<Nodes> {
@@ -79,8 +82,10 @@ export class Nodes {
     return () => this.#listeners.delete(listener);
   }
 
+  /** The node gets the LID that it had, or the one that it wishes when nobody has it, or else the lowest that nobody has. */
   async register(id: string, node: NodeDescription, facts: HeartbeatFacts): Promise<NodeResult> {
-    const result = await this.#execute(id, { type: 'RegisterNode', data: { node } });
+    const lid = this.#lids.claim(id, this.known(id)?.node.lid ?? node.lid);
+    const result = await this.#execute(id, { type: 'RegisterNode', data: { node: { ...node, lid } } });
     if (result.ok) this.#present.set(id, { phase: 'settling', ...this.#seen(facts) });
     return result;
   }

@@ -111,9 +111,14 @@ export async function startRanks({ ports, job, inFlight, startedOn }: Work, pkey
   const { bus, config } = ports;
   const nodesByRank = [...job.assignments].sort((a, b) => a.rank - b.rank).map(({ nodeId }) => nodeId);
   const spec = toWireSpec(job.spec, true);
+  const fabric = [...new Set(nodesByRank)].map((nodeId) => {
+    const node = ports.nodes.known(nodeId)?.node;
+    return { nodeId, lid: node?.lid ?? 0, endpoint: node?.fabricEndpoint ?? '' };
+  });
   await allOrFirst(
     [...byNode(job.assignments)].map(async ([nodeId, here]) => {
-      const request = { jobId: job.jobId, spec, ranks: here.map(({ rank, vmId }) => ({ rank, vmId })), nodesByRank, pkey };
+      const ranks = here.map(({ rank, vmId }) => ({ rank, vmId }));
+      const request = { jobId: job.jobId, spec, ranks, nodesByRank, pkey, fabric };
       try {
         await inFlight(bus.client(nodev1.NodeAgentService, nodeId).startRanks(request, { timeoutMs: config.startTimeoutMs }));
         startedOn.add(nodeId);

@@ -94,6 +94,13 @@ export declare type Node = Message<"verbena.node.v1.Node"> & {
    * @generated from field: uint32 vms_running = 15;
    */
   vmsRunning: number;
+
+  /**
+   * Where node-agents of other processes reach this node's port over TCP, "host:port"; empty when its subnet lies in one process.
+   *
+   * @generated from field: string fabric_endpoint = 16;
+   */
+  fabricEndpoint: string;
 };
 
 /**
@@ -133,6 +140,13 @@ export declare type RegisterNodeResponse = Message<"verbena.node.v1.RegisterNode
    * @generated from field: google.protobuf.Duration heartbeat_interval = 2;
    */
   heartbeatInterval?: Duration | undefined;
+
+  /**
+   * The LID of the node's port, the same for as long as the scheduler knows the node.
+   *
+   * @generated from field: uint32 lid = 3;
+   */
+  lid: number;
 };
 
 /**
@@ -584,6 +598,34 @@ export declare type BootVmResponse = Message<"verbena.node.v1.BootVmResponse"> &
 export declare const BootVmResponseSchema: GenMessage<BootVmResponse>;
 
 /**
+ * FabricNode is a line of the subnet's table: which node has a LID, and where its port is reached.
+ *
+ * @generated from message verbena.node.v1.FabricNode
+ */
+export declare type FabricNode = Message<"verbena.node.v1.FabricNode"> & {
+  /**
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * @generated from field: uint32 lid = 2;
+   */
+  lid: number;
+
+  /**
+   * @generated from field: string endpoint = 3;
+   */
+  endpoint: string;
+};
+
+/**
+ * Describes the message verbena.node.v1.FabricNode.
+ * Use `create(FabricNodeSchema)` to create a new message.
+ */
+export declare const FabricNodeSchema: GenMessage<FabricNode>;
+
+/**
  * @generated from message verbena.node.v1.RankStart
  */
 export declare type RankStart = Message<"verbena.node.v1.RankStart"> & {
@@ -638,6 +680,13 @@ export declare type StartRanksRequest = Message<"verbena.node.v1.StartRanksReque
    * @generated from field: uint32 pkey = 5;
    */
   pkey: number;
+
+  /**
+   * The ports of the nodes where ranks of the job run.
+   *
+   * @generated from field: repeated verbena.node.v1.FabricNode fabric = 6;
+   */
+  fabric: FabricNode[];
 };
 
 /**

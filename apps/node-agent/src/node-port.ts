@@ -1,0 +1,38 @@
+/** The host's port in the subnet, as far as the node-agent has to do with it. */
+
+export interface PeerPort {
+  readonly lid: number;
+  /** "host:port"; empty for a port of the same process. */
+  readonly endpoint: string;
+}
+
+export interface NodePort {
+  /** 0 until one is assigned. */
+  readonly lid: number;
+  readonly guid: bigint;
+  /** Where node-agents of other processes reach this port, "host:port"; empty when the subnet lies in one process. */
+  readonly endpoint: string;
+  /** Takes the LID that the scheduler gave. @throws Error when another port of the process has it, or when domains use another already */
+  assignLid(lid: number): void;
+  /** Who has which LID, so that connections to it can be made when they are needed. */
+  learnPeers(peers: readonly PeerPort[]): void;
+}
+
+/** A port with nothing behind it: for hypervisors whose domains do not communicate. */
+export class UnconnectedPort implements NodePort {
+  readonly guid: bigint;
+  readonly endpoint = '';
+  lid = 0;
+
+  constructor(guid: bigint) {
+    this.guid = guid;
+  }
+
+  assignLid(lid: number): void {
+    this.lid = lid;
+  }
+
+  learnPeers(): void {
+    // There is nobody to talk to.
+  }
+}
