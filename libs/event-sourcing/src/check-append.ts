@@ -3,6 +3,7 @@ import type { AppendOptions, StreamAppend } from './event-store.ts';
 
 const maximumNameLength = 255;
 const maximumEvents = 10_000;
+const maximumSchema = 32_767;
 
 /**
  * Throws a TypeError when an append is malformed: a programmer's mistake, unlike a conflict, which is a result. Control characters are refused
@@ -19,7 +20,12 @@ export function checkAppend(appends: readonly StreamAppend[], options: AppendOpt
     if (expectedVersion !== 'any' && !(Number.isSafeInteger(expectedVersion) && expectedVersion >= 0)) {
       throw new TypeError(`expectedVersion of ${stream} is ${expectedVersion}; it is a version from 0 on, or 'any'`);
     }
-    for (const event of added) checkName(`event type in ${stream}`, event.type);
+    for (const { type, schema } of added) {
+      checkName(`event type in ${stream}`, type);
+      if (schema !== undefined && !(Number.isSafeInteger(schema) && schema >= 1 && schema <= maximumSchema)) {
+        throw new TypeError(`the event ${type} in ${stream} has the schema ${schema}; it is a whole number from 1 to ${maximumSchema}`);
+      }
+    }
     events += added.length;
   }
   if (events > maximumEvents) throw new TypeError(`an append has ${events} events; at most ${maximumEvents} are taken at once`);

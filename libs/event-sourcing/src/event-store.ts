@@ -22,6 +22,12 @@ export interface DomainEvent {
   readonly data: unknown;
 }
 
+/** An event as it is appended. */
+export interface NewEvent extends DomainEvent {
+  /** The version of the payload's shape, from 1: the catalogue's present one when absent. Whoever copies old events names theirs. */
+  readonly schema?: number;
+}
+
 export interface RecordedEvent<E extends DomainEvent = DomainEvent> {
   readonly position: bigint;
   readonly id: string;
@@ -37,7 +43,7 @@ export interface StreamAppend {
   readonly stream: string;
   /** The version the stream has now: 0 when it does not exist; 'any' skips the check. */
   readonly expectedVersion: number | 'any';
-  readonly events: readonly DomainEvent[];
+  readonly events: readonly NewEvent[];
 }
 
 export interface AppendOptions {
@@ -56,6 +62,8 @@ export interface EventFilter {
   readonly stream?: string;
   readonly types?: readonly string[];
   readonly correlationId?: string;
+  /** Whatever concerns this job, VM or node: its own stream, and events that name it (see `subjectsOf`). */
+  readonly subject?: string;
   readonly tenant?: string;
   /** The trace id within `traceparent`: 32 hexadecimal digits. */
   readonly traceId?: string;
@@ -74,7 +82,11 @@ export interface ReadAllOptions {
 }
 
 export interface EventStore {
-  /** Appends to one or several streams, all or nothing. Durable when it resolves. */
+  /**
+   * Appends to one or several streams, all or nothing. Durable when it resolves.
+   * @throws {EventStoreError} when the log cannot be written; it says whether the append may have happened all the same. With a command id,
+   * asking again is safe in either case.
+   */
   append(appends: readonly StreamAppend[], options: AppendOptions): Promise<AppendResult>;
   /** The events that an append with this command id wrote, or undefined when none did. */
   findCommand(commandId: string): Promise<readonly RecordedEvent[] | undefined>;

@@ -1,5 +1,6 @@
 /** What an EventFilter means, in one place: every store gives the same answers as this function. */
 import type { EventFilter, RecordedEvent } from './event-store.ts';
+import { concerns } from './subjects.ts';
 
 /** The trace id of a W3C traceparent, or undefined when it is absent or malformed (W3C Trace Context, section 3.2). */
 export function traceIdOf(traceparent: string | undefined): string | undefined {
@@ -14,11 +15,12 @@ export function streamMatches(wanted: string, stream: string): boolean {
 /** Whether an event passes; an absent field passes everything, an empty list of types nothing. */
 export function matches(filter: EventFilter | undefined, recorded: RecordedEvent): boolean {
   if (filter === undefined) return true;
-  const { stream, types, correlationId, tenant, traceId, since, until } = filter;
+  const { stream, types, correlationId, subject, tenant, traceId, since, until } = filter;
   return (
     (stream === undefined || streamMatches(stream, recorded.stream)) &&
     (types === undefined || types.includes(recorded.event.type)) &&
     (correlationId === undefined || recorded.metadata.correlationId === correlationId) &&
+    (subject === undefined || concerns(recorded, subject)) &&
     (tenant === undefined || recorded.metadata.tenant === tenant) &&
     (traceId === undefined || traceIdOf(recorded.metadata.traceparent) === traceId) &&
     (since === undefined || recorded.time >= since) &&

@@ -1,27 +1,35 @@
 /** The EventStore in memory: for tests, and the simplest statement of what a store does. Payloads pass through JSON, as they do on disk. */
+import { presentShape, upcast, type EventCatalogue } from './catalogue.ts';
 import { checkAppend } from './check-append.ts';
-import type { AppendOptions, AppendResult, EventFilter, EventStore, ReadAllOptions, RecordedEvent, StreamAppend } from './event-store.ts';
+import { EventStoreError } from './errors.ts';
+import type { AppendOptions, AppendResult, EventFilter, ReadAllOptions, RecordedEvent, StreamAppend } from './event-store.ts';
 import { matches } from './filter.ts';
+import { createMemoryReadModels } from './memory-read-models.ts';
+import type { EntityModel, EventDatabase, ReadModels } from './read-model.ts';
 
 export interface MemoryStoreOptions {
   /** The time of an append; unless given, one millisecond of the year 2000 a position, so that tests repeat. */
   readonly now?: () => Date;
   /** Most events in one batch of `follow`. */
   readonly batchSize?: number;
+  /** Older shapes of events, and how they are read today. */
+  readonly catalogue?: EventCatalogue;
 }
 
-export class MemoryEventStore implements EventStore {
+export class MemoryEventStore implements EventDatabase {
   readonly #log: RecordedEvent[] = [];
   readonly #streams = new Map<string, { events: RecordedEvent[]; epoch: number }>();
   readonly #commands = new Map<string, readonly RecordedEvent[]>();
   readonly #wake = new Set<() => void>();
   readonly #now: (position: bigint) => Date;
   readonly #batchSize: number;
+  readonly #catalogue: EventCatalogue;
   #closed = false;
 
   constructor(options: MemoryStoreOptions = {}) {
     this.#now = options.now ?? ((position) => new Date(Date.UTC(2000, 0, 1) + Number(position)));
     this.#batchSize = options.batchSize ?? 500;
+    this.#catalogue = options.catalogue ?? {};
   }
 
   // The bodies are synchronous, so that an append is atomic; async turns what they throw into rejections.
@@ -78,6 +86,10 @@ export class MemoryEventStore implements EventStore {
     return BigInt(this.#log.length);
   }
 
+  readModels(models: readonly EntityModel[]): Promise<ReadModels> {
+    return createMemoryReadModels(this, models);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const wake of [...this.#wake]) wake();
@@ -105,14 +117,15 @@ export class MemoryEventStore implements EventStore {
         this.#streams.set(stream, known);
         known.epoch = Math.max(known.epoch, options.metadata.epoch ?? 0);
       }
-      for (const [at, { type }] of events.entries()) {
+      for (const [at, { type, schema }] of events.entries()) {
         const position = BigInt(this.#log.length + 1);
         const event: RecordedEvent = deepFreeze({
           position,
           id: `00000000-0000-4000-8000-${position.toString(16).padStart(12, '0')}`,
           stream,
           version: known.events.length + 1,
-          event: { type, data: payloads[index]?.[at] },
+          // The log lives no longer than its program, so that what was old when it came may be made new at once.
+          event: { type, data: upcast(this.#catalogue, type, schema ?? presentShape(this.#catalogue, type), payloads[index]?.[at]) },
           metadata: { ...options.metadata },
           time: this.#now(position),
         });
@@ -138,12 +151,12 @@ export class MemoryEventStore implements EventStore {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new Error('the event store is closed');
+    if (this.#closed) throw new EventStoreError('closed', 'the event store is closed');
   }
 }
 
 /** A store for tests and for a cluster that need not outlive its process. */
-export function createMemoryEventStore(options?: MemoryStoreOptions): EventStore {
+export function createMemoryEventStore(options?: MemoryStoreOptions): EventDatabase {
   return new MemoryEventStore(options);
 }
 

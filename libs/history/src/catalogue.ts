@@ -1,0 +1,66 @@
+/**
+ * Every type of event that the log may hold, with the upcasters from each shape of its payload to the next. A type without upcasters has had one
+ * shape. When a payload changes: add an upcaster here and a fixture of the new shape (`fixtures/<type>.v<shape>.json`); the old fixtures stay.
+ */
+import type { DistributionEvent, ImageEvent } from '@verbena/domain-image';
+import type { JobEvent } from '@verbena/domain-job';
+import type { MigrationEvent } from '@verbena/domain-migration';
+import type { NodeEvent } from '@verbena/domain-node';
+import type { VmEvent } from '@verbena/domain-vm';
+import type { Upcaster } from '@verbena/event-sourcing';
+
+/** A type that is missing does not compile. */
+type Shapes<E extends { readonly type: string }> = Readonly<Record<E['type'], readonly Upcaster[]>>;
+
+export const jobEvents: Shapes<JobEvent> = {
+  JobSubmitted: [],
+  JobMatched: [],
+  JobWaiting: [],
+  JobPlaced: [],
+  JobImageReady: [],
+  JobStarted: [],
+  RankExited: [],
+  JobEnding: [],
+  JobRequeued: [],
+  JobCompleted: [],
+  JobFailed: [],
+  JobCancelled: [],
+};
+
+export const vmEvents: Shapes<VmEvent> = {
+  VmCreated: [],
+  VmBooted: [],
+  VmStarted: [],
+  VmIdle: [],
+  VmCrashed: [],
+  VmShutDown: [],
+  VmLost: [],
+};
+
+export const nodeEvents: Shapes<NodeEvent> = {
+  NodeRegistered: [],
+  NodeDrained: [],
+  NodeResumed: [],
+  NodeLost: [],
+};
+
+export const imageEvents: Shapes<ImageEvent> = { ImageRegistered: [] };
+
+export const distributionEvents: Shapes<DistributionEvent> = {
+  DistributionPlanned: [],
+  NodeReceived: [],
+  DistributionReplanned: [],
+  DistributionCompleted: [],
+  DistributionFailed: [],
+};
+
+export const migrationEvents: Shapes<MigrationEvent> = { MigrationPlanned: [], MigrationRefused: [] };
+
+export const catalogue = {
+  ...jobEvents,
+  ...vmEvents,
+  ...nodeEvents,
+  ...imageEvents,
+  ...distributionEvents,
+  ...migrationEvents,
+};
