@@ -38,7 +38,8 @@ export const vmEvents: Shapes<VmEvent> = {
 };
 
 export const nodeEvents: Shapes<NodeEvent> = {
-  NodeRegistered: [],
+  // 2: where the node's port is reached.
+  NodeRegistered: [withFabricEndpoint],
   NodeDrained: [],
   NodeResumed: [],
   NodeLost: [],
@@ -64,3 +65,8 @@ export const catalogue = {
   ...distributionEvents,
   ...migrationEvents,
 };
+
+function withFabricEndpoint(data: unknown): unknown {
+  const registered = data as { readonly node: object };
+  return { ...registered, node: { fabricEndpoint: '', ...registered.node } };
+}

@@ -83,7 +83,15 @@ export const samples: Samples = {
   VmShutDown: { reason: 'evicted' },
   VmLost: { reason: 'node-0 was lost' },
   NodeRegistered: {
-    node: { name: 'host-0', cores: 2, memoryBytes: 1_073_741_824, lid: 1, portGuid: '0x1', hypervisor: 'embedded' },
+    node: {
+      name: 'host-0',
+      cores: 2,
+      memoryBytes: 1_073_741_824,
+      lid: 1,
+      portGuid: '0x1',
+      hypervisor: 'embedded',
+      fabricEndpoint: '10.0.0.1:7000',
+    },
     epoch: 1,
     at,
   },
