@@ -10,7 +10,7 @@ import {
   type Transport,
 } from '@connectrpc/connect';
 import type { Bus } from '@verbena/messaging';
-import { systemClock, type ServiceContext } from '@verbena/service-kit';
+import { createMetrics, systemClock, type ServiceContext } from '@verbena/service-kit';
 import { trace } from '@opentelemetry/api';
 import { pino } from 'pino';
 
@@ -53,6 +53,7 @@ export function fakeContext(bus: Bus): ServiceContext {
     bus,
     log: pino({ level: 'silent' }),
     tracer: trace.getTracer('spec'),
+    metrics: createMetrics(),
     clock: systemClock,
     random: (bytes) => new Uint8Array(bytes).fill(7),
     dataDir: '.',

@@ -1,7 +1,9 @@
 /** An interceptor around every request: authorization first, then a span that ends when the last message has gone out. */
 import type { Interceptor, StreamResponse } from '@connectrpc/connect';
 import { ConnectError } from '@connectrpc/connect';
+import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { context as otel, propagation, SpanKind, SpanStatusCode, trace, type Context, type Span, type Tracer } from '@opentelemetry/api';
+import { rpcAttributes } from '@verbena/messaging';
 import { authorize } from './forwarder.ts';
 import { callerOf } from './identity.ts';
 
@@ -12,12 +14,7 @@ export function requestSpans(tracer: Tracer): Interceptor {
   return (next) => async (request) => {
     const { service, method } = request;
     const parent = propagation.extract(otel.active(), request.header, getter);
-    const attributes = {
-      'rpc.system': 'connect_rpc',
-      'rpc.service': service.typeName,
-      'rpc.method': method.name,
-      'enduser.id': callerOf(request.header).actor,
-    };
+    const attributes = { ...rpcAttributes(method), 'enduser.id': callerOf(request.header).actor };
     const span = tracer.startSpan(`${service.typeName}/${method.name}`, { kind: SpanKind.SERVER, attributes }, parent);
     const active = trace.setSpan(parent, span);
     propagation.inject(active, request.header, setter);
@@ -36,7 +33,8 @@ export function requestSpans(tracer: Tracer): Interceptor {
 
 function fail(span: Span, error: unknown): void {
   const { code, rawMessage } = ConnectError.from(error);
-  span.setAttribute('rpc.connect_rpc.error_code', code);
+  const name = codeToString(code);
+  span.setAttributes({ 'rpc.connect_rpc.error_code': name, 'error.type': name });
   span.setStatus({ code: SpanStatusCode.ERROR, message: rawMessage });
   span.end();
 }

@@ -139,7 +139,12 @@ async function* distribute(parts: ImageServiceParts, request: imagev1.Distribute
   const distributionId = `dist-${suffix(random)}`;
   const { actor, tenant } = callContext();
   const feed = new Feed<Status>();
-  const attributes = { 'verbena.image': image.digest, 'verbena.distribution': distributionId, 'verbena.nodes': nodes.length };
+  const attributes = {
+    'verbena.image.digest': image.digest,
+    'verbena.distribution.id': distributionId,
+    'verbena.distribution.nodes': nodes.length,
+    ...(request.jobId !== '' && { 'verbena.job.id': request.jobId }),
+  };
   const finished = inSpan(tracer, 'distribute', attributes, () => {
     const traceparent = currentTraceparent();
     const metadata = {

@@ -37,7 +37,12 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
   const { images, vms, jobs, nodeId } = parts;
   return {
     prepareImage: edge(async (request) => {
-      const attributes = { 'verbena.node': nodeId, 'verbena.image': request.imageDigest, 'verbena.round': request.tree?.round ?? 0 };
+      const attributes = {
+        'verbena.node.id': nodeId,
+        'verbena.image.digest': request.imageDigest,
+        'verbena.distribution.id': request.distributionId,
+        'verbena.distribution.round': request.tree?.round ?? 0,
+      };
       return { receipts: await inSpan(parts.tracer, 'prepare image', attributes, () => prepareImage(parts, request)) };
     }),
     missingChunks: edge(({ digests }) => Promise.resolve({ digests: images.missing(digests.map((digest) => ({ digest }))) })),

@@ -9,24 +9,40 @@ import { createTransport } from '@connectrpc/connect/protocol-connect';
 import type { Bus, Served } from './bus.ts';
 import { cancelOnReturn } from './cancel-on-return.ts';
 import { InProcessService, type DrainTimes } from './in-process-service.ts';
-import { carryCallContext, serveInCallContext, type ServerInterceptorOptions } from './interceptors.ts';
+import { callInContext, serveInCallContext, type ServerInterceptorOptions } from './interceptors.ts';
 import { subjectMatches } from './subjects.ts';
 
 export interface InProcessBusOptions extends ServerInterceptorOptions {
   readonly drain?: Partial<DrainTimes>;
 }
 
+/** A bus that several services of one process use, each under its own name. */
+export interface ComposedBus extends Bus {
+  /** The same bus for one of the services: what it calls and serves is traced and counted as its own. */
+  as(telemetry: ServerInterceptorOptions): Bus;
+}
+
 const baseUrl = 'https://in-process';
 const noLimit = 0xffff_ffff;
 
-class InProcessBus implements Bus {
-  readonly #served = new Map<string, InProcessService>();
-  readonly #subscriptions = new Set<{ readonly pattern: string; handler(payload: Uint8Array): void }>();
-  readonly #options: InProcessBusOptions;
-  #closed = false;
+/** What all views of one bus have in common. */
+interface Wires {
+  readonly served: Map<string, InProcessService>;
+  readonly subscriptions: Set<{ readonly pattern: string; handler(payload: Uint8Array): void }>;
+  closed: boolean;
+}
 
-  constructor(options: InProcessBusOptions) {
+class InProcessBus implements ComposedBus {
+  readonly #wires: Wires;
+  readonly #options: InProcessBusOptions;
+
+  constructor(options: InProcessBusOptions, wires: Wires = { served: new Map(), subscriptions: new Set(), closed: false }) {
     this.#options = options;
+    this.#wires = wires;
+  }
+
+  as(telemetry: ServerInterceptorOptions): Bus {
+    return new InProcessBus({ ...this.#options, ...telemetry }, this.#wires);
   }
 
   client<S extends DescService>(service: S, address?: string): Client<S> {
@@ -34,7 +50,7 @@ class InProcessBus implements Bus {
       httpClient: this.#connect(service, address),
       baseUrl,
       useBinaryFormat: true,
-      interceptors: [carryCallContext],
+      interceptors: [callInContext(this.#options)],
       acceptCompression: [],
       sendCompression: null,
       compressMinBytes: noLimit,
@@ -45,24 +61,25 @@ class InProcessBus implements Bus {
   }
 
   async serve<S extends DescService>(service: S, implementation: ServiceImpl<S>, address?: string): Promise<Served> {
-    if (this.#closed) throw new Error(`the bus is closed, so ${service.typeName} cannot be served`);
+    if (this.#wires.closed) throw new Error(`the bus is closed, so ${service.typeName} cannot be served`);
     const key = keyOf(service, address);
-    if (this.#served.has(key)) throw new Error(`${key} is already served: stop the other one, or give this one an address of its own`);
+    if (this.#wires.served.has(key))
+      throw new Error(`${key} is already served: stop the other one, or give this one an address of its own`);
     const served = new InProcessService(service, implementation as ServiceImpl<DescService>, {
       name: key,
       interceptors: [serveInCallContext(this.#options)],
       drain: { unaryMs: 5_000, streamMs: 500, ...this.#options.drain },
       unregister: () => {
-        if (this.#served.get(key) === served) this.#served.delete(key);
+        if (this.#wires.served.get(key) === served) this.#wires.served.delete(key);
       },
     });
-    this.#served.set(key, served);
+    this.#wires.served.set(key, served);
     return served;
   }
 
   publish(subject: string, payload: Uint8Array): void {
     const copy = payload.slice();
-    for (const { pattern, handler } of this.#subscriptions) {
+    for (const { pattern, handler } of this.#wires.subscriptions) {
       if (subjectMatches(pattern, subject)) setImmediate(() => this.#notify(subject, () => handler(copy.slice())));
     }
   }
@@ -70,24 +87,24 @@ class InProcessBus implements Bus {
   subscribe(subject: string, handler: (payload: Uint8Array) => void): () => void {
     let active = true;
     const subscription = { pattern: subject, handler: (payload: Uint8Array) => active && handler(payload) };
-    this.#subscriptions.add(subscription);
+    this.#wires.subscriptions.add(subscription);
     return () => {
       active = false;
-      this.#subscriptions.delete(subscription);
+      this.#wires.subscriptions.delete(subscription);
     };
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#subscriptions.clear();
-    await Promise.all([...this.#served.values()].map((served) => served.stop()));
+    this.#wires.closed = true;
+    this.#wires.subscriptions.clear();
+    await Promise.all([...this.#wires.served.values()].map((served) => served.stop()));
   }
 
   /** Looks the service up at the time of each call, so that services may start and stop in any order. */
   #connect(service: DescService, address: string | undefined): UniversalClientFn {
     const key = keyOf(service, address);
     return (request) => {
-      const served = this.#served.get(key);
+      const served = this.#wires.served.get(key);
       if (served === undefined) return Promise.reject(new ConnectError(`${key} is not served at the moment`, Code.Unavailable));
       return served.call(new URL(request.url).pathname, request);
     };
@@ -102,7 +119,7 @@ class InProcessBus implements Bus {
   }
 }
 
-export function createInProcessBus(options: InProcessBusOptions = {}): Bus {
+export function createInProcessBus(options: InProcessBusOptions = {}): ComposedBus {
   return new InProcessBus(options);
 }
 

@@ -11,5 +11,5 @@ export {
 } from './call-context.ts';
 export { cancelOnReturn } from './cancel-on-return.ts';
 export { actorHeader, identityFromHeaders, identityHeaders, identityOf, rolesHeader, tenantHeader, type Identity } from './identity.ts';
-export { createInProcessBus, type InProcessBusOptions } from './in-process.ts';
-export { carryCallContext, serveInCallContext, type ServerInterceptorOptions } from './interceptors.ts';
+export { createInProcessBus, type ComposedBus, type InProcessBusOptions } from './in-process.ts';
+export { callInContext, rpcAttributes, serveInCallContext, type AnsweredCall, type ServerInterceptorOptions } from './interceptors.ts';

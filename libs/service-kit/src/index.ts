@@ -1,8 +1,12 @@
 export { systemClock, type Clock } from './clock.ts';
 export { ConfigError, configFromEnvironment, processVariables, type ProcessVariables } from './config.ts';
 export { createLogger, type LoggerOptions } from './logging.ts';
+export { catalogue as metricCatalogue, metric, type MetricDeclaration } from './metrics/catalogue.ts';
+export { createMetrics, type Metrics } from './metrics/metrics.ts';
+export { observeProcess, rpcMetrics } from './metrics/process-metrics.ts';
 export { pageOf, type Page } from './paging.ts';
 export type { RunningService, ServiceContext } from './service.ts';
 export { createShutdown, onStopSignals, type Shutdown } from './shutdown.ts';
-export { inSpan } from './span.ts';
-export { startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry.ts';
+export { failSpan, inSpan, startSpan, type SpanSettings } from './tracing/span.ts';
+export { attributes as spanAttributes, spans, type SpanAttributes, type SpanName } from './tracing/spans.ts';
+export { startTelemetry, type Telemetry, type TelemetryOptions } from './tracing/telemetry.ts';

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { SpanKind } from '@opentelemetry/api';
 import { createInProcessBus, currentTraceparent, withCallContext } from '@verbena/messaging';
 import { echoService } from '@verbena/messaging/testing';
 import { pino } from 'pino';
@@ -7,10 +8,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { configFromEnvironment, processVariables } from './config.ts';
 import { createLogger } from './logging.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { prettyLine } from './pretty.ts';
 import { createShutdown } from './shutdown.ts';
-import { inSpan } from './span.ts';
-import { startTelemetry } from './telemetry.ts';
+import { inSpan } from './tracing/span.ts';
+import { startTelemetry } from './tracing/telemetry.ts';
 import { manualClock } from './testing/manual-clock.ts';
 import { testTelemetry, type TestTelemetry } from './testing/test-telemetry.ts';
 
@@ -38,7 +40,7 @@ describe('logging', () => {
 
   it('writes JSON with the active trace, and no secrets', async () => {
     const telemetry = testTelemetry();
-    const line = await inSpan(telemetry.tracer, 'work', {}, (span) => {
+    const line = await inSpan(telemetry.tracer, 'submit job', {}, (span) => {
       const { traceId } = span.spanContext();
       return [logged(false, (log) => log.info({ job: 'job-1', password: 'x1y2' }, 'placed')), traceId];
     });
@@ -66,11 +68,18 @@ describe('telemetry', () => {
   it('nests spans, and records what was thrown', async () => {
     telemetry = testTelemetry();
     const { tracer } = telemetry;
-    const failing = inSpan(tracer, 'outer', { job: 'job-1' }, () => inSpan(tracer, 'inner', {}, () => Promise.reject(new Error('no'))));
+    const failing = inSpan(tracer, 'run job', { 'verbena.job.id': 'job-1' }, () =>
+      inSpan(tracer, 'boot VMs', {}, () => Promise.reject(new Error('no'))),
+    );
     await expect(failing).rejects.toThrow('no');
     const [inner, outer] = telemetry.spans();
-    expect(inner).toMatchObject({ name: 'inner', status: { message: 'no' }, parentSpanContext: outer?.spanContext() });
-    expect(outer).toMatchObject({ name: 'outer', attributes: { job: 'job-1' } });
+    expect(inner).toMatchObject({
+      name: 'boot VMs',
+      status: { message: 'no' },
+      attributes: { 'error.type': 'Error' },
+      parentSpanContext: outer?.spanContext(),
+    });
+    expect(outer).toMatchObject({ name: 'run job', attributes: { 'verbena.job.id': 'job-1' } });
   });
 
   it('follows a call over the bus into the handler', async () => {
@@ -80,9 +89,13 @@ describe('telemetry', () => {
     const one = (): { text: string } => ({ text: currentTraceparent() ?? '' });
     await bus.serve(echoService, { one } as never);
     const client = bus.client(echoService);
-    const [answer, traceId] = await inSpan(tracer, 'submit', {}, async (span) => [await client.one({}), span.spanContext().traceId]);
+    const [answer, traceId] = await inSpan(tracer, 'submit job', {}, async (span) => [await client.one({}), span.spanContext().traceId]);
     const [served] = telemetry.spans();
-    expect(served).toMatchObject({ name: 'verbena.testing.Echo/One' });
+    expect(served).toMatchObject({ name: 'verbena.testing.Echo/One', kind: SpanKind.SERVER });
+    expect(served?.attributes).toEqual({ 'rpc.system': 'connect_rpc', 'rpc.service': 'verbena.testing.Echo', 'rpc.method': 'One' });
+    const [, called] = telemetry.spans();
+    expect(called).toMatchObject({ name: 'verbena.testing.Echo/One', kind: SpanKind.CLIENT });
+    expect(served?.parentSpanContext?.spanId).toBe(called?.spanContext().spanId);
     expect(answer.text).toBe(`00-${traceId}-${served?.spanContext().spanId}-01`);
     expect((await client.one({})).text).toBe('');
     const elsewhere = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
@@ -104,10 +117,10 @@ describe('telemetry', () => {
         shutdown: () => new Promise(() => undefined),
       },
     });
-    await inSpan(traced.tracer, 'up', {}, () => undefined);
-    await inSpan(traced.tracerFor('scheduler'), 'place', {}, () => undefined);
+    await inSpan(traced.tracer, 'verbena run', {}, () => undefined);
+    await inSpan(traced.tracerFor('scheduler'), 'run job', {}, () => undefined);
     await traced.stop();
-    expect(exported).toEqual(['verbena up', 'scheduler place']);
+    expect(exported).toEqual(['verbena verbena run', 'scheduler run job']);
   });
 
   it('speaks OTLP: protobuf, posted to /v1/traces of the endpoint', async () => {
@@ -118,7 +131,7 @@ describe('telemetry', () => {
       request.on('end', () => {
         const { method, url, headers } = request;
         const body = Buffer.concat(parts).toString('latin1');
-        const found = ['image-manager', 'plan the tree'].filter((name) => body.includes(name));
+        const found = ['image-manager', 'distribute'].filter((name) => body.includes(name));
         requests.push([method, url, headers['content-type'], ...found].join(' '));
         response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
       });
@@ -126,16 +139,47 @@ describe('telemetry', () => {
     await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
     const { port } = collector.address() as AddressInfo;
     const traced = startTelemetry({ serviceName: 'image-manager', endpoint: `http://127.0.0.1:${port}/` });
-    await inSpan(traced.tracer, 'plan the tree', {}, () => undefined);
+    await inSpan(traced.tracer, 'distribute', {}, () => undefined);
     await traced.stop();
-    expect(requests).toEqual(['POST /v1/traces application/x-protobuf image-manager plan the tree']);
+    expect(requests).toEqual(['POST /v1/traces application/x-protobuf image-manager distribute']);
     collector.closeAllConnections();
     collector.close();
   });
 
+  it('logs once when the collector does not answer, and once when it does again', async () => {
+    const logged: string[] = [];
+    let fails = true;
+    const metrics = createMetrics();
+    const traced = startTelemetry({
+      serviceName: 'scheduler',
+      metrics,
+      log: {
+        warn: (_: object, text: string) => void logged.push(text),
+        info: (_: object, text: string) => void logged.push(text),
+      } as never,
+      exporter: {
+        export: (_spans, done) => done(fails ? { code: 1, error: new Error('refused') } : { code: 0 }),
+        shutdown: () => Promise.resolve(),
+      },
+    });
+    const flush = async (): Promise<void> => {
+      await inSpan(traced.tracer, 'run job', {}, () => undefined);
+      await traced.flush();
+    };
+    for (let time = 0; time < 3; time++) await flush();
+    fails = false;
+    for (let time = 0; time < 3; time++) await flush();
+    await traced.stop();
+    expect(logged).toEqual([
+      'traces are not taken by the collector; they are dropped until it answers',
+      'traces are taken by the collector again',
+    ]);
+    expect((await metrics.render()).body).toContain('verbena_telemetry_spans_dropped_total{reason="export-failed"} 3');
+  });
+
   it('gives spans an identity when nothing is exported', async () => {
     const quiet = startTelemetry({ serviceName: 'verbena' });
-    expect(await inSpan(quiet.tracer, 'up', {}, () => currentTraceparent())).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(await inSpan(quiet.tracer, 'run job', {}, () => currentTraceparent())).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     await quiet.stop();
   });
 });

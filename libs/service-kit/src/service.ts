@@ -3,11 +3,14 @@ import type { Tracer } from '@opentelemetry/api';
 import type { Bus } from '@verbena/messaging';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.ts';
+import type { Metrics } from './metrics/metrics.ts';
 
 export interface ServiceContext {
   readonly bus: Bus;
   readonly log: Logger;
   readonly tracer: Tracer;
+  /** What the process measures; services that are composed into one process share it. */
+  readonly metrics: Metrics;
   readonly clock: Clock;
   /** Random bytes, so that identifiers can be made reproducible. */
   random(bytes: number): Uint8Array;

@@ -12,15 +12,18 @@ export interface RunTrace {
   end(facts: { readonly jobId?: string; readonly exitCode: number }): Promise<void>;
 }
 
-export async function startTrace(name: string, io: Io): Promise<RunTrace> {
+export async function startTrace(name: 'verbena run' | 'verbena submit', io: Io): Promise<RunTrace> {
   const endpoint = io.env['OTEL_EXPORTER_OTLP_ENDPOINT'];
   if (!endpoint) {
     const traceparent = `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
     return { traceparent, end: () => Promise.resolve() };
   }
-  const [{ startTelemetry }, { formatTraceparent }] = await Promise.all([import('@verbena/service-kit'), import('@verbena/messaging')]);
+  const [{ startSpan, startTelemetry }, { formatTraceparent }] = await Promise.all([
+    import('@verbena/service-kit'),
+    import('@verbena/messaging'),
+  ]);
   const telemetry = startTelemetry({ serviceName: 'verbena-cli', version, endpoint });
-  const span = telemetry.tracer.startSpan(name);
+  const span = startSpan(telemetry.tracer, name, {});
   return {
     traceparent: formatTraceparent(span.spanContext()),
     end: async ({ jobId, exitCode }) => {

@@ -6,14 +6,18 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hypervisor } from '@verbena/hypervisor';
-import { createInProcessBus, type Bus } from '@verbena/messaging';
+import { createInProcessBus, type Bus, type ComposedBus } from '@verbena/messaging';
 import {
   configFromEnvironment,
   createLogger,
+  createMetrics,
   createShutdown,
+  observeProcess,
   processVariables,
+  rpcMetrics,
   startTelemetry,
   systemClock,
+  type Metrics,
   type RunningService,
   type ServiceContext,
   type Shutdown,
@@ -54,6 +58,8 @@ export interface RunningCluster {
   readonly dataDir: string;
   /** The bus, for tests that look behind the gateway. */
   readonly bus: Bus;
+  /** What the process measures. */
+  readonly metrics: Metrics;
   services(): readonly RunningService[];
   /** Drains and stops everything, each part within a bound. Resolves to the names of parts that did not stop in order. Idempotent. */
   stop(): Promise<readonly string[]>;
@@ -64,11 +70,12 @@ export interface Composition {
   readonly options: ClusterOptions;
   readonly bus: Bus;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly shutdown: Shutdown;
   readonly startedAt: Date;
   readonly services: RunningService[];
-  /** A service's context: its logger, its tracer, and a directory of its own. */
-  contextFor(name: string): Promise<ServiceContext>;
+  /** A service's context: its logger, its tracer, and a directory of its own; the service is called like the directory unless said. */
+  contextFor(directory: string, service?: string): Promise<ServiceContext>;
   /** Registers a service that has started, so that it is shown, waited for, and stopped in its turn. */
   add(service: RunningService): void;
 }
@@ -76,7 +83,7 @@ export interface Composition {
 /** Starts a cluster; resolves when it is ready to take jobs. What had started is stopped again when a part fails. */
 export async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const composition = await compose(options);
-  const { shutdown, services, bus } = composition;
+  const { shutdown, services, bus, metrics } = composition;
   const goOn = (): void => options.signal?.throwIfAborted();
   try {
     const store = await startDatabase(composition);
@@ -89,7 +96,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     options.onStep?.('waiting for the hosts');
     await untilReady(services);
     goOn();
-    return { url: gateway.url, dataDir: options.dataDir, bus, services: () => services, stop: () => shutdown.run() };
+    return { url: gateway.url, dataDir: options.dataDir, bus, metrics, services: () => services, stop: () => shutdown.run() };
   } catch (error) {
     await shutdown.run();
     throw error;
@@ -100,15 +107,20 @@ async function compose(options: ClusterOptions): Promise<Composition> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const variables = configFromEnvironment(processVariables);
   const log = await clusterLog(options, variables.VERBENA_LOG_LEVEL);
+  const metrics = createMetrics();
   const telemetry = startTelemetry({
     serviceName: 'verbena',
     version,
     endpoint: variables.OTEL_EXPORTER_OTLP_ENDPOINT,
+    log,
+    metrics,
   });
   const shutdown = createShutdown(log);
   shutdown.add('telemetry', () => telemetry.stop());
+  shutdown.add('metrics', observeProcess(metrics));
   const bus = createInProcessBus({
     tracer: telemetry.tracer,
+    onAnswered: rpcMetrics(metrics),
     onUnexpectedError: (err, method) => log.error({ err, method }, 'a call failed unexpectedly'),
   });
   shutdown.add('bus', () => bus.close());
@@ -120,7 +132,8 @@ async function compose(options: ClusterOptions): Promise<Composition> {
     shutdown,
     startedAt: systemClock.now(),
     services,
-    contextFor: (name) => contextFor(name, options.dataDir, bus, log, telemetry),
+    metrics,
+    contextFor: (directory, service = directory) => contextFor({ directory, service, root: options.dataDir, bus, log, telemetry, metrics }),
     add: (service) => {
       services.push(service);
       shutdown.add(service.name, () => service.stop(), 30_000);
@@ -135,13 +148,25 @@ async function clusterLog({ logFile, logLevel }: ClusterOptions, fallback: strin
   return createLogger({ name: 'verbena', level, destination: pino.destination({ dest: logFile, mkdir: true, sync: true }), pretty: false });
 }
 
-async function contextFor(name: string, root: string, bus: Bus, log: Logger, telemetry: Telemetry): Promise<ServiceContext> {
-  const dataDir = join(root, name);
+interface ContextParts {
+  readonly directory: string;
+  readonly service: string;
+  readonly root: string;
+  readonly bus: ComposedBus;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+  readonly metrics: Metrics;
+}
+
+async function contextFor({ directory, service, root, bus, log, telemetry, metrics }: ContextParts): Promise<ServiceContext> {
+  const dataDir = join(root, directory);
   await mkdir(dataDir, { recursive: true });
+  const tracer = telemetry.tracerFor(service, directory);
   return {
-    bus,
-    log: log.child({ service: name }),
-    tracer: telemetry.tracerFor(name),
+    bus: bus.as({ tracer }),
+    log: log.child({ service }),
+    tracer,
+    metrics,
     clock: systemClock,
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
     dataDir,

@@ -29,7 +29,7 @@ export async function startHosts(composition: Composition): Promise<void> {
     names.map(async ({ nodeId, name }, index) => {
       const machine = machines[index];
       if (!machine) throw new Error(`there is no machine for ${nodeId}`);
-      return startNodeAgent(await contextFor(nodeId), {
+      return startNodeAgent(await contextFor(nodeId, 'node-agent'), {
         nodeId,
         name,
         cores: options.cores,

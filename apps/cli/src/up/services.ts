@@ -20,7 +20,10 @@ export async function startServices({ options, contextFor, add }: Composition, s
 
 export async function startGatewayService({ options, contextFor, add, services, startedAt }: Composition): Promise<Gateway> {
   const facts = { version, startedAt, dataDirectory: options.dataDir, services: () => services };
-  const gateway = await startGateway(await contextFor('gateway'), { facts, ...(options.listen ? { listen: options.listen } : {}) });
+  const gateway = await startGateway(await contextFor('gateway', 'frontend-gateway'), {
+    facts,
+    ...(options.listen ? { listen: options.listen } : {}),
+  });
   add(gateway);
   return gateway;
 }

@@ -157,10 +157,10 @@ export class JobRun {
   #follow(rank: Rank): void {
     const finished = Promise.withResolvers<Report>();
     const attributes = {
-      'verbena.job': this.jobId,
+      'verbena.job.id': this.jobId,
       'verbena.rank': rank.rank,
-      'verbena.vm': rank.vm.request.vmId,
-      'verbena.node': this.#options.nodeId,
+      'verbena.vm.id': rank.vm.request.vmId,
+      'verbena.node.id': this.#options.nodeId,
     };
     this.#settled.push(inSpan(this.#options.tracer, 'run rank', attributes, () => this.#finish(rank)).then(finished.resolve));
     this.#reported.push(finished.promise.then((report) => this.#report(rank, report)));

@@ -9,7 +9,7 @@ import { eventv1, jobv1, nodev1, storagev1 } from '@verbena/contracts';
 import { buildImage, sha256 } from '@verbena/guest-image';
 import type { Hypervisor } from '@verbena/hypervisor';
 import { createInProcessBus, type Bus } from '@verbena/messaging';
-import { systemClock, type RunningService } from '@verbena/service-kit';
+import { createMetrics, systemClock, type RunningService } from '@verbena/service-kit';
 import { pino } from 'pino';
 import { startNodeAgent } from '../agent.ts';
 import { UnconnectedPort } from '../node-port.ts';
@@ -72,6 +72,7 @@ export class FakeCluster {
             bus: this.bus,
             log: pino({ level: 'silent' }),
             tracer: trace.getTracer('test'),
+            metrics: createMetrics(),
             clock: systemClock,
             random: (bytes) => new Uint8Array(bytes),
             dataDir: join(this.#root, `node-${String(index)}`),

@@ -90,7 +90,12 @@ export class VmTable {
       unpin: this.#options.images.pin(request.imageDigest),
     };
     this.#vms.set(request.vmId, vm);
-    const attributes = { 'verbena.vm': request.vmId, 'verbena.node': this.#options.nodeId, 'verbena.image': request.imageDigest };
+    const attributes = {
+      'verbena.vm.id': request.vmId,
+      'verbena.node.id': this.#options.nodeId,
+      'verbena.image.digest': request.imageDigest,
+      'verbena.job.id': request.jobId,
+    };
     booted.resolve(inSpan(this.#options.tracer, 'boot VM', attributes, () => this.#boot(vm)));
     return vm.booted;
   }

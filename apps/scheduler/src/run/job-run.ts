@@ -8,7 +8,7 @@
  */
 import { hasEnded, type Assignment, type KnownJob } from '@verbena/domain-job';
 import { withCallContext } from '@verbena/messaging';
-import { inSpan } from '@verbena/service-kit';
+import { inSpan, type SpanName } from '@verbena/service-kit';
 import { isNoMatch, matchImage } from './match.ts';
 import { bootVms, distribute, evict, startRanks } from './bring-up.ts';
 import { messageOf, mayPass, StepFailure } from './failure.ts';
@@ -40,7 +40,7 @@ export class JobRun {
     const context = { actor: 'scheduler', tenant, ...(traceparent !== '' && { traceparent }) };
     try {
       this.#notice();
-      await withCallContext(context, () => inSpan(tracer, 'run job', { 'verbena.job': this.jobId }, () => this.#live()));
+      await withCallContext(context, () => inSpan(tracer, 'run job', { 'verbena.job.id': this.jobId }, () => this.#live()));
     } catch (error) {
       if (!stopping.aborted) log.error({ err: error, job: this.jobId }, 'the run of a job failed');
     } finally {
@@ -76,8 +76,8 @@ export class JobRun {
     const { jobs, queue, stopping, tracer } = this.#ports;
     const signal = AbortSignal.any([this.#over.signal, stopping]);
     signal.throwIfAborted();
-    const step = <T>(name: string, run: () => Promise<T>): Promise<T> =>
-      inSpan(tracer, name, { 'verbena.job': this.jobId }, () => unlessAborted(signal, run()));
+    const step = <T>(name: SpanName, run: () => Promise<T>): Promise<T> =>
+      inSpan(tracer, name, { 'verbena.job.id': this.jobId }, () => unlessAborted(signal, run()));
     if (this.#job().match === undefined) await step('match image', () => this.#match(signal));
     await step('wait in queue', () => queue.enter(this.jobId));
     signal.throwIfAborted();
@@ -94,7 +94,7 @@ export class JobRun {
       await jobs.execute(this.jobId, [{ type: 'RecordImageReady', data: image }]);
     });
     await step('boot VMs', () => bootVms(work));
-    await inSpan(tracer, 'run ranks', { 'verbena.job': this.jobId }, async () => {
+    await inSpan(tracer, 'run ranks', { 'verbena.job.id': this.jobId }, async () => {
       await Promise.race([this.#startRanks(work), over(signal)]);
       await over(signal);
       stopping.throwIfAborted();

@@ -6,6 +6,7 @@ import { trace } from '@opentelemetry/api';
 import { createInProcessBus, type Bus } from '@verbena/messaging';
 import { pino } from 'pino';
 import { systemClock } from '../clock.ts';
+import { createMetrics } from '../metrics/metrics.ts';
 import type { ServiceContext } from '../service.ts';
 
 export interface TestContext extends ServiceContext {
@@ -20,6 +21,7 @@ export async function testContext(overrides: Partial<ServiceContext> = {}): Prom
     bus,
     log: pino({ level: 'silent' }),
     tracer: trace.getTracer('test'),
+    metrics: createMetrics(),
     clock: systemClock,
     random: seededRandom(1),
     dataDir: made ?? '',
