@@ -1,7 +1,8 @@
 import type { DescService } from '@bufbuild/protobuf';
 import * as contracts from '@verbena/contracts';
 import { describe, expect, it } from 'vitest';
-import { accessOf, authorization, permits, roles } from './authorization.ts';
+import { roles } from '@verbena/domain-identity';
+import { authorization, permits, publicServices, ruleOf, type Resource } from './authorization.ts';
 
 /** Every service that the contracts declare, found by looking rather than by knowing. */
 function declaredServices(): DescService[] {
@@ -14,22 +15,44 @@ describe('the authorization table', () => {
   it('has a row for every service and every RPC of the contracts', () => {
     const missing = declaredServices().flatMap((service) => {
       const row = authorization.find((candidate) => candidate.service.typeName === service.typeName);
-      return service.methods.filter((method) => !row?.access[method.localName]).map((method) => `${service.typeName}/${method.name}`);
+      return service.methods.filter((method) => !row?.rules[method.localName]).map((method) => `${service.typeName}/${method.name}`);
     });
     expect(declaredServices().length).toBeGreaterThan(8);
     expect(missing).toEqual([]);
   });
 
   it('names no RPC that the contracts do not have', () => {
-    const stale = authorization.flatMap(({ service, access }) =>
-      Object.keys(access).filter((name) => !service.methods.some((method) => method.localName === name)),
+    const stale = authorization.flatMap(({ service, rules }) =>
+      Object.keys(rules).filter((name) => !service.methods.some((method) => method.localName === name)),
     );
     expect(stale).toEqual([]);
   });
 
   it('keeps everything of node-agents inside', () => {
     const { NodeAgentService } = contracts.nodev1;
-    for (const method of NodeAgentService.methods) expect(accessOf(NodeAgentService, method)).toBe('internal');
+    for (const method of NodeAgentService.methods) expect(ruleOf(NodeAgentService, method).needs).toBe('internal');
+    expect(publicServices()).not.toContain(NodeAgentService);
+  });
+
+  it('asks nobody for a token to learn the contracts or the health, and everybody for everything else', () => {
+    const open = authorization.filter(({ rules }) => Object.values(rules).some(({ needs }) => needs === 'anyone'));
+    expect(open.map(({ service }) => service.typeName)).toEqual([
+      'grpc.health.v1.Health',
+      'grpc.reflection.v1.ServerReflection',
+      'grpc.reflection.v1alpha.ServerReflection',
+    ]);
+  });
+
+  it('finds what a call is about in a field that the request has', () => {
+    const found = new Set<Resource>();
+    for (const { service, rules } of authorization)
+      for (const { localName, input } of service.methods) {
+        const scope = rules[localName]?.scope;
+        if (scope?.kind !== 'one') continue;
+        expect(input.field[scope.field]?.fieldKind, `${input.typeName}.${scope.field}`).toBe('scalar');
+        found.add(scope.resource);
+      }
+    expect([...found].sort()).toEqual(['image', 'job', 'token', 'vm']);
   });
 
   it('lets a role do what it and those below it may, and nobody do what is internal', () => {
@@ -37,6 +60,7 @@ describe('the authorization table', () => {
     expect(permits('viewer', 'user')).toBe(false);
     expect(permits('user', 'operator')).toBe(false);
     expect(permits('operator', 'user')).toBe(true);
-    for (const role of roles) expect(permits(role, 'internal')).toBe(false);
+    expect(permits('operator', 'admin')).toBe(false);
+    for (const role of roles) expect([permits(role, 'internal'), permits(role, 'anyone')]).toEqual([false, true]);
   });
 });

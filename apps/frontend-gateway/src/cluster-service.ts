@@ -4,6 +4,7 @@ import { ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { type clusterv1, eventv1, jobv1, nodev1, vmv1 } from '@verbena/contracts';
 import type { Bus } from '@verbena/messaging';
 import type { RunningService } from '@verbena/service-kit';
+import { onBehalf } from './forwarder.ts';
 
 export interface ClusterFacts {
   readonly version: string;
@@ -46,7 +47,8 @@ export function clusterService(bus: Bus, facts: ClusterFacts): ServiceImpl<typeo
 
   return {
     async getStatus(_request, context) {
-      const options = { signal: context.signal };
+      // On behalf of the caller: jobs and VMs of other tenants are not counted.
+      const options = onBehalf(context);
       const [services, nodeList, jobList, vmList, newest] = await Promise.all([
         Promise.all(facts.services().map(readiness)),
         allPages(async (pageToken) => {

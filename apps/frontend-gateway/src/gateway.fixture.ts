@@ -22,6 +22,7 @@ export interface FakeBus extends Bus {
 
 export function fakeBus(): FakeBus {
   const served = new Map<string, Transport>();
+  const subscribers = new Map<string, (payload: Uint8Array) => void>();
   const key = (service: DescService, address = ''): string => `${service.typeName}@${address}`;
   return {
     client: (service, address) => {
@@ -42,8 +43,11 @@ export function fakeBus(): FakeBus {
         createRouterTransport((router: ConnectRouter) => void router.service(service, implementation)),
       );
     },
-    publish: () => undefined,
-    subscribe: () => () => undefined,
+    publish: (subject, payload) => subscribers.get(subject)?.(payload),
+    subscribe: (subject, handler) => {
+      subscribers.set(subject, handler);
+      return () => subscribers.delete(subject);
+    },
     close: () => Promise.resolve(),
   };
 }

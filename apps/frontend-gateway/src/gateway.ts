@@ -1,22 +1,35 @@
 /**
- * The gateway: the only door from outside. One port, every public RPC, each request authorized by the table, bounded in size, and in a span.
+ * The gateway: the only door from outside. One port, every public RPC, each request let in by the table, checked against its contract, bounded in
+ * size, and in a span.
  */
+import type { DescService } from '@bufbuild/protobuf';
+import type { ConnectRouter, MethodImpl, ServiceImpl } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { clusterv1 } from '@verbena/contracts';
+import { clusterv1, healthv1, identityv1, loadRequestCheck, reflectionv1, reflectionv1alpha } from '@verbena/contracts';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
-import { authorization } from './authorization.ts';
+import { letIn } from './access.ts';
+import { authorization, publicServices, type ServiceRow } from './authorization.ts';
+import { authenticatorFor, type AuthOptions } from './bootstrap.ts';
+import { checked } from './checked.ts';
 import { clusterService, type ClusterFacts } from './cluster-service.ts';
-import { forward } from './forwarder.ts';
+import { forward, type Forwarding } from './forwarder.ts';
+import { healthService } from './health.ts';
 import { hostCheck } from './host-check.ts';
+import { identityService } from './identity-service.ts';
 import { listenOnOnePort, type RequestListener } from './one-port.ts';
+import { Reflection, reflectionAlphaService, reflectionService } from './reflection.ts';
 import { requestSpans } from './request-span.ts';
 
 export interface GatewayOptions {
   /** Where to listen; loopback and any free port by default. */
   readonly listen?: { readonly host?: string; readonly port?: number };
   readonly facts: ClusterFacts;
-  /** Bound on one request message in bytes. A chunk is at most 1 MiB; the rest is smaller. */
+  /** Who is let in; by default a single user on loopback, and whoever has a token elsewhere. */
+  readonly auth?: AuthOptions;
+  /** Bound on any request message in bytes, below the bounds that the table has. */
   readonly maxRequestBytes?: number;
+  /** How long a stream may be silent before it shows a sign of life, in milliseconds. */
+  readonly heartbeatMs?: number;
 }
 
 export interface Gateway extends RunningService {
@@ -27,25 +40,60 @@ export interface Gateway extends RunningService {
 }
 
 const drainMs = 3_000;
-/** Standard input of a job travels in its submission, so that is the largest request. */
-const defaultMaxRequestBytes = 16 << 20;
+const watchEveryMs = 1_000;
+
+type Implementations = ReadonlyMap<DescService, Partial<ServiceImpl<DescService>>>;
+
+/** What the gateway answers itself; everything else is forwarded. */
+function ownServices(forwarding: Forwarding, facts: ClusterFacts): Implementations {
+  const { bus, clock, draining } = forwarding;
+  const reflection = new Reflection(publicServices());
+  const own = new Map<DescService, object>([
+    [clusterv1.ClusterService, clusterService(bus, facts)],
+    [identityv1.IdentityService, { ...forward(identityv1.IdentityService, forwarding), ...identityService(forwarding) }],
+    [healthv1.Health, healthService({ clock, draining, services: () => facts.services(), watchEveryMs })],
+    [reflectionv1.ServerReflection, reflectionService(reflection, clock)],
+    [reflectionv1alpha.ServerReflection, reflectionAlphaService(reflection, clock)],
+  ]);
+  return own as Map<DescService, Partial<ServiceImpl<DescService>>>;
+}
+
+/** Each RPC with the bound on its requests. Those that are internal have no implementation here: they end with the interceptor. */
+function register(
+  router: ConnectRouter,
+  { service, rules }: ServiceRow,
+  implementation: Partial<ServiceImpl<DescService>>,
+  maximum: number,
+): void {
+  for (const method of service.methods) {
+    const handler = (implementation as Record<string, unknown>)[method.localName];
+    const readMaxBytes = Math.min(rules[method.localName]?.requestBytes ?? 0, maximum);
+    if (handler !== undefined) router.rpc(method, handler as MethodImpl<typeof method>, { readMaxBytes });
+  }
+}
 
 /** Starts the gateway; rejects when the port is taken. */
 export async function startGateway(context: ServiceContext, options: GatewayOptions): Promise<Gateway> {
+  const { bus, clock, log, random } = context;
   const { host = '127.0.0.1', port = 0 } = options.listen ?? {};
+  const { facts, maxRequestBytes = Infinity, heartbeatMs = 15_000 } = options;
   const draining = new AbortController();
+  const auth = authenticatorFor(context, host, options.auth);
+  const forwarding = { bus, clock, random, heartbeatMs, authenticator: auth.authenticator, draining: draining.signal };
+  const own = ownServices(forwarding, facts);
+  const check = loadRequestCheck();
   const listener = connectNodeAdapter({
     routes: (router) => {
-      for (const { service } of authorization)
-        if (service === clusterv1.ClusterService) router.service(clusterv1.ClusterService, clusterService(context.bus, options.facts));
-        else router.service(service, forward(context.bus, service, draining.signal));
+      for (const row of authorization) {
+        const implementation = own.get(row.service) ?? forward(row.service, forwarding);
+        register(router, row, checked(row.service, implementation, check), maxRequestBytes);
+      }
     },
-    interceptors: [requestSpans(context.tracer)],
-    readMaxBytes: options.maxRequestBytes ?? defaultMaxRequestBytes,
+    interceptors: [requestSpans(context.tracer), letIn(auth.authenticator)],
   });
   const server = await listenOnOnePort(host, port, hostCheck(host, listener as RequestListener));
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.address.port}`;
-  context.log.info({ url }, 'gateway listens');
+  log.info({ url, auth: auth.mode }, 'gateway listens');
 
   let stopping: Promise<void> | undefined;
   return {
@@ -53,9 +101,10 @@ export async function startGateway(context: ServiceContext, options: GatewayOpti
     host,
     port: server.address.port,
     url,
-    notReady: () => Promise.resolve(stopping ? 'stopping' : undefined),
+    notReady: () => Promise.resolve(stopping ? 'stopping' : auth.notReady()),
     stop: () => {
       draining.abort();
+      auth.stop();
       stopping ??= server.stop(drainMs);
       return stopping;
     },

@@ -6,6 +6,11 @@ import type { RequestListener } from './one-port.ts';
 
 const loopbackNames = new Set(['127.0.0.1', 'localhost', '[::1]', '::1']);
 
+/** Whether an address to listen on can be reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  return loopbackNames.has(host);
+}
+
 /** The name in a Host or :authority header, without the port. */
 function hostName(authority: string): string {
   return authority.replace(/:\d+$/, '').toLowerCase();
@@ -13,7 +18,7 @@ function hostName(authority: string): string {
 
 /** Wraps a listener so that requests for another host than loopback are refused with 421; does nothing when not listening on loopback. */
 export function hostCheck(listenHost: string, listener: RequestListener): RequestListener {
-  if (!loopbackNames.has(listenHost)) return listener;
+  if (!isLoopback(listenHost)) return listener;
   return (request, response) => {
     const authority = request.headers[':authority'] ?? request.headers.host;
     if (typeof authority === 'string' && loopbackNames.has(hostName(authority))) {

@@ -1,5 +1,8 @@
 /** Public API: identity, authorization, streams. */
 export { startGateway, type Gateway, type GatewayOptions } from './gateway.ts';
-export { accessOf, authorization, permits, roles, type Access, type Role, type ServiceRow } from './authorization.ts';
+export { authorization, permits, ruleOf, type Access, type Resource, type Rule, type Scope, type ServiceRow } from './authorization.ts';
+export { authModes, type AuthMode, type AuthOptions } from './bootstrap.ts';
 export { allPages, type ClusterFacts } from './cluster-service.ts';
 export { userHeader } from './identity.ts';
+export { partsOnBus } from './parts.ts';
+export { hashOfSecret, newSecret } from './tokens.ts';

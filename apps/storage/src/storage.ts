@@ -2,11 +2,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openChunkStore } from '@verbena/chunk-store';
-import { eventv1, storagev1 } from '@verbena/contracts';
+import { eventv1, identityv1, storagev1 } from '@verbena/contracts';
 import type { EventStore } from '@verbena/event-sourcing';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
 import { chunkService } from './chunk-service.ts';
 import { eventService } from './events/event-service.ts';
+import { Directory } from './identity/directory.ts';
+import { credentialService, identityService } from './identity/identity-service.ts';
 import { OutputLogs } from './output/output-logs.ts';
 import { outputService } from './output/output-service.ts';
 
@@ -19,6 +21,8 @@ export interface StorageOptions {
   readonly outputBytesPerJob?: number;
 }
 
+/** Published when a tenant, a user or a token has changed. */
+const identityChanged = 'identity.changed';
 const defaultOutputBytes = 4 * 1024 ** 3;
 
 /** Starts the service in `context.dataDir`. What was kept there before is there again. */
@@ -31,10 +35,15 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
     ...(chunkQuotaBytes !== undefined && { quotaBytes: chunkQuotaBytes }),
   });
   const logs = new OutputLogs({ directory: join(dataDir, 'output'), maximumBytes: outputBytesPerJob });
+  // A notification may be lost: whoever keeps what it was told forgets it soon in any case.
+  const directory = await Directory.open(store, () => bus.publish(identityChanged, new Uint8Array()));
+  const identity = { directory, clock: context.clock, random: context.random };
   const served = await Promise.all([
     bus.serve(storagev1.ChunkService, chunkService(chunks)),
     bus.serve(storagev1.OutputService, outputService({ logs, store, chunks })),
     bus.serve(eventv1.EventService, eventService({ store, writable: ['vm-'] })),
+    bus.serve(identityv1.IdentityService, identityService(identity)),
+    bus.serve(identityv1.CredentialService, credentialService(identity)),
   ]);
   log.debug({ chunks: chunks.list().length, bytes: chunks.bytes }, 'storage is ready');
   return {
@@ -49,6 +58,7 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
     },
     async stop() {
       await Promise.all(served.map((one) => one.stop()));
+      await directory.stop();
     },
   };
 }

@@ -30,6 +30,19 @@ export function identityFromHeaders(headers: Headers): Identity & { readonly rol
   };
 }
 
+/**
+ * Whether a caller may know of everything, whosever it is: an admin, or a service on its own account. The gateway gives every caller from outside
+ * a role, so nobody from there has none.
+ */
+export function seesEverything({ actor, roles = [] }: Identity): boolean {
+  return roles.includes('admin') || (actor === 'system' && roles.length === 0);
+}
+
+/** Whether a caller may know of what belongs to a tenant. What it may not know of does not exist for it: NOT_FOUND. */
+export function seesTenant(identity: Identity, owner: string): boolean {
+  return identity.tenant === owner || seesEverything(identity);
+}
+
 /** The identity that a call carries. */
 export function identityOf(context: Pick<HandlerContext, 'requestHeader'>): Identity {
   return identityFromHeaders(context.requestHeader);

@@ -10,6 +10,16 @@ export {
   type CallContext,
 } from './call-context.ts';
 export { cancelOnReturn } from './cancel-on-return.ts';
-export { actorHeader, identityFromHeaders, identityHeaders, identityOf, rolesHeader, tenantHeader, type Identity } from './identity.ts';
+export {
+  actorHeader,
+  identityFromHeaders,
+  identityHeaders,
+  identityOf,
+  rolesHeader,
+  seesEverything,
+  seesTenant,
+  tenantHeader,
+  type Identity,
+} from './identity.ts';
 export { createInProcessBus, type ComposedBus, type InProcessBusOptions } from './in-process.ts';
 export { callInContext, rpcAttributes, serveInCallContext, type AnsweredCall, type ServerInterceptorOptions } from './interceptors.ts';

@@ -120,7 +120,8 @@ class OutputReader {
       this.#taking = true;
       for (const { rank, stream: which, data } of pieces) await handlers.onOutput(rank, which, data);
       this.#taking = false;
-      this.#heardAt = performance.now();
+      // A message without pieces is a sign of life of the stream, not of the job.
+      if (pieces.length > 0) this.#heardAt = performance.now();
     }
   }
 }

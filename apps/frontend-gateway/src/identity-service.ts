@@ -1,0 +1,28 @@
+/** What of IdentityService the gateway answers itself: who the caller is, and new tokens, whose secrets leave it only towards the caller. */
+import type { ServiceImpl } from '@connectrpc/connect';
+import { identityv1 } from '@verbena/contracts';
+import { callerOf } from './identity.ts';
+import { onBehalf, outward, type Forwarding } from './forwarder.ts';
+import { hashOfSecret, newSecret } from './tokens.ts';
+
+type Own = Pick<ServiceImpl<typeof identityv1.IdentityService>, 'whoAmI' | 'createToken'>;
+
+export function identityService({ bus, random }: Forwarding): Own {
+  const credentials = bus.client(identityv1.CredentialService);
+  return {
+    whoAmI(_request, context) {
+      const { actor, tenant, role, token } = callerOf(context);
+      const wire = identityv1.Role[role.toUpperCase() as keyof typeof identityv1.Role];
+      return { user: actor, tenant, role: wire, ...(token && { token }) };
+    },
+    async createToken(request, context) {
+      const secret = newSecret(random);
+      try {
+        const issued = await credentials.issueToken({ secretSha256: hashOfSecret(secret), token: request }, onBehalf(context));
+        return { ...(issued.token && { token: issued.token }), secret: issued.repeated ? '' : secret };
+      } catch (error) {
+        throw outward(error);
+      }
+    },
+  };
+}
