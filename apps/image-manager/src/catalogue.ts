@@ -10,6 +10,7 @@ import {
   type ImageState,
   type StoredVersion,
 } from '@verbena/domain-image';
+import { defaultTenant } from '@verbena/domain-identity';
 import {
   handle,
   runProjection,
@@ -21,7 +22,13 @@ import {
 
 export interface Viewer {
   readonly actor: string;
+  readonly tenant: string;
   readonly roles: readonly string[];
+}
+
+/** A version, and the tenant that it belongs to: each has names of its own. */
+export interface HeldVersion extends StoredVersion {
+  readonly tenant: string;
 }
 
 export type Registration =
@@ -32,25 +39,28 @@ export type Lookup =
   | { readonly ok: true; readonly version: StoredVersion }
   | { readonly ok: false; readonly reason: 'not-found' | 'ambiguous'; readonly detail: string };
 
-const streamOf = (name: string): string => `image-${name}`;
+/** The image of a name in a tenant: names in different tenants have nothing to do with each other. */
+function streamOf({ tenant, name }: { tenant: string; name: string }): string {
+  return tenant === defaultTenant ? `image-${name}` : `image-${tenant}/${name}`;
+}
 
 export class Catalogue {
-  readonly #handler: CommandHandler<string, ImageCommand, ImageEvent, ImageState, ImageRefusal>;
-  readonly #runner: ProjectionRunner<StoredVersion[]>;
+  readonly #handler: CommandHandler<{ tenant: string; name: string }, ImageCommand, ImageEvent, ImageState, ImageRefusal>;
+  readonly #runner: ProjectionRunner<HeldVersion[]>;
 
-  private constructor(store: EventStore, runner: ProjectionRunner<StoredVersion[]>) {
+  private constructor(store: EventStore, runner: ProjectionRunner<HeldVersion[]>) {
     this.#handler = handle(store, imageDecider, streamOf);
     this.#runner = runner;
   }
 
   static async open(store: EventStore): Promise<Catalogue> {
-    const runner = await runProjection<StoredVersion[]>(store, {
+    const runner = await runProjection<HeldVersion[]>(store, {
       name: 'image-catalogue',
       initial: [],
       filter: { stream: 'image-*', types: ['ImageRegistered'] },
-      evolve(versions, { event }) {
+      evolve(versions, { event, metadata: { tenant } }) {
         const { at, ...version } = (event as ImageEvent).data;
-        versions.push({ ...version, createdAt: at });
+        versions.push({ ...version, createdAt: at, tenant });
         return versions;
       },
     });
@@ -59,7 +69,7 @@ export class Catalogue {
 
   /** Resolves when the version can be found. The same content of the same owner gives the version that it has. */
   async register(command: ImageCommand, metadata: EventMetadata): Promise<Registration> {
-    const result = await this.#handler.execute(command.data.name, command, { metadata });
+    const result = await this.#handler.execute({ tenant: metadata.tenant, name: command.data.name }, command, { metadata });
     if (!result.ok) return result;
     await this.#runner.reached(result.recorded.at(-1)?.position ?? 0n);
     const version = sameContent(result.state, command.data);
@@ -68,7 +78,7 @@ export class Catalogue {
   }
 
   /** Newest first. */
-  visible(viewer: Viewer): readonly StoredVersion[] {
+  visible(viewer: Viewer): readonly HeldVersion[] {
     return this.#runner.state.filter((version) => maySee(viewer, version)).reverse();
   }
 
@@ -83,7 +93,8 @@ export class Catalogue {
     }
     for (const reading of readings) {
       const found = visible.filter((version) => means(reading, version));
-      const [first] = found;
+      // A name means the tenant's own image before one that another tenant shows to all.
+      const first = found.find(({ tenant }) => tenant === viewer.tenant) ?? found[0];
       if (first === undefined) continue;
       const others = new Set(found.map(({ digest }) => digest)).size;
       if (reading.kind === 'digest' && others > 1) {
@@ -107,8 +118,8 @@ export class Catalogue {
   }
 }
 
-export function maySee({ actor, roles }: Viewer, version: StoredVersion): boolean {
-  return version.public || version.owner === actor || roles.includes('admin');
+export function maySee({ actor, tenant, roles }: Viewer, version: HeldVersion): boolean {
+  return version.public || (version.tenant === tenant && version.owner === actor) || roles.includes('admin');
 }
 
 function means(ref: ImageRef, { name, version, digest }: StoredVersion): boolean {

@@ -78,14 +78,14 @@ describe('the catalogue', () => {
     expect(await seen('bob')).toEqual(['template']);
     expect(await seen('root', ['admin'])).toEqual(['template', 'private']);
     await expect(as('bob', () => client.getImage({ ref: 'private' }))).rejects.toThrow(/no image "private"/);
-    await expect(client.matchImage({ ref: 'private', actor: 'bob' })).rejects.toThrow(/no image "private"/);
+    await expect(as('scheduler', () => client.matchImage({ ref: 'private', actor: 'bob' }))).rejects.toThrow(/no image "private"/);
   });
 
   it('matches requirements, and says what the nearest image lacks', async () => {
     await register(guest(1), { name: 'old' });
     await register(guest(2, { mpi: '4.0' }), { name: 'new', labels: { tuned: 'yes' } });
     const match = async (requirements: { libraries?: Record<string, string>; labels?: Record<string, string> }, ref = '') =>
-      (await client.matchImage({ ref, actor: 'ada', requirements })).image?.name;
+      (await as('scheduler', () => client.matchImage({ ref, actor: 'ada', requirements }))).image?.name;
     expect(await match({})).toBe('new');
     expect(await match({ libraries: { mpi: '3' } })).toBe('old');
     expect(await match({ labels: { tuned: 'yes' } })).toBe('new');

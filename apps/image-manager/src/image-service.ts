@@ -9,7 +9,7 @@ import { callContext, currentTraceparent } from '@verbena/messaging';
 import { matchImage, type ImageOffer } from '@verbena/placement';
 import { inSpan, pageOf, type ServiceContext } from '@verbena/service-kit';
 import type { EventStore } from '@verbena/event-sourcing';
-import type { Catalogue } from './catalogue.ts';
+import type { Catalogue, HeldVersion } from './catalogue.ts';
 import { Distribution, DistributionError, type Status } from './distributor.ts';
 import { Feed } from './feed.ts';
 
@@ -42,7 +42,7 @@ export function imageService(parts: ImageServiceParts): ServiceImpl<typeof image
   };
 }
 
-const keyOf = ({ name, version }: StoredVersion): string => `${name}:${version}`;
+const keyOf = ({ tenant, name, version }: HeldVersion): string => `${tenant}/${name}:${version}`;
 
 function invalid(message: string, cause?: unknown): ConnectError {
   return new ConnectError(message, Code.InvalidArgument, undefined, undefined, cause);
@@ -101,9 +101,9 @@ interface Offer extends ImageOffer {
 }
 
 function match(catalogue: Catalogue, { ref, requirements, actor: asked }: imagev1.MatchImageRequest): StoredVersion {
-  const { actor: caller, roles } = callContext();
+  const { actor: caller, tenant, roles } = callContext();
   // The scheduler asks for whoever submitted the job.
-  const viewer = { actor: asked === '' ? caller : asked, roles: asked === '' || asked === caller ? roles : [] };
+  const viewer = { actor: asked === '' ? caller : asked, tenant, roles: asked === '' || asked === caller ? roles : [] };
   const found = ref === '' ? undefined : catalogue.find(ref, viewer);
   if (found?.ok === false) throw new ConnectError(found.detail, found.reason === 'ambiguous' ? Code.InvalidArgument : Code.NotFound);
   const candidates = found === undefined ? catalogue.visible(viewer) : [found.version];

@@ -1,7 +1,7 @@
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { type migrationv1, nodev1, vmv1 } from '@verbena/contracts';
 import { obstacles, type MigratingVm, type MigrationState, type TargetNode } from '@verbena/domain-migration';
-import type { Bus } from '@verbena/messaging';
+import { callContext, seesEverything, type Bus } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
 
 /** Migrations by id, in the order in which they were requested. */
@@ -19,12 +19,26 @@ export function migrationService(bus: Bus, migrations: () => Migrations): Servic
       const against = obstacles(migrating(vm), targetNodeId, await findTarget(bus, targetNodeId));
       return { possible: against.length === 0, obstacles: [...against] };
     },
-    listMigrations({ pageSize, pageToken }) {
-      const newestFirst = [...migrations()].reverse();
+    async listMigrations({ pageSize, pageToken }) {
+      const seen = await visibleVms(bus);
+      const newestFirst = [...migrations()].reverse().filter(([, state]) => state.status !== 'none' && seen(state.vmId));
       const { items, nextPageToken } = pageOf(newestFirst, ([id]) => id, pageSize, pageToken);
       return { migrations: items.map(([id, state]) => view(id, state)), nextPageToken };
     },
   };
+}
+
+/** Which VMs the caller may know of: those that the map of VMs shows it, which is asked on the caller's behalf. */
+async function visibleVms(bus: Bus): Promise<(id: string) => boolean> {
+  if (seesEverything(callContext())) return () => true;
+  const ids = new Set<string>();
+  let pageToken = '';
+  do {
+    const page = await bus.client(vmv1.VmService).listVms({ all: true, pageSize: 1_000, pageToken }, { timeoutMs: callMs });
+    for (const { id } of page.vms) ids.add(id);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+  return (id) => ids.has(id);
 }
 
 function migrating({ id, nodeId, state, vcpus, memoryBytes }: vmv1.Vm): MigratingVm {

@@ -9,6 +9,7 @@ import { chunkService } from './chunk-service.ts';
 import { eventService } from './events/event-service.ts';
 import { Directory } from './identity/directory.ts';
 import { credentialService, identityService } from './identity/identity-service.ts';
+import { JobOwners } from './output/job-owners.ts';
 import { OutputLogs } from './output/output-logs.ts';
 import { outputService } from './output/output-service.ts';
 
@@ -40,7 +41,7 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
   const identity = { directory, clock: context.clock, random: context.random };
   const served = await Promise.all([
     bus.serve(storagev1.ChunkService, chunkService(chunks)),
-    bus.serve(storagev1.OutputService, outputService({ logs, store, chunks })),
+    bus.serve(storagev1.OutputService, outputService({ logs, store, chunks, owners: new JobOwners(store) })),
     bus.serve(eventv1.EventService, eventService({ store, writable: ['vm-'] })),
     bus.serve(identityv1.IdentityService, identityService(identity)),
     bus.serve(identityv1.CredentialService, credentialService(identity)),

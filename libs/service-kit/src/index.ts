@@ -4,6 +4,7 @@ export { createLogger, type LoggerOptions } from './logging.ts';
 export { catalogue as metricCatalogue, metric, type MetricDeclaration } from './metrics/catalogue.ts';
 export { createMetrics, type Metrics } from './metrics/metrics.ts';
 export { observeProcess, rpcMetrics } from './metrics/process-metrics.ts';
+export { masked } from './masked.ts';
 export { pageOf, type Page } from './paging.ts';
 export type { RunningService, ServiceContext } from './service.ts';
 export { createShutdown, onStopSignals, type Shutdown } from './shutdown.ts';

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
 import { jobv1 } from '@verbena/contracts';
 import { hasEnded, type ImageMatch, type JobSpec, type KnownJob, type RankEnd } from '@verbena/domain-job';
 import { suffix } from '@verbena/ids';
-import { callContext, currentTraceparent } from '@verbena/messaging';
-import { inSpan, pageOf } from '@verbena/service-kit';
+import { callContext, currentTraceparent, seesTenant } from '@verbena/messaging';
+import { inSpan, masked, pageOf } from '@verbena/service-kit';
 import { isNoMatch, matchImage } from '../run/match.ts';
 import type { RunPorts } from '../run/ports.ts';
 import { RendezvousError } from '../run/rendezvous.ts';
@@ -31,20 +32,24 @@ export function jobService(parts: JobServiceParts): ServiceImpl<typeof jobv1.Job
   const view = (job: KnownJob): jobv1.Job => jobView(job, clock.now().getTime(), progress.get(job.jobId));
   const found = (id: string): KnownJob => {
     const job = jobs.known(id);
-    if (job === undefined) throw new ConnectError(`there is no job ${JSON.stringify(id.slice(0, 80))}`, Code.NotFound);
+    // Another tenant's job does not exist for the caller.
+    if (job === undefined || !seesTenant(callContext(), job.tenant))
+      throw new ConnectError(`there is no job ${JSON.stringify(id.slice(0, 80))}`, Code.NotFound);
     return job;
   };
   return {
     submitJob: (request) => inSpan(tracer, 'submit job', {}, async () => ({ job: view(await submit(parts, request)) })),
     getJob: ({ id }) => ({ job: view(found(id)) }),
-    listJobs({ states, pageSize, pageToken }) {
+    listJobs({ states, pageSize, pageToken, readMask }) {
+      const caller = callContext();
       const newestFirst = jobs.log
         .ids()
         .toReversed()
-        .flatMap((id) => jobs.known(id) ?? []);
-      const wanted = states.length === 0 ? newestFirst : newestFirst.filter((job) => states.includes(toWireState(job)));
-      const { items, nextPageToken } = pageOf(wanted, ({ jobId }) => jobId, pageSize, pageToken);
-      return { jobs: items.map(view), nextPageToken };
+        .flatMap((id) => jobs.known(id) ?? [])
+        .filter(({ tenant }) => seesTenant(caller, tenant));
+      const wanted = (job: KnownJob): boolean => states.length === 0 || states.includes(toWireState(job));
+      const { items, nextPageToken } = pageOf(newestFirst, ({ jobId }) => jobId, pageSize, pageToken, wanted);
+      return { jobs: [...masked(jobv1.JobSchema, items.map(view), readMask)], nextPageToken };
     },
     async cancelJob({ id, reason }) {
       found(id);
@@ -71,7 +76,7 @@ export function jobService(parts: JobServiceParts): ServiceImpl<typeof jobv1.Job
 async function submit(parts: JobServiceParts, { spec: asked, idempotencyKey }: jobv1.SubmitJobRequest): Promise<KnownJob> {
   const { jobs, config, random, start } = parts;
   const { actor, tenant } = callContext();
-  const commandId = commandIdOf(idempotencyKey, actor);
+  const commandId = commandIdOf(idempotencyKey, tenant, actor);
   const earlier = commandId === undefined ? undefined : await parts.findSubmission(commandId);
   if (earlier !== undefined) return earlier;
   const spec = readJobSpec(asked, config);
@@ -91,7 +96,7 @@ async function submit(parts: JobServiceParts, { spec: asked, idempotencyKey }: j
   return job;
 }
 
-function commandIdOf(key: string, actor: string): string | undefined {
+function commandIdOf(key: string, tenant: string, actor: string): string | undefined {
   if (key === '') return undefined;
   if (key.length > longestKey || /[\u0000-\u001f]/.test(key)) {
     throw new ConnectError(
@@ -99,7 +104,10 @@ function commandIdOf(key: string, actor: string): string | undefined {
       Code.InvalidArgument,
     );
   }
-  return `submit/${actor.slice(0, 100)}/${key}`;
+  // A key is its sender's own, and the three together may be longer than a command id.
+  return `submit/${createHash('sha256')
+    .update(JSON.stringify([tenant, actor, key]))
+    .digest('hex')}`;
 }
 
 /** A wish that no image meets is refused at once; when nobody can say, the job is accepted and waits for an answer. */

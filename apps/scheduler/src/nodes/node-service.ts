@@ -4,6 +4,7 @@ import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { nodev1 } from '@verbena/contracts';
 import type { KnownNode } from '@verbena/domain-node';
 import { nodeId } from '@verbena/ids';
+import { callContext, type CallContext } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
 import type { Capacity } from '../queue/capacity.ts';
 import type { HeartbeatFacts, NodeResult, Nodes } from './nodes.ts';
@@ -53,7 +54,9 @@ export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.
     },
     listNodes({ pageSize, pageToken }) {
       const { items, nextPageToken } = pageOf(nodes.ids(), (id) => id, pageSize, pageToken);
-      return { nodes: items.map((id) => nodeView(id, parts)), nextPageToken };
+      // Which images a node keeps tells of the jobs of other tenants.
+      const hidden = seesImages(callContext()) ? {} : { cachedImages: [] };
+      return { nodes: items.map((id) => ({ ...nodeView(id, parts), ...hidden })), nextPageToken };
     },
     async drainNode({ id, reason }) {
       return answer(id, await nodes.drain(id, reason === '' ? 'drained by an operator' : reason.slice(0, 500)));
@@ -62,6 +65,11 @@ export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.
       return answer(id, await nodes.resume(id));
     },
   };
+}
+
+/** Services see them, and of the callers from outside, who have a role, those who look after the cluster. */
+function seesImages({ roles }: CallContext): boolean {
+  return roles.length === 0 || roles.includes('operator') || roles.includes('admin');
 }
 
 function checkedId(text: string): string {

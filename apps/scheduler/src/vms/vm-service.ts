@@ -4,6 +4,7 @@ import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { vmv1 } from '@verbena/contracts';
 import { isLive, type VmState } from '@verbena/domain-vm';
 import { pageOf } from '@verbena/service-kit';
+import { callContext, seesTenant } from '@verbena/messaging';
 import type { VmMap, VmRecord } from './vm-map.ts';
 
 const { VmState: Wire } = vmv1;
@@ -22,17 +23,27 @@ export function vmService(vms: VmMap, nodeName: (id: string) => string): Service
   const view = (vm: VmRecord) => vmView(vm, nodeName);
   return {
     listVms({ all, pageSize, pageToken }) {
-      const wanted = vms.all().filter(({ state }) => all || isLive(state));
-      const { items, nextPageToken } = pageOf(wanted, ({ id }) => id, pageSize, pageToken);
+      const caller = callContext();
+      const visible = vms.all().filter((vm) => seesTenant(caller, tenantOf(vm)));
+      const { items, nextPageToken } = pageOf(
+        visible,
+        ({ id }) => id,
+        pageSize,
+        pageToken,
+        ({ state }) => all || isLive(state),
+      );
       return { vms: items.map(view), nextPageToken };
     },
     getVm({ id }) {
       const vm = vms.get(id);
-      if (vm === undefined) throw new ConnectError(`there is no VM ${JSON.stringify(id)}`, Code.NotFound);
+      if (vm === undefined || !seesTenant(callContext(), tenantOf(vm)))
+        throw new ConnectError(`there is no VM ${JSON.stringify(id)}`, Code.NotFound);
       return { vm: view(vm) };
     },
   };
 }
+
+const tenantOf = ({ state }: VmRecord): string => (state.status === 'none' ? '' : state.tenant);
 
 function vmView({ id, state, bootedAt, epoch }: VmRecord, nodeName: (id: string) => string): vmv1.Vm {
   if (state.status === 'none') return create(vmv1.VmSchema, { id });

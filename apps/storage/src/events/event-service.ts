@@ -1,8 +1,17 @@
 /** EventService: the event log for those who hold no database credentials. Reading is for all, appending for the owners of VMs. */
+import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { eventv1 } from '@verbena/contracts';
-import { checkAppend, type AppendResult, type EventMetadata, type EventStore, type StreamAppend } from '@verbena/event-sourcing';
-import { callContext, currentTraceparent } from '@verbena/messaging';
+import {
+  checkAppend,
+  type AppendResult,
+  type EventFilter,
+  type EventMetadata,
+  type EventStore,
+  type StreamAppend,
+} from '@verbena/event-sourcing';
+import { callContext, currentTraceparent, seesEverything } from '@verbena/messaging';
+import { masked } from '@verbena/service-kit';
 import { edge, StorageError, streamEdge } from '../errors.ts';
 import { eventOnWire, filterFromWire, payloadFromWire } from './wire.ts';
 
@@ -18,17 +27,18 @@ const maximumBytes = 1 << 20;
 
 export function eventService({ store, writable }: EventServiceOptions): ServiceImpl<typeof eventv1.EventService> {
   return {
-    listEvents: edge(async ({ filter, afterPosition, pageSize, descending }: eventv1.ListEventsRequest) => {
+    listEvents: edge(async ({ filter, afterPosition, pageSize, descending, readMask }: eventv1.ListEventsRequest) => {
       const size = Math.min(pageSize || defaultPage, maximumPage);
       const after = afterPosition === 0n ? {} : { after: afterPosition };
       // One more than the page tells whether there is another.
-      const found = await store.readAll({ ...after, limit: size + 1, descending, filter: filterFromWire(filter) });
+      const found = await store.readAll({ ...after, limit: size + 1, descending, filter: visible(filterFromWire(filter)) });
       const page = found.slice(0, size);
       const next = found.length > size ? (page.at(-1)?.position ?? 0n) : 0n;
-      return { events: page.map(eventOnWire), nextAfterPosition: next };
+      const events = page.map((recorded) => create(eventv1.EventSchema, eventOnWire(recorded)));
+      return { events: [...masked(eventv1.EventSchema, events, readMask)], nextAfterPosition: next };
     }),
     followEvents: streamEdge(async function* (request: eventv1.FollowEventsRequest, { signal }: { signal: AbortSignal }) {
-      const options = { after: request.afterPosition, filter: filterFromWire(request.filter), signal };
+      const options = { after: request.afterPosition, filter: visible(filterFromWire(request.filter)), signal };
       for await (const batch of store.follow(options)) yield { events: batch.map(eventOnWire) };
     }),
     appendEvents: edge(async (request: eventv1.AppendEventsRequest) => {
@@ -42,6 +52,12 @@ export function eventService({ store, writable }: EventServiceOptions): ServiceI
       return answerTo(await store.append([append], options));
     }),
   };
+}
+
+/** What the caller may know of: the events of its own tenant. */
+function visible(filter: EventFilter): EventFilter {
+  const caller = callContext();
+  return seesEverything(caller) ? filter : { ...filter, tenant: caller.tenant };
 }
 
 function appendFromWire({ stream, expectedVersion, events }: eventv1.AppendEventsRequest, writable: readonly string[]): StreamAppend {

@@ -5,8 +5,10 @@ import type { ChunkStore } from '@verbena/chunk-store';
 import { storagev1 } from '@verbena/contracts';
 import type { EventMetadata, EventStore } from '@verbena/event-sourcing';
 import { callContext, currentTraceparent } from '@verbena/messaging';
+import { pageOf } from '@verbena/service-kit';
 import { edge, StorageError, streamEdge } from '../errors.ts';
 import { checkRank, filesOf, findFile, outputSealed, outputStream, putFile } from './files.ts';
+import type { JobOwners } from './job-owners.ts';
 import type { OutputLogs } from './output-logs.ts';
 import type { OutputRecord } from './record.ts';
 
@@ -14,11 +16,12 @@ export interface OutputServiceOptions {
   readonly logs: OutputLogs;
   readonly store: EventStore;
   readonly chunks: ChunkStore;
+  readonly owners: JobOwners;
 }
 
 const maximumPieces = 4_096;
 
-export function outputService({ logs, store, chunks }: OutputServiceOptions): ServiceImpl<typeof storagev1.OutputService> {
+export function outputService({ logs, store, chunks, owners }: OutputServiceOptions): ServiceImpl<typeof storagev1.OutputService> {
   return {
     appendOutput: edge(async ({ jobId, pieces }: storagev1.AppendOutputRequest) => {
       if (pieces.length > maximumPieces)
@@ -27,6 +30,7 @@ export function outputService({ logs, store, chunks }: OutputServiceOptions): Se
       return {};
     }),
     streamOutput: streamEdge(async function* ({ jobId, rank, follow }: storagev1.StreamOutputRequest, { signal }: { signal: AbortSignal }) {
+      await owners.admit(jobId);
       if (rank !== undefined) checkRank(rank);
       for await (const records of logs.stream(jobId, (log) => log.read({ rank, follow, signal }))) {
         yield { pieces: records.map((record) => ({ ...record, stream: record.stream as storagev1.OutputStream })) };
@@ -36,7 +40,7 @@ export function outputService({ logs, store, chunks }: OutputServiceOptions): Se
       await logs.with(jobId, async (log) => {
         if (log.sealed) return;
         const events = [{ type: outputSealed, data: { bytes: log.length } }];
-        const options = { metadata: metadataFor(jobId), commandId: `seal-output/${jobId}` };
+        const options = { metadata: await metadataFor(jobId, owners), commandId: `seal-output/${jobId}` };
         await store.append([{ stream: outputStream(jobId), expectedVersion: 'any', events }], options);
         await log.seal();
       });
@@ -45,13 +49,15 @@ export function outputService({ logs, store, chunks }: OutputServiceOptions): Se
     putFile: edge(async ({ file }: storagev1.PutFileRequest) => {
       if (file === undefined) throw new StorageError('invalid', 'the request has no file');
       const { jobId, rank, path, size } = file;
-      await putFile(store, chunks, jobId, { rank, path, size: Number(size), chunks: file.chunks }, metadataFor(jobId));
+      await putFile(store, chunks, jobId, { rank, path, size: Number(size), chunks: file.chunks }, await metadataFor(jobId, owners));
       return {};
     }),
-    listFiles: edge(async ({ jobId }: storagev1.ListFilesRequest) => {
-      const files = await filesOf(store, jobId);
+    listFiles: edge(async ({ jobId, pageSize, pageToken }: storagev1.ListFilesRequest) => {
+      await owners.admit(jobId);
+      const known = await filesOf(store, jobId);
+      const { items, nextPageToken } = pageOf(known, ({ rank, path }) => `${rank}/${path}`, pageSize, pageToken);
       return {
-        files: files.map(({ rank, path, size, chunks: digests, createdAt }) => ({
+        files: items.map(({ rank, path, size, chunks: digests, createdAt }) => ({
           jobId,
           rank,
           path,
@@ -59,9 +65,11 @@ export function outputService({ logs, store, chunks }: OutputServiceOptions): Se
           chunks: [...digests],
           createdAt: timestampFromDate(createdAt),
         })),
+        nextPageToken,
       };
     }),
     getFile: streamEdge(async function* ({ jobId, rank, path }: storagev1.GetFileRequest) {
+      await owners.admit(jobId);
       for (const digest of (await findFile(store, jobId, rank, path)).chunks) {
         const data = await chunks.get(digest);
         if (data === undefined) throw new StorageError('corrupt', `the chunk ${digest} of ${path} is not here any more`);
@@ -83,8 +91,9 @@ function checkPiece({ rank, stream, offset, data }: storagev1.OutputPiece): Outp
 }
 
 /** Everything that is kept for a job belongs to its story. */
-function metadataFor(jobId: string): EventMetadata {
-  const { actor, tenant } = callContext();
+async function metadataFor(jobId: string, owners: JobOwners): Promise<EventMetadata> {
+  const { actor, tenant: callers } = callContext();
+  const tenant = (await owners.tenantOf(jobId)) ?? callers;
   const traceparent = currentTraceparent();
   return { actor, tenant, correlationId: jobId, ...(traceparent !== undefined && { traceparent }) };
 }
