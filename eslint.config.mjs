@@ -57,5 +57,5 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['tools/**', 'apps/cli/**', 'test/**'], rules: { 'no-console': 'off' } },
+  { files: ['tools/**', 'apps/cli/**', 'test/**', 'deploy/**'], rules: { 'no-console': 'off' } },
 );

@@ -1,5 +1,7 @@
 export { DatabaseError } from './connection.ts';
 export { openEventStore, type EventStoreOptions } from './postgres-store.ts';
+export { openServiceStore, type StoreHost } from './service-store.ts';
 export { sweep as sweepEmbeddedPostgres } from './embedded/account.ts';
 export { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded/server.ts';
 export { lockDirectory, type DirectoryLock } from './embedded/lock.ts';
+export { endWithUs } from './embedded/postmaster.ts';

@@ -16,6 +16,8 @@ const root = join(here, '../../..');
 export const FIRMWARE_DIRECTORY = join(here, '../firmware');
 export const ABI_DIRECTORY = join(here, '../../guest-abi/include/verbena');
 const BUILDER = join(here, 'firmware-build.ts');
+/** Where a bundle has the firmware built, beside itself. */
+const PREBUILT_DIRECTORY = join(here, 'firmware');
 const CACHE_DIRECTORY = join(root, 'node_modules/.cache/verbena/firmware');
 
 function digestOfSources(): string {
@@ -26,7 +28,7 @@ function digestOfSources(): string {
   return hash.digest('hex').slice(0, 32);
 }
 
-function readOrUndefined(path: string): Uint8Array | undefined {
+function readOrUndefined(path: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     return new Uint8Array(readFileSync(path));
   } catch {
@@ -34,7 +36,7 @@ function readOrUndefined(path: string): Uint8Array | undefined {
   }
 }
 
-async function built(name: 'core' | 'peer', digest: string): Promise<Uint8Array> {
+async function built(name: 'core' | 'peer', digest: string): Promise<Uint8Array<ArrayBuffer>> {
   const path = join(CACHE_DIRECTORY, `${name}-${digest}.wasm`);
   const found = readOrUndefined(path);
   if (found !== undefined) return found;
@@ -51,11 +53,18 @@ async function built(name: 'core' | 'peer', digest: string): Promise<Uint8Array>
 
 let loading: Promise<FirmwareModules> | undefined;
 
-async function load(): Promise<FirmwareModules> {
+/** The firmware's binaries: those beside us in a bundle, else built from source on first use. */
+export async function firmwareBytes(): Promise<Readonly<Record<'core' | 'peer', Uint8Array<ArrayBuffer>>>> {
+  const prebuilt = [readOrUndefined(join(PREBUILT_DIRECTORY, 'core.wasm')), readOrUndefined(join(PREBUILT_DIRECTORY, 'peer.wasm'))];
+  const [core, peer] = prebuilt;
+  if (core !== undefined && peer !== undefined) return { core, peer };
   const digest = digestOfSources();
-  const core = await built('core', digest);
-  const peer = await built('peer', digest);
-  return { core: await compileOptimised(new Uint8Array(core)), peer: await compileOptimised(new Uint8Array(peer)) };
+  return { core: await built('core', digest), peer: await built('peer', digest) };
+}
+
+async function load(): Promise<FirmwareModules> {
+  const { core, peer } = await firmwareBytes();
+  return { core: await compileOptimised(core), peer: await compileOptimised(peer) };
 }
 
 /** The firmware, built on first use (some seconds) and compiled once per process. Throws an Error with the compiler's words if it cannot. */

@@ -1,6 +1,6 @@
 /** The InfiniBand adapter: TPT, QP, CQ, UAR; control path in TypeScript, data path as firmware. */
 export { compileOptimised } from './compile-optimised.ts';
-export { loadFirmware } from './firmware.ts';
+export { firmwareBytes, loadFirmware } from './firmware.ts';
 export { HostAdapter, type DomainErrors } from './host-adapter.ts';
 export { LIMITS } from './limits.ts';
 export { openAdapter } from './open-adapter.ts';

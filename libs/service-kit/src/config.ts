@@ -14,8 +14,13 @@ export function configFromEnvironment<S extends z.ZodType>(schema: S, environmen
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map(({ path, message }) => `  ${path.join('.') || 'environment'}: ${message}`);
+  const lines = parsed.error.issues.map(({ path, message }) => `  ${path.join('.') || 'environment'}: ${inWords(message)}`);
   throw new ConfigError(`the configuration in the environment is wrong:\n${lines.join('\n')}`, { cause: parsed.error });
+}
+
+/** zod's words for a variable that is not there are those of a programmer. */
+function inWords(message: string): string {
+  return /received undefined$/.test(message) ? 'is not set' : message;
 }
 
 /** What every process of Verbena understands. */

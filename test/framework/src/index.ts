@@ -4,3 +4,4 @@ export { Running, type Ended, type StartOptions } from './process.ts';
 export { Sandbox } from './sandbox.ts';
 export { anyImage, ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
 export { runGuests, type GuestRun, type GuestRunResult } from './guest-runner.ts';
+export { ProcessCluster, type ProcessClusterSettings } from './process-cluster.ts';

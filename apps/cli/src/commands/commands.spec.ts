@@ -114,14 +114,14 @@ describe('the options of commands', () => {
     expect(() => parseMoment('--since', '2026-99-20', now)).toThrow(/is not a date/);
   });
 
-  it('take ports with and without a host', () => {
-    expect(['7070', ':0', '127.0.0.1:7070', '[::1]:80'].map(parseListen)).toEqual([
+  it('take ports with and without a host', async () => {
+    expect(await Promise.all(['7070', ':0', '127.0.0.1:7070', '[::1]:80'].map(parseListen))).toEqual([
       { port: 7070 },
       { port: 0 },
       { host: '127.0.0.1', port: 7070 },
       { host: '::1', port: 80 },
     ]);
-    expect(() => parseListen('70700')).toThrow(/--listen/);
+    await expect(parseListen('70700')).rejects.toThrow(/--listen/);
   });
 
   it('take states by their short names', () => {

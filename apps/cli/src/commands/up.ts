@@ -1,4 +1,5 @@
 /** verbena up, down: the cluster on this machine. */
+import type { ListenAddress } from '@verbena/service-kit';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
 import { usageError } from '../errors.ts';
 import { parseBytes, parseCount } from '../terminal/units.ts';
@@ -9,19 +10,19 @@ export interface UpOptions {
   readonly cores: number;
   readonly memory?: number;
   readonly listen?: string;
+  readonly processes?: boolean;
 }
 
 /** "7070", "127.0.0.1:7070", ":0". */
-export function parseListen(text: string): { host?: string; port: number } {
-  const match = /^(?:(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]*):)?(\d{1,5})$/.exec(text);
-  const port = Number(match?.[2] ?? Number.NaN);
-  if (!match || port > 65535) throw usageError(`--listen wants a port or host:port, not "${text}"`);
-  const host = match[1]?.replace(/^\[|\]$/g, '');
-  return host ? { host, port } : { port };
+export async function parseListen(text: string): Promise<ListenAddress> {
+  const { parseListenAddress } = await import('@verbena/service-kit');
+  const address = parseListenAddress(text);
+  if (address === undefined) throw usageError(`--listen wants a port or host:port, not "${text}"`);
+  return address;
 }
 
 async function up(context: CommandContext, options: UpOptions): Promise<number> {
-  if (options.listen !== undefined) parseListen(options.listen);
+  if (options.listen !== undefined) await parseListen(options.listen);
   if (options.detach) return (await import('../up/detached.ts')).upDetached(context, options);
   return (await import('../up/foreground.ts')).upForeground(context, options);
 }
@@ -40,6 +41,7 @@ export function registerUp({ program, action }: Registry): void {
       .option('--cores <count>', 'cores of each host: so many VMs can run on it', parseCount('--cores', 1, 256), 2)
       .option('--memory <size>', 'memory of each host for VMs', parseBytes)
       .option('--listen <port>', 'port (or host:port) of the gateway; any free one otherwise')
+      .option('--processes', 'each service and each node-agent in a process of its own, over a NATS server (nats-server must be installed)')
       .action(action((context, _args, options: UpOptions) => up(context, options))),
     'verbena up -d --hosts 4 --cores 2',
   );

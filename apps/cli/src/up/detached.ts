@@ -45,6 +45,7 @@ function upArguments(options: UpOptions, dataDir: string): string[] {
     String(options.cores),
     ...(options.memory === undefined ? [] : ['--memory', String(options.memory)]),
     ...(options.listen === undefined ? [] : ['--listen', options.listen]),
+    ...(options.processes === true ? ['--processes'] : []),
   ];
 }
 

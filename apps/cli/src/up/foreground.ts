@@ -8,7 +8,7 @@ import { catchStopSignals, signalExitCode } from '../signals.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { version } from '../version.ts';
 import { announcement } from './announcement.ts';
-import { startCluster, type RunningCluster } from './cluster.ts';
+import { startCluster } from './cluster.ts';
 import { lockDataDirectory } from './lock.ts';
 
 export async function upForeground(context: CommandContext, options: UpOptions): Promise<number> {
@@ -17,12 +17,13 @@ export async function upForeground(context: CommandContext, options: UpOptions):
   const lock = await lockDataDirectory(dataDir);
   const progress = progressLine(context.io, context.options);
   try {
-    const cluster = await startCluster({
+    const start = options.processes === true ? (await import('./processes/cluster.ts')).startProcessCluster : startCluster;
+    const cluster = await start({
       dataDir,
       hosts: options.hosts,
       cores: options.cores,
       ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
-      ...(options.listen === undefined ? {} : { listen: parseListen(options.listen) }),
+      ...(options.listen === undefined ? {} : { listen: await parseListen(options.listen) }),
       ...(context.options.verbose ? {} : { logFile: join(dataDir, 'verbena.log') }),
       signal: stop.signal,
       onStep: (step) => progress.show(`starting: ${step}`),
@@ -45,7 +46,14 @@ export async function upForeground(context: CommandContext, options: UpOptions):
   }
 }
 
-async function announce(context: CommandContext, cluster: RunningCluster, options: UpOptions): Promise<void> {
+/** What is up, in one process or in many. */
+interface Up {
+  readonly url: string;
+  readonly dataDir: string;
+  stop(): Promise<readonly string[]>;
+}
+
+async function announce(context: CommandContext, cluster: Up, options: UpOptions): Promise<void> {
   const started = await startTimeOf(process.pid);
   await writeEndpoint(cluster.dataDir, {
     url: cluster.url,
@@ -59,7 +67,7 @@ async function announce(context: CommandContext, cluster: RunningCluster, option
   await context.note('Ctrl-C stops it.');
 }
 
-async function stopCluster(context: CommandContext, cluster: RunningCluster, dataDir: string): Promise<void> {
+async function stopCluster(context: CommandContext, cluster: Up, dataDir: string): Promise<void> {
   // A reader that has gone must not keep the cluster from stopping in order.
   await context.note('Stopping ...').catch(() => undefined);
   await removeEndpoint(dataDir, process.pid);

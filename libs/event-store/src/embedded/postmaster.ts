@@ -80,13 +80,13 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   const pid = child.pid ?? 0;
   // The server must not keep our event loop alive: whoever uses it does.
   child.unref();
-  const watcher = stopWithUs(pid);
+  const watcher = endWithUs(pid);
   void ended.then(() => watcher?.kill('SIGKILL'));
   return { pid, port, ended, stop: () => stopProcess(pid) };
 }
 
-/** Stops the server when we are gone, however we went: `read` returns when our end of its standard input closes. */
-function stopWithUs(pid: number): ChildProcess | undefined {
+/** Interrupts a process when we are gone, however we went: `read` returns when our end of the watcher's standard input closes. */
+export function endWithUs(pid: number): ChildProcess | undefined {
   if (process.platform === 'win32') return undefined;
   const watcher = spawn('/bin/sh', ['-c', 'read _; kill -INT "$1"', 'verbena-postgres-watcher', String(pid)], {
     cwd: '/',

@@ -1,0 +1,113 @@
+/** The NATS server of a cluster of processes: the system's own program, on a port of the loopback interface, with credentials of this cluster. */
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { endWithUs } from '@verbena/event-store';
+import type { Logger } from 'pino';
+import { CliError } from '../../errors.ts';
+import { SupervisedProcess } from './supervised.ts';
+
+export interface NatsCredentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface LocalNats {
+  readonly url: string;
+  readonly process: SupervisedProcess;
+  /** Where the server keeps what it keeps; nothing of Verbena's may depend on it. */
+  readonly storeDir: string;
+  /** The credentials of a service, or of one node-agent. */
+  credentialsOf(service: string): NatsCredentials;
+}
+
+const readyMs = 10_000;
+
+/** The path of nats-server. @throws {CliError} that says how to get one. */
+export async function findNatsServer(path = process.env['PATH'] ?? ''): Promise<string> {
+  // Debian installs it for the administrator.
+  for (const directory of [...path.split(delimiter), '/usr/sbin', '/usr/local/bin']) {
+    if (directory === '') continue;
+    const file = join(directory, process.platform === 'win32' ? 'nats-server.exe' : 'nats-server');
+    const usable = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (usable) return file;
+  }
+  throw new CliError(
+    'services in processes of their own need a NATS server, and there is no nats-server on PATH: "apt-get install nats-server" on Debian and ' +
+      'Ubuntu, "brew install nats-server" on macOS; without --processes no such server is needed',
+  );
+}
+
+export async function startNats(dataDir: string, log: Logger): Promise<LocalNats> {
+  const command = await findNatsServer();
+  const home = join(dataDir, 'nats');
+  const storeDir = join(home, 'store');
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const credentials = { user: 'verbena', password: await keptPassword(join(home, 'password')) };
+  const port = await freePort();
+  const configFile = join(home, 'nats.conf');
+  const config = [
+    `host: "127.0.0.1"`,
+    `port: ${String(port)}`,
+    `store_dir: "${storeDir}"`,
+    `authorization { user: "${credentials.user}", password: "${credentials.password}" }`,
+  ];
+  await writeFile(configFile, `${config.join('\n')}\n`, { mode: 0o600 });
+  const supervised = new SupervisedProcess(
+    {
+      name: 'nats',
+      command,
+      args: ['-c', configFile],
+      environment: () => ({ PATH: process.env['PATH'], ...marks() }),
+      logFile: join(dataDir, 'logs', 'nats.log'),
+      probe: async (pid) => {
+        endWithUs(pid);
+        await listens(port);
+      },
+    },
+    log,
+  );
+  return { url: `nats://127.0.0.1:${String(port)}`, process: supervised, storeDir, credentialsOf: () => credentials };
+}
+
+/** What tests find their processes by. */
+function marks(): NodeJS.ProcessEnv {
+  const { VERBENA_SANDBOX } = process.env;
+  return VERBENA_SANDBOX === undefined ? {} : { VERBENA_SANDBOX };
+}
+
+/** The same over restarts, so that a service that goes on while we start again may go on. */
+async function keptPassword(file: string): Promise<string> {
+  const kept = await readFile(file, 'utf8').catch(() => '');
+  if (kept !== '') return kept;
+  const fresh = randomBytes(24).toString('base64url');
+  await writeFile(file, fresh, { mode: 0o600 });
+  return fresh;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', () => resolve()));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function listens(port: number): Promise<void> {
+  for (const end = performance.now() + readyMs; ;) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+    if (open) return;
+    if (performance.now() > end) throw new Error(`nats-server does not listen on port ${String(port)}`);
+    await delay(10);
+  }
+}

@@ -1,0 +1,34 @@
+/** A process of its own for the gateway. It holds no credentials of the database. */
+import { listenAddress, runService, version } from '@verbena/service-kit';
+import { z } from 'zod';
+import { authModes } from './bootstrap.ts';
+import { startGateway } from './gateway.ts';
+import { partsOnBus } from './parts.ts';
+
+const variables = z.object({
+  VERBENA_DATA_DIR: z.string(),
+  /** Where clients reach the gateway. */
+  VERBENA_LISTEN: listenAddress.default({ host: '127.0.0.1', port: 7070 }),
+  /** How callers are told apart: a single user on loopback, API tokens elsewhere, unless this says. */
+  VERBENA_AUTH: z.enum(authModes).optional(),
+  /** Becomes the token of the first admin. */
+  VERBENA_BOOTSTRAP_TOKEN: z.string().optional(),
+});
+
+process.exit(
+  await runService({
+    name: 'frontend-gateway',
+    variables,
+    start: async (context, config) => {
+      const parts = partsOnBus(context.bus);
+      const { VERBENA_AUTH: mode, VERBENA_BOOTSTRAP_TOKEN: bootstrapSecret } = config;
+      const gateway = await startGateway(context, {
+        listen: config.VERBENA_LISTEN,
+        facts: { version, startedAt: context.clock.now(), dataDirectory: config.VERBENA_DATA_DIR, services: () => parts },
+        auth: { ...(mode !== undefined && { mode }), ...(bootstrapSecret !== undefined && { bootstrapSecret }) },
+      });
+      context.announce('url', gateway.url);
+      return gateway;
+    },
+  }),
+);

@@ -1,0 +1,46 @@
+/** The machine plane below node-agents: one subnet for the hosts of this process, and on each a hypervisor whose domains use the host's port. */
+import { createSubnet } from '@verbena/fabric';
+import { createEmbeddedHypervisor, WorkerPool, type Hypervisor } from '@verbena/hypervisor';
+import type { Logger } from 'pino';
+import type { NodePort } from './node-port.ts';
+
+export interface Machine {
+  readonly hypervisor: Hypervisor;
+  /** The host's port in the subnet; down until the scheduler has given it a LID. */
+  readonly port: NodePort;
+}
+
+export interface MachineHost {
+  readonly log: Logger;
+  /** Registers what must be stopped after the node-agents. */
+  onStop(name: string, stop: () => Promise<void> | void): void;
+}
+
+export interface MachineOptions {
+  readonly nodeIds: readonly string[];
+  /** Cores of all hosts together. */
+  readonly cores: number;
+}
+
+/** How often the adapters' timers are looked at, in milliseconds. */
+const tickMs = 10;
+/** Threads that wait ready for a boot, all hosts together: more than a usual job has ranks would only take memory. */
+const mostWarmThreads = 8;
+
+/** Makes a machine for each node, in the same order. */
+export async function startMachines(host: MachineHost, { nodeIds, cores }: MachineOptions): Promise<Machine[]> {
+  const { log } = host;
+  const subnet = await createSubnet();
+  host.onStop('subnet', () => subnet.close());
+  const timer = setInterval(() => subnet.tick(performance.now()), tickMs);
+  host.onStop('adapter timers', () => clearInterval(timer));
+  const pool = new WorkerPool({ size: Math.min(mostWarmThreads, cores) });
+  host.onStop('vCPU threads', () => pool.close());
+  return Promise.all(
+    nodeIds.map(async (nodeId) => {
+      const port = subnet.addPort({ nodeName: nodeId, lid: 0 });
+      const onGuestLog = (vm: string, line: string): void => log.info({ node: nodeId, vm, line }, 'a guest says');
+      return { hypervisor: await createEmbeddedHypervisor({ port, pool, onGuestLog }), port };
+    }),
+  );
+}

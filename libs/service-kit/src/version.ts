@@ -1,0 +1,4 @@
+/** The version of Verbena: all packages have the same. */
+import packageJson from '../package.json' with { type: 'json' };
+
+export const version: string = packageJson.version;
