@@ -12,13 +12,14 @@ struct completion {
   uint64_t data[4];
 };
 
-/* Takes the next entry and notes what goes into it. There is neither a call nor a loop between the exchange and the last note, hence no
+/* Takes the next entry and notes what goes into it. `head` may be old by the time that `consumer` is read, and then the consumer may even be
+ * ahead of it: that is no overrun, the exchange fails and all begins again. There is neither a call nor a loop between the exchange and the last note, hence no
  * point at which the thread could be ended: an entry is either not taken or known (recover.h). */
 static inline bool cq_reserve(struct vbf_cq *cq, uint64_t wr_id, uint32_t qpn, uint32_t opcode, uint32_t *index) {
   struct vbf_thread *me = self();
   uint32_t head = load32(&cq->head);
   do {
-    if (UNLIKELY(head - load32(&cq->consumer) > cq->mask)) return false;
+    if (UNLIKELY((int32_t)(head - load32(&cq->consumer)) > (int32_t)cq->mask)) return false;
   } while (!__atomic_compare_exchange_n(&cq->head, &head, head + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
   me->note_index = head;
   me->note_wr_id = wr_id;

@@ -133,9 +133,10 @@ static inline bool connected(const struct vbf_qp *qp, const struct vbf_qp *peer)
          (peer->state == VB_QPS_RTS || peer->state == VB_QPS_RTR);
 }
 
-/* The other side exists and may still come: it has been created and not connected. */
+/* The other side exists and may still come: it has been created and not connected, or it was connected since we looked. */
 static inline bool may_come(const struct vbf_qp *qp, const struct vbf_qp *peer) {
-  return peer->qpn == qp->dest_qpn && peer->lid == qp->dest_lid && peer->pkey == qp->pkey && load32(&peer->state) <= VB_QPS_INIT;
+  bool there = peer->qpn == qp->dest_qpn && peer->lid == qp->dest_lid && peer->pkey == qp->pkey;
+  return there && (load32(&peer->state) <= VB_QPS_INIT || connected(qp, peer));
 }
 
 static inline enum outcome request_run(struct vbf_qp *qp, struct vbf_qp *peer, const struct request *r, uint8_t *status) {

@@ -156,6 +156,18 @@ describe('a completion queue', () => {
     expect(first(qb)).toEqual([1, 2, 3]);
   });
 
+  it('does not break when its consumer has overtaken the head that a producer read before it was preempted', () => {
+    const host = new HandHost(firmware);
+    const [, qa, , qb] = host.pair({ ...INLINE, cqEntries: 4 });
+    for (let i = 0; i < 4; i++) qb.receive();
+    for (let i = 0; i < 2; i++) qa.send({ flags: 0, inline: Uint8Array.of(i) });
+    expect(first(qb)).toEqual([0, 1]);
+    // What such a producer sees: its head of then, the consumer of now.
+    host.adapter.memory.cq(qb.recvCq.cqn).set({ head: 1 });
+    qa.send({ flags: 0, inline: Uint8Array.of(2) });
+    expect([qa.state, qb.state]).toEqual([abi.VB_QPS_RTS, abi.VB_QPS_RTS]);
+  });
+
   it('takes no notice of a consumer index that cannot be', () => {
     const [, qa, b, qb] = new HandHost(firmware).pair({ ...INLINE, cqEntries: 4 });
     for (let i = 0; i < 8; i++) qb.receive();
