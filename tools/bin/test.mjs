@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { prepareServers } from './servers.mjs';
 
 const root = new URL('../..', import.meta.url).pathname;
 const bin = join(root, 'node_modules', '.bin');
@@ -43,14 +44,19 @@ function staticChecks() {
   step('contracts', node, ['tools/lint/contracts.mjs']);
 }
 
-function tests(filters) {
+async function tests(filters) {
+  console.log('\n== servers for tests');
+  const started = performance.now();
+  const servers = await prepareServers();
+  process.on('exit', () => servers.stop());
+  console.log(`-- servers for tests: ${((performance.now() - started) / 1000).toFixed(1)} s`);
   const report = mkdtempSync(join(tmpdir(), 'verbena-report-'));
   const file = join(report, 'vitest.json');
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   console.log('\n== tests');
   const { status } = spawnSync(node, [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...filters], {
     cwd: root,
-    env,
+    env: { ...env, ...servers.environment },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const summary = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0 };
@@ -65,4 +71,4 @@ function tests(filters) {
 }
 
 if (only !== 'tests' && args.length === 0) staticChecks();
-if (only !== 'static') tests(args);
+if (only !== 'static') await tests(args);

@@ -106,10 +106,11 @@ export async function buildLocalImages(names, { install = false, fresh = false }
   }
 }
 
-/** Whether an image is here, or can be pulled within some seconds. */
+/** Whether an image is here, or can be pulled. A registry that does not answer at once counts as out of reach. */
 export function canHave(image) {
   if (docker(['images', '-q', image]).trim() !== '') return true;
-  return spawnSync(programNamed('docker'), ['pull', '--quiet', image], { stdio: 'ignore', timeout: 120_000 }).status === 0;
+  const run = (args, timeout) => spawnSync(programNamed('docker'), args, { stdio: 'ignore', timeout }).status === 0;
+  return run(['manifest', 'inspect', image], 15_000) && run(['pull', '--quiet', image], 300_000);
 }
 
 if (import.meta.main) {

@@ -11,7 +11,6 @@ COPY --chown=10001:10001 data/ /var/lib/verbena/
 ENV NODE_ENV=production VERBENA_DATA_DIR=/var/lib/verbena VERBENA_HEALTH_LISTEN=0.0.0.0:8080
 USER 10001:10001
 WORKDIR /app
-VOLUME /var/lib/verbena
 EXPOSE 7070 7300 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["node", "/app/verbena-service.mjs", "health"]

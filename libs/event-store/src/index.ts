@@ -4,4 +4,4 @@ export { openServiceStore, type StoreHost } from './service-store.ts';
 export { sweep as sweepEmbeddedPostgres } from './embedded/account.ts';
 export { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded/server.ts';
 export { lockDirectory, type DirectoryLock } from './embedded/lock.ts';
-export { endWithUs } from './embedded/postmaster.ts';
+export { endWithUs, freePort } from './embedded/postmaster.ts';

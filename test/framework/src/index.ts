@@ -5,3 +5,4 @@ export { Sandbox } from './sandbox.ts';
 export { anyImage, ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
 export { runGuests, type GuestRun, type GuestRunResult } from './guest-runner.ts';
 export { ProcessCluster, type ProcessClusterSettings } from './process-cluster.ts';
+export { testServers, type TestServer, type TestServers } from './servers/test-servers.ts';

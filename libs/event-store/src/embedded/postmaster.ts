@@ -144,6 +144,7 @@ async function isReady(directory: string, pid: number | undefined): Promise<bool
   return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
 }
 
+/** A port of the loopback interface that nobody has at the moment; somebody else may take it before it is used. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', () => resolve()));

@@ -18,6 +18,8 @@ export interface EmbeddedPostgresOptions {
   /** Belongs to this server alone; made when it does not exist. */
   readonly dataDir: string;
   readonly log: Pick<Logger, 'info' | 'warn' | 'debug' | 'error'>;
+  /** On the loopback interface; any free one when absent. */
+  readonly port?: number;
 }
 
 export interface EmbeddedPostgres {
@@ -31,7 +33,7 @@ const databaseName = 'verbena';
 const startAttempts = 5;
 
 /** @throws {Error} when another process uses the directory, or the server cannot run; the message says why and what to do. */
-export async function startEmbeddedPostgres({ dataDir, log }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres({ dataDir, log, port }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   await mkdir(dataDir, { recursive: true });
   const lock = await lockDirectory(dataDir);
   try {
@@ -42,7 +44,7 @@ export async function startEmbeddedPostgres({ dataDir, log }: EmbeddedPostgresOp
     const cluster = await ensureCluster(home, binaries, account);
     if (await stopLeftover(cluster.directory)) log.warn('stopped a Postgres server that an earlier process had left behind');
     const options = { binaries, directory: cluster.directory, logFile: join(home, 'postgres.log'), account, readyMs: 60_000 };
-    const postmaster = await startOnFreePort(options);
+    const postmaster = await startOnFreePort(options, port);
     const server = new Server(options, postmaster, cluster, log);
     await createDatabase(server.urlOf('postgres'));
     return {
@@ -59,10 +61,10 @@ export async function startEmbeddedPostgres({ dataDir, log }: EmbeddedPostgresOp
 }
 
 /** Between our finding a free port and the server's taking it, somebody else may; and the children of a killed server need a moment to end. */
-async function startOnFreePort(options: Omit<PostmasterOptions, 'port'>): Promise<Postmaster> {
+async function startOnFreePort(options: Omit<PostmasterOptions, 'port'>, port?: number): Promise<Postmaster> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await startPostmaster({ ...options, port: await freePort() });
+      return await startPostmaster({ ...options, port: port ?? (await freePort()) });
     } catch (error) {
       if (attempt === startAttempts || !/could not create any TCP\/IP sockets|still in use/.test(String(error))) throw error;
       await delay(200 * attempt);

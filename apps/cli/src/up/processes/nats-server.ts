@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { constants } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { endWithUs } from '@verbena/event-store';
+import { endWithUs, freePort } from '@verbena/event-store';
 import type { Logger } from 'pino';
 import { CliError } from '../../errors.ts';
 import { SupervisedProcess } from './supervised.ts';
@@ -89,14 +89,6 @@ async function keptPassword(file: string): Promise<string> {
   const fresh = randomBytes(24).toString('base64url');
   await writeFile(file, fresh, { mode: 0o600 });
   return fresh;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', () => resolve()));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function listens(port: number): Promise<void> {
