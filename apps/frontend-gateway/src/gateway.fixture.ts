@@ -43,6 +43,7 @@ export function fakeBus(): FakeBus {
         createRouterTransport((router: ConnectRouter) => void router.service(service, implementation)),
       );
     },
+    connected: () => true,
     publish: (subject, payload) => subscribers.get(subject)?.(payload),
     subscribe: (subject, handler) => {
       subscribers.set(subject, handler);

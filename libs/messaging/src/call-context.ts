@@ -4,12 +4,15 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isSpanContextValid, ROOT_CONTEXT, context as otel, trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
+import type { Caller } from './caller.ts';
 import { identityFromHeaders, identityHeaders, type Identity } from './identity.ts';
 
 export interface CallContext extends Identity {
   readonly roles: readonly string[];
   /** W3C trace context of the span that caused this. */
   readonly traceparent?: string;
+  /** The service that made the call, proved by the bus; absent outside of a call, and on a bus whose services have no names. */
+  readonly caller?: Caller;
 }
 
 export const traceparentHeader = 'traceparent';
@@ -22,7 +25,7 @@ export function callContext(): CallContext {
 }
 
 /** Runs a function, and everything that it awaits, on behalf of somebody, within the trace that `traceparent` names. */
-export function withCallContext<T>(context: Identity & { readonly traceparent?: string }, run: () => T): T {
+export function withCallContext<T>(context: Identity & { readonly traceparent?: string; readonly caller?: Caller }, run: () => T): T {
   const full: CallContext = { ...context, roles: context.roles ?? [] };
   const remote = parseTraceparent(context.traceparent);
   const inTrace = remote === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote);

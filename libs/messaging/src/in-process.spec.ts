@@ -4,7 +4,7 @@ import { createInProcessBus } from './in-process.ts';
 import { busContract } from './testing/contract.ts';
 import { echoService } from './testing/echo.ts';
 
-busContract('The bus within a process', async () => createInProcessBus({ drain: { streamMs: 10 } }));
+busContract('The bus within a process', async (caller) => createInProcessBus({ drain: { streamMs: 10 }, caller }));
 
 describe('the bus within a process', () => {
   it('tells the operator what a broken handler threw', async () => {

@@ -8,18 +8,21 @@ import type { UniversalClientFn } from '@connectrpc/connect/protocol';
 import { createTransport } from '@connectrpc/connect/protocol-connect';
 import type { Bus, Served } from './bus.ts';
 import { cancelOnReturn } from './cancel-on-return.ts';
-import { InProcessService, type DrainTimes } from './in-process-service.ts';
+import type { Caller } from './caller.ts';
 import { callInContext, serveInCallContext, type ServerInterceptorOptions } from './interceptors.ts';
+import { defaultDrainTimes, ServedService, type DrainTimes } from './served-service.ts';
 import { subjectMatches } from './subjects.ts';
 
 export interface InProcessBusOptions extends ServerInterceptorOptions {
   readonly drain?: Partial<DrainTimes>;
+  /** As whom this bus calls. */
+  readonly caller?: Caller;
 }
 
 /** A bus that several services of one process use, each under its own name. */
 export interface ComposedBus extends Bus {
-  /** The same bus for one of the services: what it calls and serves is traced and counted as its own. */
-  as(telemetry: ServerInterceptorOptions): Bus;
+  /** The same bus for one of the services: what it calls and serves is traced and counted as its own, and it calls under its own name. */
+  as(service: ServerInterceptorOptions & { readonly caller?: Caller }): Bus;
 }
 
 const baseUrl = 'https://in-process';
@@ -27,7 +30,7 @@ const noLimit = 0xffff_ffff;
 
 /** What all views of one bus have in common. */
 interface Wires {
-  readonly served: Map<string, InProcessService>;
+  readonly served: Map<string, ServedService>;
   readonly subscriptions: Set<{ readonly pattern: string; handler(payload: Uint8Array): void }>;
   closed: boolean;
 }
@@ -41,8 +44,8 @@ class InProcessBus implements ComposedBus {
     this.#wires = wires;
   }
 
-  as(telemetry: ServerInterceptorOptions): Bus {
-    return new InProcessBus({ ...this.#options, ...telemetry }, this.#wires);
+  as(service: ServerInterceptorOptions & { readonly caller?: Caller }): Bus {
+    return new InProcessBus({ ...this.#options, ...service }, this.#wires);
   }
 
   client<S extends DescService>(service: S, address?: string): Client<S> {
@@ -65,10 +68,10 @@ class InProcessBus implements ComposedBus {
     const key = keyOf(service, address);
     if (this.#wires.served.has(key))
       throw new Error(`${key} is already served: stop the other one, or give this one an address of its own`);
-    const served = new InProcessService(service, implementation as ServiceImpl<DescService>, {
+    const served = new ServedService(service, implementation as ServiceImpl<DescService>, {
       name: key,
       interceptors: [serveInCallContext(this.#options)],
-      drain: { unaryMs: 5_000, streamMs: 500, ...this.#options.drain },
+      drain: { ...defaultDrainTimes, ...this.#options.drain },
       unregister: () => {
         if (this.#wires.served.get(key) === served) this.#wires.served.delete(key);
       },
@@ -94,6 +97,10 @@ class InProcessBus implements ComposedBus {
     };
   }
 
+  connected(): boolean {
+    return !this.#wires.closed;
+  }
+
   async close(): Promise<void> {
     this.#wires.closed = true;
     this.#wires.subscriptions.clear();
@@ -106,7 +113,7 @@ class InProcessBus implements ComposedBus {
     return (request) => {
       const served = this.#wires.served.get(key);
       if (served === undefined) return Promise.reject(new ConnectError(`${key} is not served at the moment`, Code.Unavailable));
-      return served.call(new URL(request.url).pathname, request);
+      return served.call(new URL(request.url).pathname, request, this.#options.caller);
     };
   }
 

@@ -9,6 +9,7 @@ export {
   withCallContext,
   type CallContext,
 } from './call-context.ts';
+export { callerName, type Caller } from './caller.ts';
 export { cancelOnReturn } from './cancel-on-return.ts';
 export {
   actorHeader,
@@ -23,3 +24,4 @@ export {
 } from './identity.ts';
 export { createInProcessBus, type ComposedBus, type InProcessBusOptions } from './in-process.ts';
 export { callInContext, rpcAttributes, serveInCallContext, type AnsweredCall, type ServerInterceptorOptions } from './interceptors.ts';
+export { createNatsBus, type NatsBusOptions } from './nats/nats-bus.ts';

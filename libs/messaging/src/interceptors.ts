@@ -16,6 +16,7 @@ import {
   type Span,
   type Tracer,
 } from '@opentelemetry/api';
+import { callerKey } from './caller.ts';
 import { callContextFromHeaders, injectCallContext, parseTraceparent, withCallContext } from './call-context.ts';
 
 /** A call that has been answered, or has failed. */
@@ -75,7 +76,8 @@ export function callInContext(options: ServerInterceptorOptions = {}): Intercept
 /** Makes the caller's context current in the handler, and opens a span for a call that belongs to a trace. */
 export function serveInCallContext(options: ServerInterceptorOptions = {}): Interceptor {
   return (next) => (request) => {
-    const carried = callContextFromHeaders(request.header);
+    const caller = request.contextValues.get(callerKey);
+    const carried = { ...callContextFromHeaders(request.header), ...(caller !== undefined && { caller }) };
     return withCallContext(carried, async () => {
       // A heartbeat belongs to no trace, and one span for each of them would bury the others.
       const span = parseTraceparent(carried.traceparent) === undefined ? undefined : open(options, SpanKind.SERVER, request.method);

@@ -4,10 +4,12 @@ import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@conn
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Bus } from '../bus.ts';
 import { callContext, withCallContext } from '../call-context.ts';
+import type { Caller } from '../caller.ts';
 import { echoService, pingSchema, type Ping } from './echo.ts';
 
 type Echo = ServiceImpl<typeof echoService>;
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const caller = { service: 'node-agent', instance: 'node 0.☂' };
 const ada = { actor: 'Ada Lovelace ☂', tenant: 'physics', roles: ['operator', 'user'] };
 
 const echo: Echo = {
@@ -50,11 +52,11 @@ function ended({ signal }: HandlerContext): Promise<void> {
   });
 }
 
-/** Registers the suite. `make` gives a bus that nothing is served on. */
-export function busContract(name: string, make: () => Promise<Bus>): void {
+/** Registers the suite. `make` gives a bus that nothing is served on, and that calls under the name it is given. */
+export function busContract(name: string, make: (caller: Caller) => Promise<Bus>): void {
   describe(`${name} keeps the contract of a bus`, () => {
     let bus: Bus;
-    beforeEach(async () => void (bus = await make()));
+    beforeEach(async () => void (bus = await make(caller)));
     afterEach(() => bus.close());
     carrying(() => bus);
     failing(() => bus);
@@ -309,16 +311,17 @@ function knowing(the: () => Bus): void {
     await the().serve(echoService, { ...echo, one: () => far.one({}) }, 'near');
     const near = the().client(echoService, 'near');
     const context = { ...ada, traceparent };
-    expect(JSON.parse((await withCallContext(context, () => near.one({}))).text)).toEqual(context);
-    for (const text of await withCallContext(context, () => texts(far.many({})))) expect(JSON.parse(text)).toEqual(context);
-    expect(JSON.parse((await near.one({})).text)).toEqual({ actor: 'system', tenant: 'default', roles: [] });
+    const seen = { ...context, caller };
+    expect(JSON.parse((await withCallContext(context, () => near.one({}))).text)).toEqual(seen);
+    for (const text of await withCallContext(context, () => texts(far.many({})))) expect(JSON.parse(text)).toEqual(seen);
+    expect(JSON.parse((await near.one({})).text)).toEqual({ actor: 'system', tenant: 'default', roles: [], caller });
   });
 
   it('keeps the context of the caller out of the handler, but for what the headers say', async () => {
     await the().serve(echoService, whoAmI);
     const client = the().client(echoService);
     const headers = { 'verbena-actor': 'bob', 'verbena-tenant': 'biology' };
-    const bob = { actor: 'bob', tenant: 'biology', roles: ada.roles };
+    const bob = { actor: 'bob', tenant: 'biology', roles: ada.roles, caller };
     const answer = await withCallContext(ada, async () => {
       const seen = await client.one({}, { headers });
       expect(callContext()).toEqual(ada);
@@ -350,6 +353,6 @@ function notifying(the: () => Bus): void {
     expect(seen).toEqual([]);
     the().publish('end', new Uint8Array());
     await finished;
-    expect(seen.filter((line) => !line.endsWith(' '))).toEqual(['exact job-1', 'token job-1', 'all job-1']);
+    expect(seen.filter((line) => !line.endsWith(' ')).toSorted()).toEqual(['all job-1', 'exact job-1', 'token job-1']);
   });
 }

@@ -1,2 +1,3 @@
 export { busContract } from './contract.ts';
 export { echoService, pingSchema, type Ping } from './echo.ts';
+export { startNatsServer, type TestNatsServer } from './nats-server.ts';

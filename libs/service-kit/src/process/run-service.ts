@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import type { Bus, ServerInterceptorOptions } from '@verbena/messaging';
+import type { Bus, Caller, ServerInterceptorOptions } from '@verbena/messaging';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { systemClock } from '../clock.ts';
@@ -60,8 +60,8 @@ export interface Surroundings {
 }
 
 export interface BusOptions extends ServerInterceptorOptions {
-  /** By which the server knows the connection. */
-  readonly name: string;
+  /** As whom the process calls; the server's permissions are for this caller. */
+  readonly caller: Caller;
   readonly log: Logger;
 }
 
@@ -165,7 +165,7 @@ async function start<S extends z.ZodObject>(
     waitFor(what, attempt, { log, clock: systemClock, readiness, signal });
   const bus = await wait('NATS', () =>
     connect(config, {
-      name: instance === undefined ? program.name : `${program.name} ${instance}`,
+      caller: { service: program.name, ...(instance !== undefined && { instance }) },
       log,
       tracer: telemetry.tracer,
       onAnswered: rpcMetrics(metrics),
@@ -191,6 +191,7 @@ async function start<S extends z.ZodObject>(
     config,
   );
   shutdown.add(service.name, () => service.stop(), config.VERBENA_DRAIN_SECONDS * 1_000);
+  readiness.when('NATS', () => Promise.resolve(bus.connected() ? undefined : 'the connection to NATS is lost'));
   readiness.when(service.name, () => service.notReady());
   readiness.phase(undefined);
   supervisor.serving(program.name, facts);

@@ -1,9 +1,10 @@
-/** One served service: its handlers, the calls under way, and how it drains. */
+/** One served service, whatever carries its calls: its handlers, the calls under way, and how it drains. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DescService } from '@bufbuild/protobuf';
-import { Code, ConnectError, createConnectRouter, type Interceptor, type ServiceImpl } from '@connectrpc/connect';
+import { Code, ConnectError, createConnectRouter, createContextValues, type Interceptor, type ServiceImpl } from '@connectrpc/connect';
 import type { UniversalClientRequest, UniversalClientResponse, UniversalHandler } from '@connectrpc/connect/protocol';
 import type { Served } from './bus.ts';
+import { callerKey, type Caller } from './caller.ts';
 
 export interface DrainTimes {
   /** How long `stop` waits for unary calls, in milliseconds. */
@@ -12,7 +13,9 @@ export interface DrainTimes {
   readonly streamMs: number;
 }
 
-export class InProcessService implements Served {
+export const defaultDrainTimes: DrainTimes = { unaryMs: 5_000, streamMs: 500 };
+
+export class ServedService implements Served {
   readonly #name: string;
   readonly #handlers = new Map<string, UniversalHandler>();
   readonly #calls = new Set<Call>();
@@ -23,9 +26,15 @@ export class InProcessService implements Served {
   constructor(
     service: DescService,
     implementation: ServiceImpl<DescService>,
-    options: { name: string; interceptors: Interceptor[]; drain: DrainTimes; unregister: () => void },
+    options: { name: string; interceptors: Interceptor[]; drain: DrainTimes; unregister: () => void; readMaxBytes?: number },
   ) {
-    const router = createConnectRouter({ connect: true, grpc: false, grpcWeb: false, interceptors: options.interceptors });
+    const router = createConnectRouter({
+      connect: true,
+      grpc: false,
+      grpcWeb: false,
+      interceptors: options.interceptors,
+      ...(options.readMaxBytes !== undefined && { readMaxBytes: options.readMaxBytes }),
+    });
     router.service(service, implementation);
     for (const handler of router.handlers) this.#handlers.set(handler.requestPath, handler);
     this.#name = options.name;
@@ -33,10 +42,16 @@ export class InProcessService implements Served {
     this.#unregister = options.unregister;
   }
 
-  /** Runs a call; the bytes that cross are all that the two sides have in common. */
-  async call(path: string, request: UniversalClientRequest): Promise<UniversalClientResponse> {
+  /** The calls that are under way. */
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** Runs a call of somebody's; the bytes that cross are all that the two sides have in common. */
+  async call(path: string, request: UniversalClientRequest, caller?: Caller): Promise<UniversalClientResponse> {
     const handler = this.#handlers.get(path);
     if (handler === undefined) throw new ConnectError(`${this.#name} has no method ${path}`, Code.Unimplemented);
+    if (this.#stopped !== undefined) throw new ConnectError(`${this.#name} is stopping`, Code.Unavailable);
     const call = new Call(handler.method.methodKind === 'unary', request.signal, () => this.#calls.delete(call));
     this.#calls.add(call);
     try {
@@ -48,6 +63,7 @@ export class InProcessService implements Served {
           url: request.url,
           header: new Headers(request.header),
           signal: call.signal,
+          ...(caller !== undefined && { contextValues: createContextValues().set(callerKey, caller) }),
         }),
       );
       return {
@@ -67,12 +83,17 @@ export class InProcessService implements Served {
     return this.#stopped;
   }
 
+  /** Ends what is under way at once: nobody can hear the answers any more. */
+  abort(reason: ConnectError): void {
+    for (const call of [...this.#calls]) call.abort(reason);
+  }
+
   async #stop(): Promise<void> {
     this.#unregister();
     const drained = (unary: boolean): Promise<unknown> =>
       Promise.all([...this.#calls].filter((call) => call.unary === unary).map(({ finished }) => finished));
     await Promise.all([within(this.#drain.streamMs, drained(false)), within(this.#drain.unaryMs, drained(true))]);
-    for (const call of [...this.#calls]) call.abort(new ConnectError(`${this.#name} is stopping`, Code.Unavailable));
+    this.abort(new ConnectError(`${this.#name} is stopping`, Code.Unavailable));
   }
 }
 

@@ -1,0 +1,134 @@
+/**
+ * The connection to the NATS server, which restores itself for ever: after a loss the first attempts come at once, later ones ever more seldom.
+ * Subscriptions come back with it. What was published while it was lost is lost.
+ */
+import { randomBytes } from 'node:crypto';
+import { connect, PermissionViolationError, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+
+export interface ConnectionOptions {
+  /** One or more, separated by commas: nats://host:4222. */
+  readonly servers: string;
+  readonly user?: string;
+  readonly password?: string;
+  /** By which the server knows the connection. */
+  readonly name: string;
+  /** Of the first attempt, in milliseconds. */
+  readonly connectMs: number;
+  readonly told: (error: Error, what: string) => void;
+}
+
+const firstWaitMs = 20;
+const longestWaitMs = 5_000;
+
+export class Connection {
+  readonly id = randomBytes(12).toString('base64url');
+  readonly #nc: NatsConnection;
+  readonly #options: ConnectionOptions;
+  readonly #lost = new Set<() => void>();
+  readonly #back = new Set<() => void>();
+  readonly #refused = new Set<(subject: string, error: Error) => void>();
+  #connected = true;
+  #closing = false;
+
+  private constructor(nc: NatsConnection, options: ConnectionOptions, restored: () => void) {
+    this.#nc = nc;
+    this.#options = options;
+    void this.#watch(restored);
+  }
+
+  /** @throws {Error} when no server can be reached, or when it refuses the credentials */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    let attempts = 0;
+    const wait = (): number => Math.min(firstWaitMs * 2 ** Math.min(attempts++, 10), longestWaitMs) * (0.75 + Math.random() / 2);
+    const { servers, user, password, name, connectMs } = options;
+    try {
+      const nc = await connect({
+        servers: servers.split(','),
+        name,
+        ...(user !== undefined && { user }),
+        ...(password !== undefined && { pass: password }),
+        timeout: connectMs,
+        maxReconnectAttempts: -1,
+        reconnectDelayHandler: wait,
+        ignoreAuthErrorAbort: true,
+        pingInterval: 10_000,
+        maxPingOut: 2,
+        noAsyncTraces: true,
+      });
+      return new Connection(nc, options, () => (attempts = 0));
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const as = user === undefined ? '' : ` as ${user}`;
+      throw new Error(`no connection to NATS at ${servers}${as}: ${why}`, { cause });
+    }
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Bytes that one message may have. */
+  get maxPayload(): number {
+    return this.#nc.info?.max_payload ?? 1 << 20;
+  }
+
+  publish(subject: string, data: Uint8Array, reply?: string): void {
+    if (this.#connected) this.#nc.publish(subject, data, reply === undefined ? undefined : { reply });
+  }
+
+  subscribe(subject: string, handle: (message: Msg) => void, queue?: string): Subscription {
+    return this.#nc.subscribe(subject, {
+      ...(queue !== undefined && { queue }),
+      callback: (error, message) => {
+        if (error === null) handle(message);
+      },
+    });
+  }
+
+  /** Resolves when the server has seen all that was sent; also when the connection was lost instead. */
+  async flush(): Promise<void> {
+    if (this.#connected) await this.#nc.flush().catch(() => undefined);
+  }
+
+  /** Calls a function when the connection is lost: nothing that was under way can be heard of again. */
+  onLost(react: () => void): void {
+    this.#lost.add(react);
+  }
+
+  onBack(react: () => void): void {
+    this.#back.add(react);
+  }
+
+  /** Calls a function when the server refuses to let us publish to, or listen on, a subject. */
+  onRefused(react: (subject: string, error: Error) => void): () => void {
+    this.#refused.add(react);
+    return () => this.#refused.delete(react);
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#connected) await this.#nc.flush().catch(() => undefined);
+    this.#connected = false;
+    await this.#nc.close();
+  }
+
+  async #watch(restored: () => void): Promise<void> {
+    for await (const status of this.#nc.status()) {
+      if (this.#closing) return;
+      if (status.type === 'disconnect' && this.#connected) {
+        this.#connected = false;
+        for (const react of this.#lost) react();
+      } else if (status.type === 'reconnect') {
+        restored();
+        this.#connected = true;
+        for (const react of this.#back) react();
+      } else if (status.type === 'error') this.#erred(status.error);
+    }
+    if (!this.#closing) this.#options.told(new Error('the client of NATS gave up'), 'NATS connection');
+  }
+
+  #erred(error: Error): void {
+    this.#options.told(error, 'NATS connection');
+    if (error instanceof PermissionViolationError) for (const react of [...this.#refused]) react(error.subject, error);
+  }
+}
