@@ -4,7 +4,6 @@
  */
 import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, MethodImpl, ServiceImpl } from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { clusterv1, healthv1, identityv1, loadRequestCheck, reflectionv1, reflectionv1alpha } from '@verbena/contracts';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
 import { letIn } from './access.ts';
@@ -16,9 +15,12 @@ import { forward, type Forwarding } from './forwarder.ts';
 import { healthService } from './health.ts';
 import { hostCheck } from './host-check.ts';
 import { identityService } from './identity-service.ts';
-import { listenOnOnePort, type RequestListener } from './one-port.ts';
+import type { ConnectionLimits } from './limits.ts';
+import { nodeListener } from './node-listener.ts';
+import { listenOnOnePort, type Load } from './one-port.ts';
 import { Reflection, reflectionAlphaService, reflectionService } from './reflection.ts';
 import { requestSpans } from './request-span.ts';
+import { readTls, watchTls, type TlsFiles } from './tls.ts';
 
 export interface GatewayOptions {
   /** Where to listen; loopback and any free port by default. */
@@ -26,6 +28,9 @@ export interface GatewayOptions {
   readonly facts: ClusterFacts;
   /** Who is let in; by default a single user on loopback, and whoever has a token elsewhere. */
   readonly auth?: AuthOptions;
+  /** Speaks TLS with this certificate; in clear otherwise. */
+  readonly tls?: TlsFiles;
+  readonly limits?: Partial<ConnectionLimits>;
   /** Bound on any request message in bytes, below the bounds that the table has. */
   readonly maxRequestBytes?: number;
   /** How long a stream may be silent before it shows a sign of life, in milliseconds. */
@@ -37,6 +42,8 @@ export interface Gateway extends RunningService {
   readonly port: number;
   /** For clients: "http://127.0.0.1:7070". */
   readonly url: string;
+  /** What it is busy with. */
+  load(): Load;
 }
 
 const drainMs = 3_000;
@@ -75,14 +82,16 @@ function register(
 /** Starts the gateway; rejects when the port is taken. */
 export async function startGateway(context: ServiceContext, options: GatewayOptions): Promise<Gateway> {
   const { bus, clock, log, random } = context;
-  const { host = '127.0.0.1', port = 0 } = options.listen ?? {};
+  const host = options.listen?.host ?? '127.0.0.1';
   const { facts, maxRequestBytes = Infinity, heartbeatMs = 15_000 } = options;
+  const secure = options.tls && (await readTls(options.tls));
   const draining = new AbortController();
   const auth = authenticatorFor(context, host, options.auth);
   const forwarding = { bus, clock, random, heartbeatMs, authenticator: auth.authenticator, draining: draining.signal };
   const own = ownServices(forwarding, facts);
   const check = loadRequestCheck();
-  const listener = connectNodeAdapter({
+  const listener = nodeListener({
+    log,
     routes: (router) => {
       for (const row of authorization) {
         const implementation = own.get(row.service) ?? forward(row.service, forwarding);
@@ -91,8 +100,13 @@ export async function startGateway(context: ServiceContext, options: GatewayOpti
     },
     interceptors: [requestSpans(context.tracer), letIn(auth.authenticator)],
   });
-  const server = await listenOnOnePort(host, port, hostCheck(host, listener as RequestListener));
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.address.port}`;
+  const port = { host, port: options.listen?.port ?? 0, ...(secure && { secure }), ...(options.limits && { limits: options.limits }) };
+  const server = await listenOnOnePort(port, hostCheck(host, listener)).catch((error: unknown) => {
+    auth.stop();
+    throw error;
+  });
+  const unwatch = options.tls && watchTls(options.tls, { log, clock, use: (renewed) => server.useCertificate(renewed) });
+  const url = `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${server.address.port}`;
   log.info({ url, auth: auth.mode }, 'gateway listens');
 
   let stopping: Promise<void> | undefined;
@@ -101,10 +115,12 @@ export async function startGateway(context: ServiceContext, options: GatewayOpti
     host,
     port: server.address.port,
     url,
+    load: () => server.load(),
     notReady: () => Promise.resolve(stopping ? 'stopping' : auth.notReady()),
     stop: () => {
       draining.abort();
       auth.stop();
+      unwatch?.();
       stopping ??= server.stop(drainMs);
       return stopping;
     },

@@ -2,7 +2,7 @@
  * A page in a browser can make a name of its own point at 127.0.0.1 and then speak to whatever listens there (DNS rebinding). What listens on
  * loopback therefore answers only to requests that were addressed to loopback.
  */
-import type { RequestListener } from './one-port.ts';
+import type { RequestListener } from './exchanges.ts';
 
 const loopbackNames = new Set(['127.0.0.1', 'localhost', '[::1]', '::1']);
 

@@ -4,5 +4,8 @@ export { authorization, permits, ruleOf, type Access, type Resource, type Rule, 
 export { authModes, type AuthMode, type AuthOptions } from './bootstrap.ts';
 export { allPages, type ClusterFacts } from './cluster-service.ts';
 export { userHeader } from './identity.ts';
+export { defaultLimits, type ConnectionLimits } from './limits.ts';
+export type { Load } from './one-port.ts';
 export { partsOnBus } from './parts.ts';
+export type { TlsFiles } from './tls.ts';
 export { hashOfSecret, newSecret } from './tokens.ts';

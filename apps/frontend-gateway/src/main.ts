@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { authModes } from './bootstrap.ts';
 import { startGateway } from './gateway.ts';
 import { partsOnBus } from './parts.ts';
+import { tlsFiles } from './tls.ts';
 
 const variables = z.object({
   VERBENA_DATA_DIR: z.string(),
@@ -13,6 +14,10 @@ const variables = z.object({
   VERBENA_AUTH: z.enum(authModes).optional(),
   /** Becomes the token of the first admin. */
   VERBENA_BOOTSTRAP_TOKEN: z.string().optional(),
+  /** PEM files: TLS is spoken when the certificate and its key are given, and clients must show certificates of the authorities when those are. */
+  VERBENA_TLS_CERTIFICATE: z.string().optional(),
+  VERBENA_TLS_KEY: z.string().optional(),
+  VERBENA_TLS_CLIENT_AUTHORITIES: z.string().optional(),
 });
 
 process.exit(
@@ -22,7 +27,9 @@ process.exit(
     start: async (context, config) => {
       const parts = partsOnBus(context.bus);
       const { VERBENA_AUTH: mode, VERBENA_BOOTSTRAP_TOKEN: bootstrapSecret } = config;
+      const tls = tlsFiles(config.VERBENA_TLS_CERTIFICATE, config.VERBENA_TLS_KEY, config.VERBENA_TLS_CLIENT_AUTHORITIES);
       const gateway = await startGateway(context, {
+        ...(tls && { tls }),
         listen: config.VERBENA_LISTEN,
         facts: { version, startedAt: context.clock.now(), dataDirectory: config.VERBENA_DATA_DIR, services: () => parts },
         auth: { ...(mode !== undefined && { mode }), ...(bootstrapSecret !== undefined && { bootstrapSecret }) },
