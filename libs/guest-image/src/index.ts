@@ -7,3 +7,4 @@ export { ImageFormatError } from './errors.ts';
 export { looksLikeImageFile, readImageFile, writeImageFile } from './container.ts';
 export type { Chunk } from './chunking.ts';
 export { assemble, chunk, CHUNK_AVERAGE_BYTES, CHUNK_MAX_BYTES, CHUNK_MIN_BYTES } from './chunking.ts';
+export { IMAGE_FILE_SECTION, imageFileSection, parseImageFile, type ImageFile } from './image-files.ts';

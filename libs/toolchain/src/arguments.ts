@@ -1,4 +1,5 @@
 /** Reads a command line in the style of mpicc and gcc. Options of other machines are taken and have no effect. */
+import { basename } from 'node:path';
 import { UsageError } from './errors.ts';
 import { classify, languageNamed } from './languages.ts';
 import type { DriverLanguage, SourceLanguage } from './languages.ts';
@@ -35,6 +36,8 @@ export interface CommandLine {
   /** Files named by -include and -imacros. */
   readonly forcedHeaders: readonly string[];
   readonly libraryDirectories: readonly string[];
+  /** Files that the image carries, and their paths in it. */
+  readonly embedded: readonly { readonly file: string; readonly path: string }[];
   readonly dependencies: DependencyOutput | undefined;
   /** Sentences for the user about options that have no effect though one would expect it. */
   readonly notes: readonly string[];
@@ -56,6 +59,7 @@ class Draft {
   includeDirectories: string[] = [];
   forcedHeaders: string[] = [];
   libraryDirectories: string[] = [];
+  embedded: { file: string; path: string }[] = [];
   notes: string[] = [];
   dependencyMode: 'none' | 'only' | 'also' = 'none';
   dependencyFile: string | undefined;
@@ -178,6 +182,11 @@ const WITH_VALUE: Readonly<Record<string, Apply>> = {
   '-x': (draft, value) => {
     draft.language = languageNamed(value);
   },
+  '--embed-file': (draft, value) => {
+    const at = value.lastIndexOf('@');
+    const file = at < 0 ? value : value.slice(0, at);
+    draft.embedded.push({ file, path: at < 0 ? basename(file) : value.slice(at + 1) });
+  },
   '-MF': (draft, value) => {
     draft.dependencyFile = value;
   },
@@ -253,7 +262,7 @@ function readValued(draft: Draft, word: string, next: string | undefined): 0 | 1
     .sort((a, b) => b.length - a.length)[0];
   const apply = option === undefined ? undefined : WITH_VALUE[option];
   if (option === undefined || apply === undefined) throw new UsageError(`unrecognized command-line option '${word}'`);
-  const joined = word.slice(option.length);
+  const joined = word.slice(option.length).replace(option.startsWith('--') ? /^=/ : /^(?!)/, '');
   if (joined !== '') {
     apply(draft, joined, option);
     return 0;

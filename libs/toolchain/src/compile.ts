@@ -1,7 +1,7 @@
 /** From a command line to a guest image or an object: the whole way, with diagnostics on the side. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
-import { buildImage, writeImageFile } from '@verbena/guest-image';
+import { buildImage, imageFileSection, writeImageFile } from '@verbena/guest-image';
 import type { GuestImage } from '@verbena/guest-image';
 import { parseArguments } from './arguments.ts';
 import type { CommandLine, Input } from './arguments.ts';
@@ -187,8 +187,18 @@ class Compilation {
     const linked = await link({ inputs: linkInputs, runtime: runtime.archive, cxx, asyncify }, pool, this.#cache);
     this.#request.onDiagnostics(linked.diagnostics);
     if (linked.wasm === undefined) return { exitCode: linked.exitCode, image: undefined, outputs: [] };
-    const image = imageOf(linked.wasm, cxx, asyncify);
+    const image = imageOf(Buffer.concat([linked.wasm, ...this.#embedded()]), cxx, asyncify);
     return { exitCode: 0, image, outputs: [{ path: output ?? 'a.vmi', content: writeImageFile(image) }] };
+  }
+
+  #embedded(): Uint8Array[] {
+    return this.#line.embedded.map(({ file, path }) => {
+      try {
+        return imageFileSection({ path, content: readFileSync(resolve(this.#request.cwd, file)) });
+      } catch (error) {
+        throw new UsageError(`--embed-file ${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      }
+    });
   }
 }
 

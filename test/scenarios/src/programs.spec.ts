@@ -55,6 +55,41 @@ describe('programs that nobody here has seen', () => {
     expect([code, stdout, code === 0 ? '' : stderr]).toEqual([0, '110\n', '']);
   });
 
+  it('read the files that their image carries, on every node', async () => {
+    await cluster.sandbox.file('table.txt', '6 7\n');
+    const program = await cluster.sandbox.file(
+      'reads.c',
+      `#include <mpi.h>
+#include <stdio.h>
+int main(int argc, char **argv) {
+  int a = 0, b = 0, sum = 0;
+  MPI_Init(&argc, &argv);
+  FILE *file = fopen("/image/data/table.txt", "r");
+  if (file == NULL || fscanf(file, "%d %d", &a, &b) != 2) return 3;
+  a *= b;
+  MPI_Reduce(&a, &sum, 1, MPI_INT, MPI_SUM, 0, MPI_COMM_WORLD);
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  if (rank == 0) printf("%d\\n", sum);
+  MPI_Finalize();
+  return fopen("/image/data/table.txt", "w") != NULL;
+}
+`,
+    );
+    const image = `${program}.vmi`;
+    const built = await cluster.sandbox.cli([
+      'cc',
+      program,
+      '--embed-file',
+      `${join(program, '..', 'table.txt')}@data/table.txt`,
+      '-o',
+      image,
+    ]);
+    expect([built.code, built.stderr]).toEqual([0, '']);
+    const { code, stdout, stderr } = await cluster.run(['-n', '4', image]);
+    expect([code, stdout, code === 0 ? '' : stderr]).toEqual([0, '168\n', '']);
+  });
+
   it('end the job with the code that the last rank returned', async () => {
     const { code } = await cluster.run(['-n', '3', guest('exit-code'), '--', '17']);
     expect(code).toBe(17);

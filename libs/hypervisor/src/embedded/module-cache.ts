@@ -2,6 +2,7 @@
  * Compiled guest modules by image digest. Compiling is by far the dearest part of a boot (tens to hundreds of milliseconds, in threads of
  * V8's own), so each image is compiled once per process.
  */
+import { IMAGE_FILE_SECTION, parseImageFile } from '@verbena/guest-image';
 import { compileOptimised } from '@verbena/hca';
 import { checkImports, parseMemoryImport, type MemoryLimits } from './module-imports.ts';
 
@@ -38,6 +39,7 @@ async function compile(wasm: Uint8Array): Promise<GuestModule> {
     const bytes = new Uint8Array(wasm);
     const module = await compileOptimised(bytes);
     checkImports(module);
+    for (const section of WebAssembly.Module.customSections(module, IMAGE_FILE_SECTION)) parseImageFile(new Uint8Array(section));
     return { module, memory: parseMemoryImport(bytes) };
   } catch (error) {
     throw new Error(`the image's module cannot run here: ${error instanceof Error ? error.message : String(error)}`, { cause: error });

@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Disk, type OpenRequest } from './disk.ts';
 import { errno, errnoOf } from './errno.ts';
+import { Directory } from './directory.ts';
+import { ImageTree } from './image-tree.ts';
 import { openFlag } from './layouts.ts';
 import { inodeBytes } from './quota.ts';
 
@@ -35,6 +37,10 @@ describe('the virtual disk', () => {
       limitBytes: 100_000,
       onTemporary: () => temporaryAsked++,
       device: () => undefined,
+      image: new ImageTree([
+        { path: 'data/table.txt', content: new TextEncoder().encode('one two') },
+        { path: 'readme', content: new Uint8Array() },
+      ]),
     });
   });
   afterEach(() => rmSync(outside, { recursive: true, force: true }));
@@ -106,6 +112,27 @@ describe('the virtual disk', () => {
     mkdirSync(join(outside, 'root', 'tmp'));
     open('/tmp/own').close();
     expect(existsSync(join(outside, 'root', 'tmp', 'own'))).toBe(true);
+  });
+
+  it('shows what came with the program under /image, and lets nobody change it', () => {
+    const readOnly: OpenRequest = { flags: 0, fdFlags: 0, read: true, write: false };
+    const file = open('/image/data/table.txt', readOnly);
+    const into = new Uint8Array(16);
+    expect([file.read(into, 'current'), file.read(into, 'current'), file.read(into, 4)]).toEqual([7, 0, 3]);
+    expect([file.seek(-3, 2), file.read(into, 'current'), file.facts().size]).toEqual([4, 3, 7n]);
+    expect(failure(() => file.seek(-1, 0))).toBe(errno.inval);
+    expect(failure(() => file.write(into, 'current'))).toBe(errno.badf);
+    const listing = open('/image', { ...readOnly, flags: openFlag.directory });
+    const names = listing instanceof Directory ? listing.entriesFrom(0).map(({ name }) => new TextDecoder().decode(name)) : [];
+    expect(names).toEqual(['.', '..', 'data', 'readme']);
+    expect(disk.facts(['image', 'data']).fileType).toBe(listing.type);
+    expect(failure(() => open('/image/data/table.txt'))).toBe(errno.rofs);
+    expect(failure(() => open('/image/new'))).toBe(errno.rofs);
+    expect(failure(() => open('/image/nothing', readOnly))).toBe(errno.noent);
+    expect(failure(() => open('/image/readme/below', readOnly))).toBe(errno.notdir);
+    for (const change of [disk.unlink, disk.createDirectory, disk.removeDirectory, disk.existing])
+      expect(failure(() => change.call(disk, ['image', 'readme']))).toBe(errno.rofs);
+    expect(failure(() => disk.rename(['image', 'readme'], ['mine']))).toBe(errno.rofs);
   });
 
   it('cannot lose its root or /tmp', () => {

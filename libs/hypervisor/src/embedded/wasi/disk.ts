@@ -2,7 +2,7 @@
  * The virtual disk: the guest's "/" is a directory of the host, and nothing outside can be named. A path is first brought to a list of plain
  * names ("." dropped, ".." taking one name away, never above the root), then walked one name at a time, and every name on the way must be a
  * real directory: symbolic links are never followed and cannot be made. /tmp is a directory of its own that lives as long as the program,
- * unless the root holds a "tmp".
+ * unless the root holds a "tmp". /image holds the files that came with the program, if any did, and cannot be changed.
  */
 import { constants, existsSync, lstatSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { Descriptor, factsOf, type FileFacts } from './descriptor.ts';
 import { Directory } from './directory.ts';
 import { WasiError } from './errno.ts';
 import { HostFile } from './host-file.ts';
+import type { ImageTree } from './image-tree.ts';
 import { fdFlag, fileType, openFlag } from './layouts.ts';
 import { inodeBytes, Quota } from './quota.ts';
 
@@ -28,6 +29,8 @@ export interface DiskOptions {
   readonly onTemporary: () => void;
   /** A device for the names under /dev, or undefined. */
   readonly device: (name: string) => Descriptor | undefined;
+  /** What /image shows. */
+  readonly image?: ImageTree;
 }
 
 export interface OpenRequest {
@@ -64,6 +67,7 @@ export class Disk {
 
   /** The host's path of a file whose parent directories all exist. The file itself need not. */
   #locate(path: GuestPath): string {
+    if (this.#image(path) !== undefined) throw new WasiError('rofs');
     let at = this.#options.root;
     let names = path;
     if (path[0] === 'tmp' && !existsSync(join(at, 'tmp'))) {
@@ -92,7 +96,18 @@ export class Disk {
     return path.length === 2 && path[0] === 'dev' ? this.#options.device(path[1] ?? '') : undefined;
   }
 
+  /** The tree that a path lies in, when it leads to /image and no directory of that name hides it. */
+  #image(path: GuestPath): ImageTree | undefined {
+    const { image, root } = this.#options;
+    return image === undefined || image.empty || path[0] !== 'image' || existsSync(join(root, 'image')) ? undefined : image;
+  }
+
   open(path: GuestPath, request: OpenRequest): Descriptor {
+    const image = this.#image(path);
+    if (image !== undefined) {
+      const write = request.write || (request.flags & (openFlag.create | openFlag.truncate)) !== 0;
+      return image.open(path, path.slice(1), { write, directory: (request.flags & openFlag.directory) !== 0 });
+    }
     const device = this.#device(path);
     if (device !== undefined) {
       if ((request.flags & openFlag.directory) !== 0) throw new WasiError('notdir');
@@ -154,6 +169,8 @@ export class Disk {
   facts(path: GuestPath): FileFacts {
     const device = this.#device(path);
     if (device !== undefined) return device.facts();
+    const image = this.#image(path);
+    if (image !== undefined) return image.facts(path.slice(1));
     if (path.length === 1 && path[0] === 'dev' && !existsSync(join(this.#options.root, 'dev')))
       return { ...new Descriptor(fileType.directory).facts(), inode: 1n };
     return factsOf(lstatSync(this.#locate(path)));

@@ -1,4 +1,5 @@
 /** The import object of module wasi_snapshot_preview1 for one program. */
+import { IMAGE_FILE_SECTION, parseImageFile } from '@verbena/guest-image';
 import type { ConsoleWriter } from '../console-ring.ts';
 import { word } from '../control-block.ts';
 import type { Vmm } from '../vmm.ts';
@@ -10,6 +11,7 @@ import { Disk } from './disk.ts';
 import { errnoOf } from './errno.ts';
 import { fdCalls, preopenedFd } from './fd-calls.ts';
 import { FdTable } from './fd-table.ts';
+import { ImageTree } from './image-tree.ts';
 import { wasiNames, type WasiName } from './names.ts';
 import { pathCalls } from './path-calls.ts';
 import { pollCall } from './poll-call.ts';
@@ -37,6 +39,9 @@ export function createWasi(order: RunOrder, vmm: Vmm, console: ConsoleWriter, fi
       vmm.control.store(word.temporaryFiles, 1);
     },
     device: (name) => named.get(name)?.(),
+    image: new ImageTree(
+      WebAssembly.Module.customSections(order.module, IMAGE_FILE_SECTION).map((section) => parseImageFile(new Uint8Array(section))),
+    ),
   });
   fds.add(stdin);
   fds.add(output('stdout'));
