@@ -1,9 +1,10 @@
 /** Connections to Postgres: what is worth another attempt, and how a failure is told. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { EventStoreError, type EventStoreProblem } from '@verbena/event-sourcing';
 import pg from 'pg';
 
 /** Postgres cannot be used; the message names host, port and database, and never the password. */
-export class DatabaseError extends Error {
+export class DatabaseError extends EventStoreError {
   override readonly name = 'DatabaseError';
 }
 
@@ -17,8 +18,11 @@ export function describeDatabase(databaseUrl: string): string {
   }
 }
 
-/** SQLSTATE classes: 08 connection exception, 57P01-57P05 the server is going or coming, 53300 too many connections. */
-const passing = /^(08...|57P0[1235]|53300)$/;
+/**
+ * SQLSTATE classes: 08 connection exception, 57P01-57P05 the server is going or coming, 53300 too many connections, 25P03 it took us for dead,
+ * 57014 and 55P03 a statement waited for a lock for too long.
+ */
+const passing = /^(08...|57P0[1235]|53300|25P03|57014|55P03)$/;
 const systemCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -35,11 +39,26 @@ const systemCodes = new Set([
 export function isConnectionFailure(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isConnectionFailure);
   if (!(error instanceof Error)) return false;
-  const { code } = error as Error & { code?: unknown };
+  const { code, severity } = error as Error & { code?: unknown; severity?: unknown };
+  // A server that ends for want of space ends all the same.
+  if (severity === 'PANIC') return true;
   if (typeof code === 'string') return passing.test(code) || systemCodes.has(code);
   return /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout)/.test(
     error.message,
   );
+}
+
+/** The server could not write for want of space, or of the right to write more (a file size limit). */
+export function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as Error & { code?: unknown };
+  // 53100 disk_full; a quota (EDQUOT) comes under it too, a limit of file sizes (EFBIG) under none of its own.
+  return code === '53100' || /No space left on device|File too large|Disk quota exceeded/.test(error.message);
+}
+
+/** What a failure of the database is called. */
+export function problemOf(error: unknown): EventStoreProblem {
+  return isDiskFull(error) ? 'no-space' : isConnectionFailure(error) ? 'unavailable' : 'failed';
 }
 
 /** Serialisation failures and deadlocks, after which nothing was written. */
@@ -60,13 +79,15 @@ export interface RetryOptions {
 export async function withRetry<T>(run: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
   const { signal } = options;
   const end = performance.now() + options.forMs;
+  const aborted = (): boolean => signal?.aborted === true;
   for (let attempt = 1, wait = 20; ; attempt++, wait = Math.min(wait * 2, 1_000)) {
     try {
       return await run(attempt);
     } catch (error) {
-      if (!options.retryable(error) || performance.now() + wait > end || signal?.aborted === true) throw error;
+      if (!options.retryable(error) || performance.now() + wait > end || aborted()) throw error;
       options.onRetry?.(error, wait);
-      await delay(wait, undefined, signal && { signal });
+      await delay(wait, undefined, signal && { signal }).catch(() => undefined);
+      if (aborted()) throw error;
     }
   }
 }

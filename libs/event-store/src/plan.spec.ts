@@ -1,15 +1,30 @@
 import { createMemoryEventStore, type AppendOptions, type StreamAppend } from '@verbena/event-sourcing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { plan, type Current, type Request } from './plan.ts';
+import { newEventId } from './event-ids.ts';
+import { plan, type Current, type Range, type Request, type StreamState } from './plan.ts';
 
-const nothing: Current = { head: 0n, streams: new Map(), commands: new Map(), committed: new Map() };
 const metadata = { actor: 'ada', tenant: 'physics' };
-const time = new Date(0);
 
-function request(n: number, appends: readonly StreamAppend[], options: AppendOptions): Request {
-  const payloads = appends.flatMap(({ events }) => events.map(({ data }) => JSON.stringify(data)));
-  return { appends, options, payloads, ids: payloads.map((_, index) => `id-${n}-${index}`) };
+function request(appends: readonly StreamAppend[], options: AppendOptions): Request {
+  const events = appends.flatMap(({ events: added }) =>
+    added.map(({ type, data }) => ({ type, schema: 1, data: JSON.stringify(data), id: newEventId() })),
+  );
+  return { appends, options, events };
+}
+
+function current(
+  head: bigint,
+  streams: ReadonlyMap<string, StreamState>,
+  commands: ReadonlyMap<string, Range>,
+  committed: ReadonlyMap<Request, Range> = new Map(),
+): Current {
+  return {
+    head,
+    stream: (name) => streams.get(name),
+    command: (id) => commands.get(id),
+    committed: (one) => committed.get(one),
+  };
 }
 
 const one = fc.record({
@@ -25,19 +40,19 @@ describe('a batch of appends', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(one, { maxLength: 6 }), { maxLength: 5 }), async (batches) => {
         const model = createMemoryEventStore();
-        let current = nothing;
-        let n = 0;
+        let head = 0n;
+        const [streams, commands] = [new Map<string, StreamState>(), new Map<string, Range>()];
         for (const batch of batches) {
-          const requests = batch.map(({ streams, expected, count, commandId, epoch }) => {
+          const requests = batch.map(({ streams: names, expected, count, commandId, epoch }) => {
             const events = Array.from({ length: count }, (_, data) => ({ type: 'A', data }));
-            const appends = streams.map((stream) => ({ stream, expectedVersion: expected, events }));
+            const appends = names.map((stream) => ({ stream, expectedVersion: expected, events }));
             const options = {
               metadata: { ...metadata, ...(epoch !== undefined && { epoch }) },
               ...(commandId !== undefined && { commandId }),
             };
-            return request(n++, appends, options);
+            return request(appends, options);
           });
-          const planned = plan(requests, current, time);
+          const planned = plan(requests, current(head, streams, commands));
           for (const [index, { appends, options }] of requests.entries()) {
             const wanted = await model.append(appends, options);
             const outcome = planned.outcomes[index];
@@ -47,30 +62,23 @@ describe('a batch of appends', () => {
               if (outcome?.ok === true && wanted.events[0] !== undefined) expect(outcome.range.first).toBe(wanted.events[0].position);
             }
           }
-          current = {
-            head: planned.events.at(-1)?.position ?? current.head,
-            streams: new Map([...current.streams, ...planned.streams]),
-            commands: new Map([...current.commands, ...planned.commands]),
-            committed: new Map(),
-          };
+          head = planned.events.at(-1)?.position ?? head;
+          for (const [name, state] of planned.streams) streams.set(name, state);
+          for (const [id, range] of planned.commands) commands.set(id, range);
         }
-        expect(current.head).toBe(await model.head());
+        expect(head).toBe(await model.head());
       }),
     );
   });
 
   it('writes nothing twice when the attempt before was committed after all', () => {
-    const lost = request(1, [{ stream: 'a', expectedVersion: 0, events: [{ type: 'A', data: 1 }] }], { metadata, commandId: 'x' });
-    const other = request(2, [{ stream: 'b', expectedVersion: 0, events: [{ type: 'B', data: 1 }] }], { metadata });
-    const after: Current = {
-      head: 1n,
-      streams: new Map([['a', { version: 1, epoch: 0 }]]),
-      commands: new Map([['x', { first: 1n, count: 1 }]]),
-      committed: new Map([['id-1-0', { first: 1n, count: 1 }]]),
-    };
-    const { outcomes, events } = plan([lost, other], after, time);
-    expect(outcomes).toEqual([
-      { ok: true, range: { first: 1n, count: 1 }, repeated: false },
+    const lost = request([{ stream: 'a', expectedVersion: 0, events: [{ type: 'A', data: 1 }] }], { metadata, commandId: 'x' });
+    const other = request([{ stream: 'b', expectedVersion: 0, events: [{ type: 'B', data: 1 }] }], { metadata });
+    const range = { first: 1n, count: 1 };
+    const after = current(1n, new Map([['a', { version: 1, epoch: 0 }]]), new Map([['x', range]]), new Map([[lost, range]]));
+    const { outcomes, events } = plan([lost, other], after);
+    expect(outcomes).toMatchObject([
+      { ok: true, range, repeated: false },
       { ok: true, range: { first: 2n, count: 1 }, repeated: false },
     ]);
     expect(events.map(({ stream, position }) => `${stream} ${position}`)).toEqual(['b 2']);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventStore, RecordedEvent } from '@verbena/event-sourcing';
+import type { EventDatabase, EventStore, RecordedEvent } from '@verbena/event-sourcing';
 import { eventStoreContract } from '@verbena/event-sourcing/testing';
 import pg from 'pg';
 import { pino } from 'pino';
@@ -31,13 +31,13 @@ async function query(text: string): Promise<void> {
   await client.end();
 }
 
-async function emptyStore(options: Partial<EventStoreOptions> = {}): Promise<EventStore> {
-  await query('drop schema public cascade; create schema public');
+async function emptyStore(options: Partial<EventStoreOptions> = {}): Promise<EventDatabase> {
+  await query('drop schema if exists verbena_read cascade; drop schema public cascade; create schema public');
   return openEventStore({ databaseUrl: server.databaseUrl, log, ...options });
 }
 
-eventStoreContract('The store on Postgres', async () => {
-  const store = await emptyStore({ batchSize: 4 });
+eventStoreContract('The store on Postgres', async (catalogue) => {
+  const store = await emptyStore({ batchSize: 4, catalogue });
   return { store, dispose: () => store.close() };
 });
 
@@ -138,8 +138,8 @@ describe('the store on Postgres', () => {
   }, 60_000);
 
   it('brings the schema up to date when several start at once, and finds what was there', async () => {
-    const [first, ...others] = await Promise.all([emptyStore()]);
-    stores.push(first!, ...others);
+    await query('drop schema if exists verbena_read cascade; drop schema public cascade; create schema public');
+    const [first] = await Promise.all(Array.from({ length: 6 }, () => open({}, false)));
     await append(first!, 'job-1', 0);
     const again = await Promise.all(Array.from({ length: 4 }, () => open({}, false)));
     for (const store of again) expect(await store.readStream('job-1')).toHaveLength(1);

@@ -1,20 +1,28 @@
 /** The event store on Postgres. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type {
-  AppendOptions,
-  AppendResult,
-  EventFilter,
-  EventStore,
-  ReadAllOptions,
-  RecordedEvent,
-  StreamAppend,
+import {
+  EventStoreError,
+  type AppendOptions,
+  type AppendResult,
+  type EntityModel,
+  type EventCatalogue,
+  type EventDatabase,
+  type EventFilter,
+  type PositionNotices,
+  type ReadAllOptions,
+  type ReadModels,
+  type RecordedEvent,
+  type StreamAppend,
 } from '@verbena/event-sourcing';
-import { Kysely, Migrator, PostgresDialect } from 'kysely';
+import { catalogue as everyEvent } from '@verbena/history';
+import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { DatabaseError, describeDatabase, isConnectionFailure, pgTypes, reasonOf, withRetry } from './connection.ts';
-import { findCommand, readAll, readHead, readStream } from './reader.ts';
-import { migrations, type Tables } from './schema.ts';
+import { DatabaseError, describeDatabase, isConnectionFailure, pgTypes, problemOf, reasonOf, withRetry } from './connection.ts';
+import { migrate } from './migrate.ts';
+import { openReadModels } from './read-models/open.ts';
+import { LogReader } from './reader.ts';
+import type { Tables } from './schema.ts';
 import { Wake } from './wake.ts';
 import { Writer } from './writer.ts';
 
@@ -31,13 +39,17 @@ export interface EventStoreOptions {
   readonly pollMs?: number;
   /** Most events in one batch of `follow`. */
   readonly batchSize?: number;
+  /** The shapes of events; those of Verbena by default. */
+  readonly catalogue?: EventCatalogue;
+  /** Where other processes are told of new positions, and tell of theirs: the bus. */
+  readonly notices?: PositionNotices;
 }
 
 /**
  * Connects, brings the schema up to date, and serves the EventStore port.
  * @throws {DatabaseError} when the server cannot be reached in time or refuses us, or its schema is from a newer version.
  */
-export async function openEventStore(options: EventStoreOptions): Promise<EventStore> {
+export async function openEventStore(options: EventStoreOptions): Promise<EventDatabase> {
   const { databaseUrl, log, connections = 10, retryMs = 15_000 } = options;
   const database = describeDatabase(databaseUrl);
   const pool = new pg.Pool({
@@ -59,12 +71,13 @@ export async function openEventStore(options: EventStoreOptions): Promise<EventS
       retryable: isConnectionFailure,
       onRetry: (error) => log.debug(`${database} cannot be reached yet: ${reasonOf(error)}`),
     });
-    await migrate(db);
+    await migrate(db, databaseUrl);
+    await warnOfRisks(pool, database, log);
   } catch (cause) {
     await db.destroy();
-    throw new DatabaseError(`cannot use Postgres at ${database}: ${reasonOf(cause)}${adviceOn(cause)}`, { cause });
+    throw new DatabaseError(problemOf(cause), `cannot use Postgres at ${database}: ${reasonOf(cause)}${adviceOn(cause)}`, { cause });
   }
-  return new PostgresEventStore(db, { ...options, retryMs }, database);
+  return new PostgresEventStore(pool, db, { ...options, retryMs }, database);
 }
 
 function adviceOn(cause: unknown): string {
@@ -75,14 +88,20 @@ function adviceOn(cause: unknown): string {
   return '';
 }
 
-/** Kysely's migrator holds a lock of the database while it works, so several processes may start at once. */
-async function migrate(db: Kysely<Tables>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
+/** What is durable when an append resolves is what the server makes durable. */
+async function warnOfRisks(pool: pg.Pool, database: string, log: EventStoreOptions['log']): Promise<void> {
+  const { rows } = await pool.query<{ fsync: string; full: string }>(
+    `select current_setting('fsync') as fsync, current_setting('full_page_writes') as full`,
+  );
+  if (rows[0]?.fsync === 'off' || rows[0]?.full === 'off')
+    log.warn(`${database} runs with fsync or full_page_writes off: a crash of its machine can lose or damage the event log`);
 }
 
-class PostgresEventStore implements EventStore {
+class PostgresEventStore implements EventDatabase {
+  readonly #pool: pg.Pool;
+  readonly #reader: LogReader;
+  readonly #catalogue: EventCatalogue;
+  readonly #models = new Set<ReadModels>();
   readonly #db: Kysely<Tables>;
   readonly #writer: Writer;
   readonly #wake: Wake;
@@ -92,17 +111,24 @@ class PostgresEventStore implements EventStore {
   readonly #stop = new AbortController();
   #closed: Promise<void> | undefined;
 
-  constructor(db: Kysely<Tables>, options: EventStoreOptions & { readonly retryMs: number }, database: string) {
-    const { databaseUrl, log, now = () => new Date(), retryMs, pollMs = 1_000 } = options;
+  constructor(pool: pg.Pool, db: Kysely<Tables>, options: EventStoreOptions & { readonly retryMs: number }, database: string) {
+    const { databaseUrl, log, now = () => new Date(), retryMs, pollMs = 1_000, catalogue = everyEvent, notices } = options;
+    this.#pool = pool;
+    this.#reader = new LogReader(db, catalogue);
+    this.#catalogue = catalogue;
     this.#db = db;
     this.#options = options;
     this.#database = database;
-    this.#wake = new Wake({ databaseUrl, pollMs, onFailure: (error) => log.warn(`no notifications from ${database}: ${reasonOf(error)}`) });
-    this.#writer = new Writer(db, {
+    const onFailure = (error: unknown): void => log.warn(`no notifications from ${database}: ${reasonOf(error)}`);
+    this.#wake = new Wake({ databaseUrl, pollMs, onFailure, notices });
+    this.#writer = new Writer({
+      pool,
+      catalogue,
       now,
       retryMs,
       database,
-      onCommit: (head) => this.#wake.signal(head),
+      readRange: (range) => this.#read(() => this.#reader.range(range)),
+      onCommit: (head) => this.#wake.committed(head),
       onRetry: (error) => log.warn(`appending to ${database} again: ${reasonOf(error)}`),
     });
   }
@@ -112,19 +138,19 @@ class PostgresEventStore implements EventStore {
   }
 
   findCommand(commandId: string): Promise<readonly RecordedEvent[] | undefined> {
-    return this.#read((db) => findCommand(db, commandId));
+    return this.#read(() => this.#reader.command(commandId));
   }
 
   readStream(stream: string, fromVersion = 1): Promise<readonly RecordedEvent[]> {
-    return this.#read((db) => readStream(db, stream, fromVersion));
+    return this.#read(() => this.#reader.stream(stream, fromVersion));
   }
 
   readAll(options: ReadAllOptions = {}): Promise<readonly RecordedEvent[]> {
-    return this.#read((db) => readAll(db, options));
+    return this.#read(() => this.#reader.all(options));
   }
 
   head(): Promise<bigint> {
-    return this.#read(readHead);
+    return this.#read(() => this.#reader.head());
   }
 
   async *follow(options: { after?: bigint; filter?: EventFilter; signal: AbortSignal }): AsyncGenerator<readonly RecordedEvent[]> {
@@ -135,15 +161,15 @@ class PostgresEventStore implements EventStore {
     for (let wait = 50; !signal.aborted;) {
       try {
         // Everything up to the head was committed before the head was, so what is read up to there is complete.
-        const { known } = this.#wake;
-        const head = known > position ? known : await this.#tracked(readHead(this.#db));
+        const { known, nudges } = this.#wake;
+        const head = known > position ? known : await this.#tracked(this.#reader.head());
         const range = { after: position, through: head, limit: batchSize };
-        const batch = head > position ? await this.#tracked(readAll(this.#db, { ...range, ...(filter && { filter }) })) : [];
+        const batch = head > position ? await this.#tracked(this.#reader.all({ ...range, ...(filter && { filter }) })) : [];
         wait = 50;
         position = batch.length === batchSize ? (batch.at(-1)?.position ?? position) : head > position ? head : position;
         if (signal.aborted) return;
         if (batch.length > 0) yield batch;
-        if (batch.length < batchSize) await this.#wake.beyond(position, signal);
+        if (batch.length < batchSize) await this.#wake.beyond(position, nudges, signal);
       } catch (error) {
         if (signal.aborted) return;
         if (!isConnectionFailure(error)) throw error;
@@ -154,6 +180,20 @@ class PostgresEventStore implements EventStore {
     }
   }
 
+  async readModels(models: readonly EntityModel[]): Promise<ReadModels> {
+    const { log } = this.#options;
+    const opened = await openReadModels({
+      pool: this.#pool,
+      models,
+      catalogue: this.#catalogue,
+      wake: this.#wake,
+      database: this.#database,
+      log,
+    });
+    this.#models.add(opened);
+    return opened;
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -161,19 +201,21 @@ class PostgresEventStore implements EventStore {
 
   async #close(): Promise<void> {
     this.#stop.abort();
+    await Promise.all([...this.#models].map((models) => models.stop()));
     await Promise.all([this.#writer.close(), this.#wake.close()]);
     await Promise.all(this.#following);
     await this.#db.destroy();
   }
 
   /** A read is repeated while the server is away, within bounds: it changes nothing, so nobody need hear of it. */
-  async #read<T>(read: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-    if (this.#stop.signal.aborted) throw new Error('the event store is closed');
+  async #read<T>(read: () => Promise<T>): Promise<T> {
+    if (this.#stop.signal.aborted) throw new DatabaseError('closed', 'the event store is closed');
     try {
       const options = { forMs: this.#options.retryMs, retryable: isConnectionFailure, signal: this.#stop.signal };
-      return await this.#tracked(withRetry(() => read(this.#db), options));
+      return await this.#tracked(withRetry(read, options));
     } catch (cause) {
-      throw new DatabaseError(`could not read the event log at ${this.#database}: ${reasonOf(cause)}`, { cause });
+      if (cause instanceof EventStoreError) throw cause;
+      throw new DatabaseError(problemOf(cause), `could not read the event log at ${this.#database}: ${reasonOf(cause)}`, { cause });
     }
   }
 

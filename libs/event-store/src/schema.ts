@@ -7,6 +7,8 @@ export interface EventRow {
   stream: string;
   version: number;
   type: string;
+  /** The version of the payload's shape. */
+  schema: number;
   data: unknown;
   time: Date;
   actor: string;
@@ -20,9 +22,10 @@ export interface EventRow {
 
 export interface Tables {
   events: EventRow;
-  streams: { stream: string; version: number; epoch: bigint };
   /** The events of a command stand at `first_position` and the `events - 1` positions after it. */
   commands: { command_id: string; first_position: bigint; events: number };
+  /** How far each read model has come, and what made it: `version` is its definition's, `generation` grows when its tables are replaced. */
+  read_models: { name: string; version: number; generation: number; position: bigint };
 }
 
 /**
@@ -57,4 +60,20 @@ const first: Migration = {
   },
 };
 
-export const migrations: Record<string, Migration> = { '0001-events': first };
+/**
+ * The shape of payloads; and less to write for each event. Versions and epochs of streams stand in their last events already. Events by type, trace,
+ * job, VM and node are found by the index among the read models, which follows the log at its own pace. Time grows with the position, near enough for an index that knows blocks of rows instead of rows.
+ */
+const shapes: Migration = {
+  async up(db: Kysely<unknown>) {
+    await sql`alter table events add column schema smallint not null default 1, drop constraint events_id_key`.execute(db);
+    await sql`drop index events_correlation, events_trace, events_type, events_time`.execute(db);
+    await sql`drop table streams`.execute(db);
+    await sql`create index events_time on events using brin (time) with (pages_per_range = 32, autosummarize = on)`.execute(db);
+    await sql`create table read_models (
+      name text collate "C" primary key, version integer not null, generation integer not null, position bigint not null
+    )`.execute(db);
+  },
+};
+
+export const migrations: Record<string, Migration> = { '0001-events': first, '0002-shapes': shapes };

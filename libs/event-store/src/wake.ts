@@ -1,16 +1,19 @@
 /**
- * Waking followers: at once for what this process appends, by NOTIFY for what others do, and by the clock for what a broken connection kept from
- * us. A wake-up says only that there may be more; the log says what.
+ * Waking followers: at once for what this process appends, by notices on the bus and by NOTIFY for what others do, and by the clock for what was
+ * lost on the way. A wake-up says only that there may be more; the log says what. NOTIFY is there beside the bus because it needs nothing but
+ * the database: it comes with the commit, also from a process that died before it could publish, and it reaches those who are on no bus.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { PositionNotices } from '@verbena/event-sourcing';
 import pg from 'pg';
-import { channel } from './writer.ts';
+import { channel } from './write-statements.ts';
 
 export interface WakeOptions {
   readonly databaseUrl: string;
   /** The longest that a follower waits without looking, in milliseconds. */
   readonly pollMs: number;
   readonly onFailure: (error: unknown) => void;
+  readonly notices: PositionNotices | undefined;
 }
 
 export class Wake {
@@ -18,27 +21,42 @@ export class Wake {
   readonly #waiting = new Set<() => void>();
   readonly #stop = new AbortController();
   #known = 0n;
+  #nudges = 0;
   readonly #listening: Promise<void>;
+  readonly #unsubscribe: (() => void) | undefined;
 
   constructor(options: WakeOptions) {
     this.#options = options;
     this.#listening = this.#listen();
+    this.#unsubscribe = options.notices?.subscribe(() => this.nudge());
   }
 
-  /** The largest position that is known to be committed; others may have appended since. */
+  /** The largest position that this process has committed; others may have appended since. */
   get known(): bigint {
     return this.#known;
   }
 
-  /** Someone appended up to here. */
-  signal(head: bigint): void {
+  /** How often somebody said that there may be more. Taken before looking, it tells `beyond` what came in between. */
+  get nudges(): number {
+    return this.#nudges;
+  }
+
+  /** This process committed up to here. */
+  committed(head: bigint): void {
     if (head > this.#known) this.#known = head;
+    this.nudge();
+    this.#options.notices?.publish(head);
+  }
+
+  /** There may be more: somebody says so, who need not be right. */
+  nudge(): void {
+    this.#nudges++;
     for (const wake of [...this.#waiting]) wake();
   }
 
   /** Resolves when there may be events beyond a position, or it is time to look, or the signal aborts. */
-  async beyond(position: bigint, signal: AbortSignal): Promise<void> {
-    if (this.#known > position || signal.aborted || this.#stop.signal.aborted) return;
+  async beyond(position: bigint, nudges: number, signal: AbortSignal): Promise<void> {
+    if (this.#known > position || this.#nudges !== nudges || signal.aborted || this.#stop.signal.aborted) return;
     await new Promise<void>((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -54,6 +72,7 @@ export class Wake {
 
   async close(): Promise<void> {
     this.#stop.abort();
+    this.#unsubscribe?.();
     for (const wake of [...this.#waiting]) wake();
     await this.#listening;
   }
@@ -77,7 +96,7 @@ export class Wake {
     broken.catch(() => undefined);
     client.on('error', reject);
     client.on('end', () => resolve());
-    client.on('notification', ({ payload }) => this.signal(BigInt(payload ?? '0')));
+    client.on('notification', () => this.nudge());
     const stopped = (): void => resolve();
     this.#stop.signal.addEventListener('abort', stopped, { once: true });
     try {
@@ -85,7 +104,7 @@ export class Wake {
       await client.query(`listen ${channel}`);
       onConnected();
       // What was appended while nobody listened is found by looking now.
-      for (const wake of [...this.#waiting]) wake();
+      this.nudge();
       await broken;
     } finally {
       this.#stop.signal.removeEventListener('abort', stopped);

@@ -1,25 +1,46 @@
 /**
  * The writer: group commit under one lock. Positions are drawn while a transaction-level advisory lock is held, and the lock is released by the
- * commit, so a position that a reader sees is never followed by a smaller one. Positions are dense: the next is the last plus one.
+ * commit, so a position that a reader sees is never followed by a smaller one, whichever process writes. Positions are dense: the next is the
+ * last plus one.
  *
- * A batch is what came while the one before was being written, up to 256 appends. When the connection is lost, the batch is tried again; ids
- * chosen before the first attempt tell whether that attempt was committed after all.
+ * A batch is what came while the one before was being written, and takes two round trips: take the lock and read what matters; then write
+ * everything and commit. When the connection is lost, the batch is tried again; ids chosen before the first attempt tell whether that attempt was
+ * committed after all. Streams' versions are remembered from batch to batch as long as nobody else has written.
  */
-import { randomUUID } from 'node:crypto';
-import { checkAppend, type AppendOptions, type AppendResult, type RecordedEvent, type StreamAppend } from '@verbena/event-sourcing';
-import { sql, type Kysely, type Transaction } from 'kysely';
-import { DatabaseError, isConflict, isConnectionFailure, reasonOf, withRetry } from './connection.ts';
-import { plan, type Current, type Plan, type Range, type Request } from './plan.ts';
-import { readRange } from './reader.ts';
-import { recordedEvent } from './rows.ts';
-import type { Tables } from './schema.ts';
+import {
+  checkAppend,
+  presentShape,
+  type AppendOptions,
+  type AppendResult,
+  type EventCatalogue,
+  type RecordedEvent,
+  type StreamAppend,
+} from '@verbena/event-sourcing';
+import type pg from 'pg';
+import { DatabaseError, isConflict, isConnectionFailure, isDiskFull, reasonOf, withRetry } from './connection.ts';
+import { copyIn } from './copy.ts';
+import { newEventId } from './event-ids.ts';
+import { plan, type Current, type NewEvent, type Outcome, type Plan, type Range, type Request, type StreamState } from './plan.ts';
+import { appendStatements, readStatements } from './write-statements.ts';
+import { plannedEvent } from './rows.ts';
 
 interface Waiting extends Request {
+  readonly bytes: number;
   resolve(result: AppendResult): void;
   reject(error: unknown): void;
 }
 
+/** Appends that are tried together until they are written or given up. */
+interface Batch {
+  readonly requests: readonly Waiting[];
+  /** Set while nobody knows whether an attempt was committed: the head before it. */
+  lostAfter: bigint | undefined;
+  diskFull: boolean;
+}
+
 export interface WriterOptions {
+  readonly pool: pg.Pool;
+  readonly catalogue: EventCatalogue;
   readonly now: () => Date;
   /** How long an append goes on trying to reach the server, in milliseconds. */
   readonly retryMs: number;
@@ -28,43 +49,58 @@ export interface WriterOptions {
   /** Called after a commit with the position of the last event. */
   readonly onCommit: (head: bigint) => void;
   readonly onRetry: (error: unknown) => void;
+  readonly readRange: (range: Range) => Promise<readonly RecordedEvent[]>;
 }
 
-/** Any constant will do, as long as every writer of a database uses the same: "verbena" on a telephone's keys. */
-const appendLock = 8372362;
-const maximumBatch = 256;
+const maximumBatch = 4_096;
 const maximumEventsInBatch = 10_000;
+const maximumBytesInBatch = 8 << 20;
 const maximumWaiting = 20_000;
-export const channel = 'verbena_events';
+const maximumBytesWaiting = 256 << 20;
+const rememberedStreams = 100_000;
 
 export class Writer {
-  readonly #db: Kysely<Tables>;
   readonly #options: WriterOptions;
-  readonly #waiting: Waiting[] = [];
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
   #draining: Promise<void> | undefined;
   readonly #stop = new AbortController();
+  readonly #streams = new Map<string, StreamState>();
+  /** The head that `#streams` is true of. */
+  #streamsAt: bigint | undefined;
+  /** Whether somebody else wrote between our last two batches: then nothing that is remembered will do. */
+  #contended = false;
 
-  constructor(db: Kysely<Tables>, options: WriterOptions) {
-    this.#db = db;
+  constructor(options: WriterOptions) {
     this.#options = options;
   }
 
   async append(appends: readonly StreamAppend[], options: AppendOptions): Promise<AppendResult> {
-    if (this.#stop.signal.aborted) throw new Error('the event store is closed');
+    if (this.#stop.signal.aborted) throw new DatabaseError('closed', 'the event store is closed');
     checkAppend(appends, options);
-    if (this.#waiting.length >= maximumWaiting)
-      throw new DatabaseError(`${maximumWaiting} appends wait for ${this.#options.database} already`);
     // Payloads are serialised here, so that what the caller changes later, and what JSON cannot carry, never reaches a batch.
-    const payloads = appends.flatMap(({ events }) => events.map(({ data }) => JSON.stringify(data) ?? 'null'));
-    const { promise, resolve, reject } = Promise.withResolvers<AppendResult>();
-    this.#waiting.push({ appends, options, payloads, ids: payloads.map(() => randomUUID()), resolve, reject });
-    this.#draining ??= this.#drain();
-    return promise;
+    const events: NewEvent[] = [];
+    let bytes = 0;
+    for (const { events: added } of appends) {
+      for (const { type, data, schema } of added) {
+        const json = JSON.stringify(data) ?? 'null';
+        bytes += json.length;
+        events.push({ type, schema: schema ?? presentShape(this.#options.catalogue, type), data: json, id: newEventId() });
+      }
+    }
+    if (this.#waiting.length >= maximumWaiting || this.#waitingBytes + bytes > maximumBytesWaiting) {
+      throw new DatabaseError('overloaded', `${this.#waiting.length} appends wait for ${this.#options.database} already`);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ appends, options, events, bytes, resolve, reject });
+      this.#waitingBytes += bytes;
+      this.#draining ??= this.#drain();
+    });
   }
 
   /** Lets what was accepted finish, gives up waiting for a server that is away. */
   async close(): Promise<void> {
-    this.#stop.abort(new Error('the event store is closed'));
+    this.#stop.abort(new DatabaseError('closed', 'the event store is closed'));
     await this.#draining;
   }
 
@@ -79,120 +115,176 @@ export class Writer {
     this.#draining = undefined;
   }
 
-  #next(): Waiting[] {
-    let events = 0;
-    let count = 0;
-    for (const { ids } of this.#waiting.slice(0, maximumBatch)) {
-      if (count > 0 && events + ids.length > maximumEventsInBatch) break;
-      events += ids.length;
+  #next(): Batch {
+    let [events, bytes, count] = [0, 0, 0];
+    for (const waiting of this.#waiting) {
+      events += waiting.events.length;
+      bytes += waiting.bytes;
+      if (count > 0 && (count === maximumBatch || events > maximumEventsInBatch || bytes > maximumBytesInBatch)) break;
       count++;
     }
-    return this.#waiting.splice(0, count);
+    const requests = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
+    for (const request of requests) this.#waitingBytes -= request.bytes;
+    return { requests, lostAfter: undefined, diskFull: false };
   }
 
   /** Where something in the batch itself is at fault, only its own caller shall suffer. */
-  async #writeOneByOne(batch: readonly Waiting[], error: unknown): Promise<void> {
-    if (batch.length === 1 || isConnectionFailure(error)) {
-      const { database } = this.#options;
-      const failure = new DatabaseError(`could not append to the event log at ${database}: ${reasonOf(error)}`, { cause: error });
-      for (const { reject } of batch) reject(failure);
+  async #writeOneByOne(batch: Batch, error: unknown): Promise<void> {
+    const { requests } = batch;
+    if (requests.length === 1 || batch.lostAfter !== undefined || isConnectionFailure(error) || isDiskFull(error)) {
+      const failure = this.#failure(batch, error);
+      for (const { reject } of requests) reject(failure);
       return;
     }
-    for (const waiting of batch) await this.#write([waiting]).catch((cause: unknown) => this.#writeOneByOne([waiting], cause));
+    for (const request of requests) {
+      const alone: Batch = { requests: [request], lostAfter: undefined, diskFull: false };
+      await this.#write(alone).catch((cause: unknown) => this.#writeOneByOne(alone, cause));
+    }
   }
 
-  async #write(batch: readonly Waiting[]): Promise<void> {
+  #failure({ lostAfter, diskFull }: Batch, cause: unknown): DatabaseError {
+    const mayHaveCommitted = lostAfter !== undefined;
+    const outcome = mayHaveCommitted
+      ? 'it may have been written all the same; asking again with the same command id is safe, and tells'
+      : 'nothing was written; ask again';
+    const where = `could not append to the event log at ${this.#options.database}`;
+    if (diskFull || isDiskFull(cause)) {
+      const message = `${where}: its disk is full (${reasonOf(cause)}). Free space there, or give it more: appends succeed again by themselves. Of this one: ${outcome}`;
+      return new DatabaseError('no-space', message, { cause, mayHaveCommitted });
+    }
+    const problem = isConnectionFailure(cause) ? 'unavailable' : 'failed';
+    return new DatabaseError(problem, `${where}: ${reasonOf(cause)}; ${outcome}`, { cause, mayHaveCommitted });
+  }
+
+  async #write(batch: Batch): Promise<void> {
     const { retryMs, onRetry } = this.#options;
-    const { planned, recorded } = await withRetry((attempt) => this.#attempt(batch, attempt), {
+    const { planned, time } = await withRetry(() => this.#attempt(batch), {
       forMs: retryMs,
       retryable: (error) => isConnectionFailure(error) || isConflict(error),
       signal: this.#stop.signal,
-      onRetry,
+      onRetry: (error) => {
+        batch.diskFull ||= isDiskFull(error);
+        onRetry(error);
+      },
     });
     const head = planned.events.at(-1)?.position;
     if (head !== undefined) this.#options.onCommit(head);
-    for (const [index, waiting] of batch.entries()) {
+    for (const [index, waiting] of batch.requests.entries()) {
       const outcome = planned.outcomes[index];
       if (outcome === undefined) throw new Error('a batch’s plan has an outcome for each request');
-      if (!outcome.ok) waiting.resolve(outcome);
-      else waiting.resolve({ ok: true, repeated: outcome.repeated, events: recorded.get(outcome.range.first) ?? [] });
+      this.#answer(waiting, outcome, time);
     }
   }
 
-  #attempt(batch: readonly Request[], attempt: number): Promise<{ planned: Plan; recorded: Map<bigint, readonly RecordedEvent[]> }> {
-    return this.#db.transaction().execute(async (transaction) => {
-      const current = await readCurrent(transaction, batch, attempt > 1);
-      const planned = plan(batch, current, this.#options.now());
-      await write(transaction, planned);
-      return { planned, recorded: await eventsOf(transaction, planned) };
+  #answer({ resolve, reject }: Waiting, outcome: Outcome, time: Date): void {
+    if (!outcome.ok) resolve(outcome);
+    else if (outcome.events === undefined) {
+      const { repeated, range } = outcome;
+      this.#options.readRange(range).then((events) => resolve({ ok: true, events, repeated }), reject);
+    } else resolve(new Written(outcome.events, time, this.#options.catalogue));
+  }
+
+  async #attempt(batch: Batch): Promise<{ planned: Plan; time: Date }> {
+    const client = await this.#options.pool.connect();
+    let broken: Error | undefined;
+    try {
+      return await this.#transaction(client, batch);
+    } catch (error) {
+      broken = error instanceof Error ? error : new Error(String(error));
+      this.#streamsAt = undefined;
+      throw error;
+    } finally {
+      // After a failure the state of the connection is not worth finding out.
+      client.release(broken);
+    }
+  }
+
+  async #transaction(client: pg.PoolClient, batch: Batch): Promise<{ planned: Plan; time: Date }> {
+    const current = await this.#readCurrent(client, batch);
+    const planned = plan(batch.requests, current);
+    const time = this.#options.now();
+    if (planned.events.length === 0 && planned.commands.size === 0) {
+      await client.query('rollback');
+      return { planned, time };
+    }
+    const { text, rows } = appendStatements(planned, time);
+    // From here on nobody knows whether it is committed, until the server says so or the log was looked at.
+    batch.lostAfter = current.head;
+    try {
+      const tags = await copyIn(client, text, rows);
+      if (tags.at(-1) !== 'COMMIT') throw new Error(`the server answered the commit of a batch with ${tags.at(-1) ?? 'nothing'}`);
+    } catch (error) {
+      // An error that the server reports, and survives, has undone the transaction.
+      if (!isConnectionFailure(error) && !isFatal(error)) batch.lostAfter = undefined;
+      throw error;
+    }
+    batch.lostAfter = undefined;
+    this.#remember(planned);
+    return { planned, time };
+  }
+
+  async #readCurrent(client: pg.PoolClient, batch: Batch): Promise<Current> {
+    const names = new Set(batch.requests.flatMap(({ appends }) => appends.map(({ stream }) => stream)));
+    const ids = batch.requests.flatMap(({ options }) => options.commandId ?? []);
+    const guess = this.#streamsAt !== undefined && !this.#contended;
+    const unknown = guess ? [...names].filter((name) => !this.#streams.has(name)) : [...names];
+    const found = await readStatements(client, { begin: true, streams: unknown, commands: ids, lost: lostOf(batch) });
+    const known = new Map<string, StreamState>();
+    if (guess) {
+      this.#contended = found.head !== this.#streamsAt;
+      if (this.#contended) {
+        const others = [...names].filter((name) => this.#streams.has(name));
+        const again = await readStatements(client, { begin: false, streams: others, commands: [], lost: undefined });
+        for (const [name, state] of again.streams) known.set(name, state);
+      } else for (const name of names) known.set(name, this.#streams.get(name) ?? { version: 0, epoch: 0 });
+    } else this.#contended = this.#streamsAt !== undefined && found.head !== this.#streamsAt;
+    for (const [name, state] of found.streams) known.set(name, state);
+    // The log was looked at, so that what it does not hold was not committed.
+    batch.lostAfter = undefined;
+    if (this.#streamsAt !== found.head || this.#streams.size > rememberedStreams) this.#streams.clear();
+    this.#streamsAt = found.head;
+    for (const name of names) this.#streams.set(name, known.get(name) ?? { version: 0, epoch: 0 });
+    return {
+      head: found.head,
+      stream: (name) => known.get(name),
+      command: (id) => found.commands.get(id),
+      committed: ({ events: [first], events }) => {
+        const position = first && found.committed.get(first.id.toString('hex'));
+        return position === undefined ? undefined : { first: position, count: events.length };
+      },
+    };
+  }
+
+  #remember({ streams, events }: Plan): void {
+    for (const [name, state] of streams) this.#streams.set(name, state);
+    const head = events.at(-1)?.position;
+    if (head !== undefined) this.#streamsAt = head;
+  }
+}
+
+/** What to look for when an earlier attempt may have been committed. */
+function lostOf({ requests, lostAfter }: Batch): { after: bigint; ids: readonly Buffer[] } | undefined {
+  return lostAfter === undefined ? undefined : { after: lostAfter, ids: requests.flatMap(({ events: [first] }) => first?.id ?? []) };
+}
+
+/** The server, or this session, goes down with the error. */
+function isFatal(error: unknown): boolean {
+  const { severity } = (error ?? {}) as { severity?: unknown };
+  return severity === 'FATAL' || severity === 'PANIC';
+}
+
+/** The result of an append that this process wrote; its events are put together when somebody looks at them. */
+class Written {
+  readonly ok = true;
+  readonly repeated = false;
+  declare readonly events: readonly RecordedEvent[];
+
+  constructor(planned: NonNullable<Extract<Outcome, { ok: true }>['events']>, time: Date, catalogue: EventCatalogue) {
+    let made: readonly RecordedEvent[] | undefined;
+    Object.defineProperty(this, 'events', {
+      enumerable: true,
+      get: () => (made ??= planned.map((event) => plannedEvent(event, time, catalogue))),
     });
   }
-}
-
-async function readCurrent(db: Transaction<Tables>, batch: readonly Request[], again: boolean): Promise<Current> {
-  await sql`select pg_advisory_xact_lock(${appendLock})`.execute(db);
-  const names = [...new Set(batch.flatMap(({ appends }) => appends.map(({ stream }) => stream)))];
-  const commandIds = batch.flatMap(({ options }) => options.commandId ?? []);
-  const head = await db
-    .selectFrom('events')
-    .select(({ fn }) => fn.max<bigint | null>('position').as('head'))
-    .executeTakeFirst();
-  const streams = names.length === 0 ? [] : await db.selectFrom('streams').selectAll().where('stream', 'in', names).execute();
-  const commands =
-    commandIds.length === 0 ? [] : await db.selectFrom('commands').selectAll().where('command_id', 'in', commandIds).execute();
-  return {
-    head: head?.head ?? 0n,
-    streams: new Map(streams.map(({ stream, version, epoch }) => [stream, { version, epoch: Number(epoch) }])),
-    commands: new Map(commands.map((row) => [row.command_id, { first: row.first_position, count: row.events }])),
-    committed: again ? await readCommitted(db, batch) : new Map(),
-  };
-}
-
-async function readCommitted(db: Transaction<Tables>, batch: readonly Request[]): Promise<Map<string, Range>> {
-  const firsts = batch.flatMap(({ ids }) => ids[0] ?? []);
-  if (firsts.length === 0) return new Map();
-  const counts = new Map(batch.map(({ ids }) => [ids[0] ?? '', ids.length]));
-  const rows = await db.selectFrom('events').select(['id', 'position']).where('id', 'in', firsts).execute();
-  return new Map(rows.map(({ id, position }) => [id, { first: position, count: counts.get(id) ?? 0 }]));
-}
-
-async function write(db: Transaction<Tables>, { events, streams, commands }: Plan): Promise<void> {
-  if (events.length > 0) {
-    const column = <T>(of: (row: (typeof events)[number]) => T): T[] => events.map(of);
-    await sql`
-      insert into events (position, id, stream, version, type, data, time, actor, tenant, correlation_id, causation_id, trace_id, traceparent, epoch)
-      select * from unnest(
-        ${column(({ position }) => position)}::bigint[], ${column(({ id }) => id)}::uuid[], ${column(({ stream }) => stream)}::text[],
-        ${column(({ version }) => version)}::integer[], ${column(({ type }) => type)}::text[], ${column(({ data }) => data)}::json[],
-        ${column(({ time }) => time.toISOString())}::timestamptz[], ${column(({ actor }) => actor)}::text[],
-        ${column(({ tenant }) => tenant)}::text[], ${column((row) => row.correlation_id)}::text[],
-        ${column((row) => row.causation_id)}::text[], ${column((row) => row.trace_id)}::text[],
-        ${column(({ traceparent }) => traceparent)}::text[], ${column(({ epoch }) => epoch)}::bigint[])`.execute(db);
-    const updates = [...streams];
-    await sql`
-      insert into streams (stream, version, epoch)
-      select * from unnest(${updates.map(([stream]) => stream)}::text[], ${updates.map(([, { version }]) => version)}::integer[],
-        ${updates.map(([, { epoch }]) => epoch)}::bigint[])
-      on conflict (stream) do update set version = excluded.version, epoch = excluded.epoch`.execute(db);
-  }
-  if (commands.size > 0) {
-    const rows = [...commands].map(([command_id, { first, count }]) => ({ command_id, first_position: first, events: count }));
-    await db.insertInto('commands').values(rows).execute();
-  }
-  const head = events.at(-1)?.position;
-  if (head !== undefined) await sql`select pg_notify(${channel}, ${String(head)})`.execute(db);
-}
-
-/** The events of each outcome by first position: those of this batch as they were written, those of earlier ones as they are read. */
-async function eventsOf(db: Transaction<Tables>, { outcomes, events }: Plan): Promise<Map<bigint, readonly RecordedEvent[]>> {
-  const written = new Map(events.map((row) => [row.position, row]));
-  const found = new Map<bigint, readonly RecordedEvent[]>();
-  for (const outcome of outcomes) {
-    if (!outcome.ok || outcome.range.count === 0 || found.has(outcome.range.first)) continue;
-    const { first, count } = outcome.range;
-    const own = Array.from({ length: count }, (_, index) => written.get(first + BigInt(index))).filter((row) => row !== undefined);
-    const fresh = own.map((row) => recordedEvent({ ...row, data: JSON.parse(row.data) as unknown }));
-    found.set(first, fresh.length === count ? fresh : await readRange(db, outcome.range));
-  }
-  return found;
 }

@@ -1,11 +1,21 @@
 /** What every EventStore must do. The suite runs on the store in memory and on the one on Postgres. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EventCatalogue } from '../catalogue.ts';
 import type { EventMetadata, EventStore, RecordedEvent, StreamAppend } from '../event-store.ts';
+import type { EventDatabase } from '../read-model.ts';
 
 export interface StoreUnderTest {
-  readonly store: EventStore;
+  readonly store: EventDatabase;
   dispose(): Promise<void>;
 }
+
+/** Shapes that the suite's events have had. */
+const catalogue: EventCatalogue = {
+  Renamed: [
+    (data) => ({ name: (data as { title: string }).title }),
+    (data) => ({ ...(data as object), length: (data as { name: string }).name.length }),
+  ],
+};
 
 const metadata: EventMetadata = { actor: 'ada', tenant: 'physics' };
 const to = (stream: string, expectedVersion: number | 'any', ...types: string[]): StreamAppend => ({
@@ -16,19 +26,22 @@ const to = (stream: string, expectedVersion: number | 'any', ...types: string[])
 const names = (events: readonly RecordedEvent[]): string[] =>
   events.map(({ stream, version, event }) => `${stream}@${version} ${event.type}`);
 
-/** Registers the suite. `make` gives an empty store. */
-export function eventStoreContract(name: string, make: () => Promise<StoreUnderTest>): void {
+/** Registers the suite. `make` gives an empty store that knows the shapes of the catalogue. */
+export function eventStoreContract(name: string, make: (catalogue: EventCatalogue) => Promise<StoreUnderTest>): void {
   describe(`${name} keeps the contract of an event store`, () => {
     let store: EventStore;
     let dispose: () => Promise<void>;
 
-    beforeEach(async () => ({ store, dispose } = await make().then((made) => ({ store: made.store, dispose: () => made.dispose() }))));
+    beforeEach(
+      async () => ({ store, dispose } = await make(catalogue).then((made) => ({ store: made.store, dispose: () => made.dispose() }))),
+    );
     afterEach(() => dispose());
 
     appending(() => store);
     fencing(() => store);
     reading(() => store);
     following(() => store);
+    upcasting(() => store);
   });
 }
 
@@ -189,6 +202,9 @@ function reading(the: () => EventStore): void {
     expect(await found({ filter: { tenant: 'biology' } })).toEqual([]);
     expect(await found({ filter: { traceId: 'a'.repeat(32) } })).toEqual([all[0], all[2]]);
     expect(await found({ filter: { correlationId: 'job-1', types: ['Booted'] } })).toEqual([all[2]]);
+    expect(await found({ filter: { subject: 'job-1' } })).toEqual([all[0], all[2], all[3]]);
+    expect(await found({ filter: { subject: 'vm-1' } })).toEqual([all[2]]);
+    expect(await found({ filter: { subject: 'job-1' }, limit: 2, descending: true })).toEqual([all[3], all[2]]);
     expect(await found({ filter: { since: times[1]!, until: times[3]! } })).toEqual([all[1], all[2]]);
     expect(await found({ filter: { stream: 'job-*' }, limit: 1, descending: true })).toEqual([all[3]]);
   });
@@ -247,5 +263,32 @@ function following(the: () => EventStore): void {
       const own = order.filter((name) => name.startsWith(`job-${writer}@`));
       expect(own).toEqual(Array.from({ length: each }, (_, version) => `job-${writer}@${version + 1} A`));
     }
+  });
+}
+
+function upcasting(the: () => EventStore): void {
+  it('reads events of every age as they would be written today', async () => {
+    const events = [
+      { type: 'Renamed', schema: 1, data: { title: 'first' } },
+      { type: 'Renamed', schema: 2, data: { name: 'second' } },
+      { type: 'Renamed', data: { name: 'third', length: 5 } },
+      { type: 'Plain', data: { title: 'as it was' } },
+    ];
+    const appended = await the().append([{ stream: 'job-1', expectedVersion: 0, events }], { metadata });
+    const read = await the().readStream('job-1');
+    expect(read.map(({ event }) => event)).toEqual([
+      { type: 'Renamed', data: { name: 'first', length: 5 } },
+      { type: 'Renamed', data: { name: 'second', length: 6 } },
+      { type: 'Renamed', data: { name: 'third', length: 5 } },
+      { type: 'Plain', data: { title: 'as it was' } },
+    ]);
+    expect(await the().readAll()).toEqual(read);
+    expect(appended).toEqual({ ok: true, events: read, repeated: false });
+  });
+
+  it('refuses to guess what a newer version of the program meant', async () => {
+    const events = [{ type: 'Renamed', schema: 4, data: {} }];
+    const newer = the().append([{ stream: 'job-1', expectedVersion: 0, events }], { metadata });
+    await expect(newer.then(() => the().readStream('job-1'))).rejects.toThrow('written by a newer version');
   });
 }

@@ -1,0 +1,75 @@
+/**
+ * COPY over a connection of pg, which has no words of its own for it. A query string that holds a COPY may hold other statements beside it: the
+ * server runs them in turn, so that a whole batch and its COMMIT travel in one round trip (PostgreSQL documentation, "Message Flow", COPY).
+ */
+import type pg from 'pg';
+
+/** What pg's connection offers beside what its types declare. */
+interface Wire {
+  query(text: string): void;
+  sendCopyFromChunk(chunk: Buffer): void;
+  endCopyFrom(): void;
+}
+
+/** A query as pg drives it: submitted once, then told of every message until the server is ready again. */
+class Statement implements pg.Submittable {
+  /** Tags of the statements that were completed: "COPY 12", "COMMIT". */
+  readonly tags: string[] = [];
+  readonly done: Promise<readonly string[]>;
+  readonly #text: string;
+  readonly #input: readonly Buffer[];
+  readonly #onData: ((chunk: Buffer) => void) | undefined;
+  readonly #resolve: (tags: readonly string[]) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(text: string, input: readonly Buffer[], onData?: (chunk: Buffer) => void) {
+    this.#text = text;
+    this.#input = input;
+    this.#onData = onData;
+    const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>();
+    this.done = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  submit(connection: pg.Connection): void {
+    const wire = connection as unknown as Wire;
+    wire.query(this.#text);
+    if (this.#input.length === 0) return;
+    // Sent without waiting for the server's word; should the COPY be refused, it ignores the data.
+    for (const chunk of this.#input) wire.sendCopyFromChunk(chunk);
+    wire.endCopyFrom();
+  }
+
+  handleCommandComplete({ text }: { readonly text: string }): void {
+    this.tags.push(text);
+  }
+
+  handleCopyData({ chunk }: { readonly chunk: Buffer }): void {
+    this.#onData?.(chunk);
+  }
+
+  handleReadyForQuery(): void {
+    this.#resolve(this.tags);
+  }
+
+  handleError(error: unknown): void {
+    this.#reject(error);
+  }
+
+  handleCopyInResponse(): void {}
+  handleRowDescription(): void {}
+  handleDataRow(): void {}
+  handleEmptyQuery(): void {}
+  handlePortalSuspended(): void {}
+}
+
+/** Runs statements, the first of which reads `input` by COPY ... FROM STDIN. @returns the tags of all of them */
+export function copyIn(client: pg.ClientBase, text: string, input: readonly Buffer[]): Promise<readonly string[]> {
+  return client.query(new Statement(text, input)).done;
+}
+
+/** Runs a COPY ... TO STDOUT. `onData` must take what it needs at once: the chunk's memory is used again. */
+export function copyOut(client: pg.ClientBase, text: string, onData: (chunk: Buffer) => void): Promise<readonly string[]> {
+  return client.query(new Statement(text, [], onData)).done;
+}
