@@ -1,5 +1,5 @@
 /** The event store on servers as one finds them outside: in containers where an engine runs, else from packages. */
-import type { EventStore } from '@verbena/event-sourcing';
+import type { EventCatalogue, EventDatabase } from '@verbena/event-sourcing';
 import { eventStoreContract } from '@verbena/event-sourcing/testing';
 import { openEventStore } from '@verbena/event-store';
 import { testServers, type TestServer } from '@verbena/framework';
@@ -18,15 +18,15 @@ beforeAll(async () => {
 });
 afterAll(() => postgres?.remove());
 
-async function emptyStore(): Promise<EventStore> {
+async function emptyStore(catalogue?: EventCatalogue): Promise<EventDatabase> {
   const client = new pg.Client({ connectionString: postgres.url });
   await client.connect();
-  await client.query('drop schema public cascade; create schema public').finally(() => client.end());
-  return openEventStore({ databaseUrl: postgres.url, log });
+  await client.query('drop schema if exists verbena_read cascade; drop schema public cascade; create schema public').finally(() => client.end());
+  return openEventStore({ databaseUrl: postgres.url, log, ...(catalogue && { catalogue }) });
 }
 
-eventStoreContract('The store on a Postgres server of its own', async () => {
-  const store = await emptyStore();
+eventStoreContract('The store on a Postgres server of its own', async (catalogue) => {
+  const store = await emptyStore(catalogue);
   return { store, dispose: () => store.close() };
 });
 
