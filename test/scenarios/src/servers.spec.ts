@@ -21,7 +21,9 @@ afterAll(() => postgres?.remove());
 async function emptyStore(catalogue?: EventCatalogue): Promise<EventDatabase> {
   const client = new pg.Client({ connectionString: postgres.url });
   await client.connect();
-  await client.query('drop schema if exists verbena_read cascade; drop schema public cascade; create schema public').finally(() => client.end());
+  await client
+    .query('drop schema if exists verbena_read cascade; drop schema public cascade; create schema public')
+    .finally(() => client.end());
   return openEventStore({ databaseUrl: postgres.url, log, ...(catalogue && { catalogue }) });
 }
 
