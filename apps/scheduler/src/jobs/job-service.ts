@@ -28,8 +28,8 @@ const longestDetail = 64 * 1024;
 const longestWait = 1024;
 
 export function jobService(parts: JobServiceParts): ServiceImpl<typeof jobv1.JobService> {
-  const { jobs, clock, progress, tracer } = parts;
-  const view = (job: KnownJob): jobv1.Job => jobView(job, clock.now().getTime(), progress.get(job.jobId));
+  const { jobs, clock, progress, queue, tracer } = parts;
+  const view = (job: KnownJob): jobv1.Job => jobView(job, clock.now().getTime(), progress.get(job.jobId), queue.reasonOf(job));
   const found = (id: string): KnownJob => {
     const job = jobs.known(id);
     // Another tenant's job does not exist for the caller.

@@ -9,14 +9,15 @@ import { toWireSpec } from './job-spec.ts';
 
 export type Progress = MessageInitShape<typeof jobv1.DistributionProgressSchema>;
 
-export function jobView(job: KnownJob, now: number, progress: Progress | undefined): jobv1.Job {
+/** @param waits why the job waits in the queue, when it does */
+export function jobView(job: KnownJob, now: number, progress: Progress | undefined, waits = ''): jobv1.Job {
   const end = hasEnded(job) ? job.end : undefined;
   const reused = job.startedAt === undefined ? 0 : job.assignments.filter((assignment) => assignment.reused).length;
   return create(jobv1.JobSchema, {
     id: job.jobId,
     spec: toWireSpec(job.spec),
     state: toWireState(job),
-    reason: job.reason,
+    reason: waits === '' ? job.reason : waits,
     exitCode: end?.exitCode ?? 0,
     imageDigest: job.match?.imageDigest ?? '',
     ranks: job.assignments.map((assignment) => rankView(job, assignment)),

@@ -9,6 +9,7 @@
 import { hasEnded, type Assignment, type KnownJob } from '@verbena/domain-job';
 import { withCallContext } from '@verbena/messaging';
 import { inSpan, type SpanName } from '@verbena/service-kit';
+import type { JobRequest } from '../jobs/jobs.ts';
 import { isNoMatch, matchImage } from './match.ts';
 import { bootVms, distribute, evict, startRanks } from './bring-up.ts';
 import { messageOf, mayPass, StepFailure } from './failure.ts';
@@ -88,14 +89,19 @@ export class JobRun {
       startedOn: this.#startedOn,
       inFlight: <T>(call: Promise<T>) => this.#track(call),
     };
-    await step('distribute image', async () => {
+    const image = await step('distribute image', async () => {
       await evict(work);
-      const image = await distribute(work);
-      await jobs.execute(this.jobId, [{ type: 'RecordImageReady', data: image }]);
+      return distribute(work);
     });
-    await step('boot VMs', () => bootVms(work));
+    const ready: JobRequest = { type: 'RecordImageReady', data: image };
+    // Where every VM is there already, that is written together with the start.
+    const together = work.job.assignments.every(({ reused }) => reused);
+    if (!together) {
+      await jobs.execute(this.jobId, [ready]);
+      await step('boot VMs', () => bootVms(work));
+    }
     await inSpan(tracer, 'run ranks', { 'verbena.job.id': this.jobId }, async () => {
-      await Promise.race([this.#startRanks(work), over(signal)]);
+      await Promise.race([this.#startRanks(work, together ? [ready] : []), over(signal)]);
       await over(signal);
       stopping.throwIfAborted();
     });
@@ -120,7 +126,7 @@ export class JobRun {
   }
 
   /** From the moment that JobStarted is in the log, the job is never run again, whatever happens. */
-  async #startRanks(work: Parameters<typeof startRanks>[0]): Promise<void> {
+  async #startRanks(work: Parameters<typeof startRanks>[0], before: readonly JobRequest[]): Promise<void> {
     const { jobs, clock, rendezvous, deadlocks, takePkey, log } = this.#ports;
     const { jobId, assignments, spec } = work.job;
     const { pkey, free } = takePkey();
@@ -132,7 +138,7 @@ export class JobRun {
     };
     rendezvous.open(jobId, byRank(assignments), this.#over.signal);
     deadlocks.watch(jobId, assignments.length, this.#over.signal, (reason) => end('deadlock', reason));
-    const started = await jobs.execute(jobId, [{ type: 'StartJob', data: { pkey } }]);
+    const started = await jobs.execute(jobId, [...before, { type: 'StartJob', data: { pkey } }]);
     if (!started.ok) throw new StepFailure('internal', started.detail);
     clock.sleep(spec.walltimeMs, work.signal).then(
       () => end('walltime', `the job ran longer than its walltime of ${spec.walltimeMs / 1000} s`),

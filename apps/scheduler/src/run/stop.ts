@@ -30,11 +30,12 @@ export async function stopAndFree(ports: RunPorts, job: KnownJob, { inFlight, st
         : new Set([...stopped].filter((node) => startedOn.has(node)));
     await bounded(ports, lastReportsMs, allReported(ports, job, told));
   }
-  await seal(ports, job.jobId);
   // The node-agents have written that VMs are idle or gone before they told; this only waits until the map shows it.
   await vms.caughtUp(stopping).catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the map of VMs does not catch up'));
   capacity.release(job.jobId);
   queue.kick();
+  // Whoever waits for a core need not wait for this.
+  await seal(ports, job.jobId);
 }
 
 /** Nodes on which nothing of the job is left. */
