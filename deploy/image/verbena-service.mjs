@@ -1,6 +1,7 @@
 /**
  * The entry of the image: `verbena-service <name>` is the process of one service, `verbena-service health` asks the one of this container
- * whether it is ready (or, with "alive", whether it answers), and ends with 0 if it is.
+ * whether it is ready (or, with "alive", whether it answers), and ends with 0 if it is; `verbena-service secrets <directory>` makes the secrets
+ * of a deployment.
  */
 const services = {
   'frontend-gateway': () => import('./frontend-gateway.js'),
@@ -32,7 +33,9 @@ if (name === 'health') {
 } else if (Object.hasOwn(services, name ?? '')) {
   process.title = `verbena ${name}`;
   await services[name]();
+} else if (name === 'secrets') {
+  await import('./secrets.js');
 } else {
-  console.error(`usage: verbena-service (${[...Object.keys(services), 'health [alive]'].join(' | ')})`);
+  console.error(`usage: verbena-service (${[...Object.keys(services), 'health [alive]', 'secrets <directory>'].join(' | ')})`);
   process.exit(64);
 }

@@ -40,7 +40,8 @@ export async function bundleServices(out) {
   const workers = new Map();
   const plugins = [workerUrls((name, path) => workers.set(name, path))];
   const mains = Object.fromEntries(services.map((name) => [name, join(root, 'apps', name, 'src/main.ts')]));
-  const { metafile } = await build({ ...settings, plugins, entryPoints: mains, outdir: out });
+  const secrets = join(root, 'deploy/image/secrets.mjs');
+  const { metafile } = await build({ ...settings, plugins, entryPoints: { ...mains, secrets }, outdir: out });
   const threads =
     workers.size === 0
       ? { metafile: { outputs: {} } }

@@ -11,6 +11,7 @@ export { serviceExitCodes } from './process/exit-codes.ts';
 export { serveHealth, type HealthServer, type HealthServerOptions } from './process/health-server.ts';
 export { Readiness, type ReadyCheck } from './process/readiness.ts';
 export { runService, type ServiceProcess, type ServiceProgram } from './process/run-service.ts';
+export { busServices, databaseServices, writeSecrets, type SecretsOptions } from './process/secrets.ts';
 export { isServingMessage, type ServingMessage } from './process/supervisor.ts';
 export {
   byteSize,

@@ -13,9 +13,13 @@
  * Names: "nats", "storage", "image-manager", "migration-controller", "scheduler", "frontend-gateway", "node-0" and so on; Postgres has methods of
  * its own. Needs nats-server (Debian: nats-server) on PATH; Postgres comes from npm.
  */
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { DescService } from '@bufbuild/protobuf';
 import { createClient, type Client, type Transport } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
@@ -33,6 +37,25 @@ export interface ProcessClusterSettings {
   readonly environment?: (service: string) => Readonly<Record<string, string>>;
 }
 
+const bundler = fileURLToPath(new URL('../../../tools/bundle/services.mjs', import.meta.url));
+let bundling: Promise<string> | undefined;
+
+/** Bundled once a test process: a process that is killed hundreds of times shall be back soon. */
+function bundledServices(): Promise<string> {
+  bundling ??= (async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'verbena-bundle-'));
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+    await promisify(execFile)(process.execPath, [
+      '--conditions=verbena-source',
+      '--disable-warning=ExperimentalWarning',
+      bundler,
+      directory,
+    ]);
+    return directory;
+  })();
+  return bundling;
+}
+
 export class ProcessCluster {
   readonly #cluster: RunningProcessCluster;
   readonly #transport: Transport;
@@ -46,7 +69,8 @@ export class ProcessCluster {
     const dataDir = await mkdtemp(join(tmpdir(), 'verbena-processes-'));
     const logFile = join(dataDir, 'logs', 'launcher.log');
     try {
-      return new ProcessCluster(await startProcessCluster({ dataDir, logFile, logLevel: 'info', hosts, cores, ...settings }));
+      const bundle = await bundledServices();
+      return new ProcessCluster(await startProcessCluster({ dataDir, logFile, logLevel: 'info', hosts, cores, bundle, ...settings }));
     } catch (cause) {
       const said = await readFile(logFile, 'utf8').catch(() => '');
       await rm(dataDir, { recursive: true, force: true });

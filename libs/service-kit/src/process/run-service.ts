@@ -173,6 +173,7 @@ async function start<S extends z.ZodObject>(
     }),
   );
   shutdown.add('bus', () => bus.close());
+  readiness.when('NATS', () => (bus.connected() ? undefined : 'the connection is lost, and being restored'));
   const service = await program.start(
     {
       bus,

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  databaseServices,
   configFromEnvironment,
   createLogger,
   createShutdown,
@@ -18,7 +19,7 @@ import type { Logger } from 'pino';
 import { defaultHostMemory } from '../hosts.ts';
 import { untilReady } from '../readiness.ts';
 import { startNats, type LocalNats } from './nats-server.ts';
-import { controlServices, environmentOf, programOf, type ServiceName } from './programs.ts';
+import { environmentOf, programOf, type ServiceName } from './programs.ts';
 import { SupervisedProcess } from './supervised.ts';
 
 export interface ProcessClusterOptions {
@@ -33,6 +34,8 @@ export interface ProcessClusterOptions {
   readonly logFile?: string;
   readonly signal?: AbortSignal;
   readonly onStep?: (step: string) => void;
+  /** A directory with the services bundled; from source when absent. */
+  readonly bundle?: string;
   /** More variables for the processes of a service, or for all of them. */
   readonly environment?: (service: string) => Readonly<Record<string, string>>;
 }
@@ -81,7 +84,8 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
   try {
     onStep?.('NATS and Postgres');
     const [nats, postgres] = await Promise.all([startNats(dataDir, log), startPostgres(options, variables.DATABASE_URL, log, shutdown)]);
-    launch(nats.process, 'SIGTERM');
+    // On SIGTERM it ends with code 1.
+    launch(nats.process, 'SIGINT');
     signal?.throwIfAborted();
     onStep?.('services');
     const gatewayPort = { listen: listenText(options.listen) };
@@ -96,13 +100,20 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
             databaseUrl: postgres.databaseUrl,
             dataDir: join(dataDir, directory),
             logLevel,
+            compileCache: join(dataDir, 'compile-cache'),
           },
           { ...own(), ...options.environment?.(name) },
         );
-      const spec = { name, command: process.execPath, args: programOf(service), environment, logFile: join(logs, `${name}.log`) };
+      const spec = {
+        name,
+        command: process.execPath,
+        args: programOf(service, options.bundle),
+        environment,
+        logFile: join(logs, `${name}.log`),
+      };
       launch(new SupervisedProcess(spec, log));
     };
-    for (const service of controlServices) spawnService(service, service, service, () => ({}));
+    for (const service of databaseServices) spawnService(service, service, service, () => ({}));
     const memory = options.memoryBytes ?? defaultHostMemory(options.hosts, options.cores);
     for (let index = 0; index < options.hosts; index++)
       spawnService('node-agent', `node-${String(index)}`, `node-${String(index)}`, () => ({

@@ -1,11 +1,11 @@
 /** Which processes a cluster has, and what each is told: the table from which the launcher starts them. */
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { databaseServices } from '@verbena/service-kit';
 
-export const controlServices = ['storage', 'image-manager', 'migration-controller', 'scheduler'] as const;
-export type ServiceName = (typeof controlServices)[number] | 'frontend-gateway' | 'node-agent';
+export type ServiceName = (typeof databaseServices)[number] | 'frontend-gateway' | 'node-agent';
 
-/** Those that hold credentials of the database. */
-const withDatabase: ReadonlySet<string> = new Set(controlServices);
+const withDatabase: ReadonlySet<string> = new Set(databaseServices);
 
 /** Main files, resolved here so that a bundle finds them, too. */
 const mains: Readonly<Record<ServiceName, () => string>> = {
@@ -17,8 +17,12 @@ const mains: Readonly<Record<ServiceName, () => string>> = {
   'node-agent': () => import.meta.resolve('@verbena/node-agent/main'),
 };
 
-/** The arguments with which Node runs a service. */
-export function programOf(service: ServiceName): string[] {
+/**
+ * The arguments with which Node runs a service.
+ * @param bundle a directory with the services bundled, which start faster than from source
+ */
+export function programOf(service: ServiceName, bundle?: string): string[] {
+  if (bundle !== undefined) return [join(bundle, `${service}.js`)];
   return ['--conditions=verbena-source', '--disable-warning=ExperimentalWarning', fileURLToPath(mains[service]())];
 }
 
@@ -28,6 +32,8 @@ export interface Surroundings {
   readonly databaseUrl: string;
   readonly dataDir: string;
   readonly logLevel: string;
+  /** A directory in which Node keeps what it has compiled. */
+  readonly compileCache: string;
 }
 
 const ours = /^(DATABASE_URL|VERBENA_(?!SANDBOX$|LOG_LEVEL$).*|NODE_CHANNEL_.*|NODE_OPTIONS|VITEST.*)$/;
@@ -36,6 +42,8 @@ const ours = /^(DATABASE_URL|VERBENA_(?!SANDBOX$|LOG_LEVEL$).*|NODE_CHANNEL_.*|N
 export function environmentOf(service: ServiceName, given: Surroundings, own: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
   return {
+    // What Node has compiled once, it need not compile again in each process and at each restart.
+    NODE_COMPILE_CACHE: given.compileCache,
     ...inherited,
     VERBENA_NATS_URL: given.natsUrl,
     VERBENA_NATS_USER: given.credentials.user,
