@@ -5,7 +5,7 @@ import { layerRules } from './tools/lint/layers.mjs';
 export default tseslint.config(
   { ignores: ['**/dist/**', '**/node_modules/**', 'tools/lint/fixtures/**', '.nx/**'] },
   {
-    files: ['**/*.ts', '**/*.mjs'],
+    files: ['**/*.ts', '**/*.mjs', 'libs/contracts/src/gen/**/*.js'],
     languageOptions: { parser: tseslint.parser, parserOptions: { ecmaVersion: 2024, sourceType: 'module' } },
     linterOptions: { reportUnusedDisableDirectives: 'off' },
   },
