@@ -101,7 +101,10 @@ export async function startGateway(context: ServiceContext, options: GatewayOpti
     interceptors: [requestSpans(context.tracer), letIn(auth.authenticator)],
   });
   const port = { host, port: options.listen?.port ?? 0, ...(secure && { secure }), ...(options.limits && { limits: options.limits }) };
-  const server = await listenOnOnePort(port, hostCheck(host, listener)).catch((error: unknown) => {
+  // Without tokens the name that a request is addressed to is all that keeps pages in a browser out, wherever we listen: what a container
+  // publishes on the loopback interface of its machine comes in from outside.
+  const guarded = auth.mode === 'single-user' ? '127.0.0.1' : host;
+  const server = await listenOnOnePort(port, hostCheck(guarded, listener)).catch((error: unknown) => {
     auth.stop();
     throw error;
   });
