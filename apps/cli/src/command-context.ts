@@ -5,12 +5,17 @@ import { dataDirectory } from './endpoint/data-directory.ts';
 import { jsonOf, jsonText } from './terminal/json.ts';
 import type { Io } from './terminal/io.ts';
 import { tableLines, type Column } from './terminal/table.ts';
-import type { Session, Where } from './endpoint/session.ts';
+import type { Session } from './endpoint/session.ts';
+import type { Where } from './endpoint/target.ts';
 
 export interface GlobalOptions {
   readonly json?: boolean;
   readonly endpoint?: string;
   readonly dataDir?: string;
+  readonly context?: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
 }
@@ -32,9 +37,20 @@ export class CommandContext {
   }
 
   get where(): Where {
+    const { endpoint, dataDir, context, token, tokenFile, ca } = this.options;
+    const { env, cwd } = this.io;
+    // An option beats a variable, and what is named beats what is merely current.
+    const named = endpoint !== undefined || dataDir !== undefined;
     return {
-      endpoint: this.options.endpoint ?? (this.options.dataDir ? undefined : this.io.env['VERBENA_ENDPOINT']),
-      dataDir: dataDirectory(this.options.dataDir, this.io.env, this.io.cwd),
+      endpoint: endpoint ?? (dataDir !== undefined || context !== undefined ? undefined : env['VERBENA_ENDPOINT'] || undefined),
+      dataDir: dataDirectory(dataDir, env, cwd),
+      dataDirNamed: dataDir !== undefined || Boolean(env['VERBENA_DATA_DIR']),
+      context: context ?? (named ? undefined : env['VERBENA_CONTEXT'] || undefined),
+      token,
+      tokenFile,
+      authority: ca,
+      env,
+      cwd,
     };
   }
 

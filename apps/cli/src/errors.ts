@@ -23,6 +23,8 @@ export class SilentExit extends CliError {
 }
 
 const exitCodeOf: Partial<Record<Code, number>> = {
+  [Code.Unauthenticated]: exitCodes.denied,
+  [Code.PermissionDenied]: exitCodes.denied,
   [Code.NotFound]: exitCodes.notFound,
   [Code.InvalidArgument]: exitCodes.usage,
   [Code.Unavailable]: exitCodes.unreachable,
@@ -40,10 +42,26 @@ export function asCliError(error: unknown): CliError {
       return new CliError(`no cluster answers (${refused}); is it up? Start one with "verbena up -d"`, exitCodes.unreachable, {
         cause: error,
       });
-    return new CliError(error.rawMessage, exitCodeOf[error.code] ?? exitCodes.failed, { cause: error });
+    const distrusted = certificateProblem(error);
+    if (distrusted) return new CliError(distrusted, exitCodes.unreachable, { cause: error });
+    return new CliError(error.rawMessage + adviceOn(error.code), exitCodeOf[error.code] ?? exitCodes.failed, { cause: error });
   }
   if (error instanceof Error) return new CliError(error.message, exitCodes.failed, { cause: error });
   return new CliError(String(error));
+}
+
+function adviceOn(code: Code): string {
+  return code === Code.Unauthenticated ? '; give a token with --token-file, VERBENA_TOKEN or "verbena context add"' : '';
+}
+
+/** What is wrong with the cluster's certificate, when that is why nobody speaks to it. */
+function certificateProblem(error: ConnectError): string | undefined {
+  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (typeof code === 'string' && /CERT|SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY)|ALTNAME/.test(code))
+      return `the cluster's certificate is not to be trusted (${code}); name its authority with --ca`;
+  }
+  return undefined;
 }
 
 /** Why the connection failed, when it did: the system's code, for example ECONNREFUSED. */

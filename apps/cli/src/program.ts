@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { CommandContext, example, type GlobalOptions, type Action, type Registry } from './command-context.ts';
 import { registerCompilers } from './commands/cc.ts';
+import { registerContexts } from './commands/contexts.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerEvents } from './commands/events.ts';
 import { registerFiles } from './commands/files.ts';
@@ -13,6 +14,8 @@ import { registerNodes } from './commands/nodes.ts';
 import { registerRun } from './commands/run.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerSubmit } from './commands/submit.ts';
+import { registerTenants } from './commands/tenants.ts';
+import { registerTokens } from './commands/tokens.ts';
 import { registerUp } from './commands/up.ts';
 import { registerVms } from './commands/vms.ts';
 import type { Io } from './terminal/io.ts';
@@ -31,6 +34,9 @@ const commands = [
   registerNodes,
   registerVms,
   registerImages,
+  registerTokens,
+  registerTenants,
+  registerContexts,
   registerCompilers,
   registerCompletion,
   registerHelp,
@@ -49,6 +55,10 @@ export function buildProgram(io: Io, programArgs: readonly string[], outcome: Ou
     .option('--json', 'print JSON: protobuf JSON with short enum names; see docs/command-line.md')
     .option('--endpoint <url>', 'the cluster to speak to (also VERBENA_ENDPOINT)')
     .option('--data-dir <dir>', 'data directory of the cluster (also VERBENA_DATA_DIR)')
+    .option('--context <name>', 'a cluster by name; see verbena context (also VERBENA_CONTEXT)')
+    .option('--token <token>', 'API token (also VERBENA_TOKEN; other users may see an option)')
+    .option('--token-file <file>', 'file with the API token (also VERBENA_TOKEN_FILE)')
+    .option('--ca <file>', 'PEM file with the authority of the certificate (also VERBENA_CA)')
     .option('--quiet', 'results only: no progress, no notes')
     .option('--verbose', 'more of what goes on')
     .exitOverride()

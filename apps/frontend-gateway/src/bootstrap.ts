@@ -31,9 +31,14 @@ export interface Door {
 const adminName = 'admin';
 const retryMs = 1_000;
 
+/** The mode that counts: what was said, or else what suits the address. */
+export function authModeFor(host = '127.0.0.1', mode?: AuthMode): AuthMode {
+  return mode ?? (isLoopback(host) ? 'single-user' : 'tokens');
+}
+
 /** @throws {TypeError} when the bootstrap secret is none */
 export function authenticatorFor(context: ServiceContext, host: string, { mode, bootstrapSecret }: AuthOptions = {}): Door {
-  const chosen = mode ?? (isLoopback(host) ? 'single-user' : 'tokens');
+  const chosen = authModeFor(host, mode);
   if (chosen === 'single-user') {
     if (!isLoopback(host)) context.log.warn({ host }, 'whoever reaches this address owns the cluster: no token is asked for');
     return { mode: chosen, authenticator: singleUser(), notReady: () => undefined, stop: () => undefined };

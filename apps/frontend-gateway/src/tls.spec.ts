@@ -7,7 +7,7 @@ import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } f
 import { jobv1 } from '@verbena/contracts';
 import { manualClock } from '@verbena/service-kit/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeCertificate } from './certificate.fixture.ts';
+import { makeCertificate } from './testing/index.ts';
 import { fakeBus, fakeContext } from './gateway.fixture.ts';
 import { startGateway, type Gateway } from './gateway.ts';
 import { readTls, tlsFiles } from './tls.ts';

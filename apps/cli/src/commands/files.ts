@@ -14,7 +14,8 @@ const columns: readonly Column<storagev1.OutputFile>[] = [
 ];
 
 async function list(context: CommandContext, jobId: string): Promise<void> {
-  const { files } = await (await context.session()).client(storagev1.OutputService).listFiles({ jobId });
+  const { filesOf } = await import('../run/fetch-files.ts');
+  const files = await filesOf(await context.session(), jobId);
   await context.printList({
     desc: storagev1.ListFilesResponseSchema,
     message: create(storagev1.ListFilesResponseSchema, { files }),

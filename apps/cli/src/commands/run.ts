@@ -2,7 +2,8 @@
 import { jobv1, storagev1 } from '@verbena/contracts';
 import type { Command } from 'commander';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
-import { findCluster, openSession, type Session } from '../endpoint/session.ts';
+import { openSession, type Session } from '../endpoint/session.ts';
+import { findCluster, type Target } from '../endpoint/target.ts';
 import { CliError, SilentExit, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { buildImageOf, type Built } from '../run/build.ts';
@@ -133,8 +134,8 @@ function checkTemporary({ processes, hosts, cores, image }: RunOptions): void {
   );
 }
 
-/** A session with the cluster at the URL, or with a temporary one. */
-async function cluster(current: Run, running: string | undefined, onStep: (text: string) => void, signal: AbortSignal): Promise<Session> {
+/** A session with the cluster that is up, or with a temporary one. */
+async function cluster(current: Run, running: Target | undefined, onStep: (text: string) => void, signal: AbortSignal): Promise<Session> {
   if (running !== undefined) return openSession(running, current.trace.traceparent);
   const { context, options } = current;
   const { startTemporaryCluster } = await import('../run/temporary-cluster.ts');
@@ -145,7 +146,7 @@ async function cluster(current: Run, running: string | undefined, onStep: (text:
     onStep,
     signal,
   });
-  return openSession(current.temporary.url, current.trace.traceparent);
+  return openSession({ url: current.temporary.url }, current.trace.traceparent);
 }
 
 async function follow(current: Run, session: Session, jobId: string): Promise<jobv1.Job> {

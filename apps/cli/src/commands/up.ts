@@ -2,9 +2,10 @@
 import type { ListenAddress } from '@verbena/service-kit';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
 import { usageError } from '../errors.ts';
+import { doorOptions, type DoorWords } from '../up/door.ts';
 import { parseBytes, parseCount } from '../terminal/units.ts';
 
-export interface UpOptions {
+export interface UpOptions extends DoorWords {
   readonly detach?: boolean;
   readonly hosts: number;
   readonly cores: number;
@@ -23,6 +24,7 @@ export async function parseListen(text: string): Promise<ListenAddress> {
 
 async function up(context: CommandContext, options: UpOptions): Promise<number> {
   if (options.listen !== undefined) await parseListen(options.listen);
+  doorOptions(options, context.io.cwd);
   if (options.detach) return (await import('../up/detached.ts')).upDetached(context, options);
   return (await import('../up/foreground.ts')).upForeground(context, options);
 }
@@ -41,6 +43,10 @@ export function registerUp({ program, action }: Registry): void {
       .option('--cores <count>', 'cores of each host: so many VMs can run on it', parseCount('--cores', 1, 256), 2)
       .option('--memory <size>', 'memory of each host for VMs', parseBytes)
       .option('--listen <port>', 'port (or host:port) of the gateway; any free one otherwise')
+      .option('--auth <mode>', 'who may come in: single-user (the default on loopback) or tokens (elsewhere)')
+      .option('--tls-certificate <file>', 'speak TLS with this certificate (PEM, with its chain)')
+      .option('--tls-key <file>', 'its key')
+      .option('--tls-client-ca <file>', 'clients must show a certificate of one of these authorities')
       .option('--processes', 'each service and each node-agent in a process of its own, over a NATS server (nats-server must be installed)')
       .action(action((context, _args, options: UpOptions) => up(context, options))),
     'verbena up -d --hosts 4 --cores 2',

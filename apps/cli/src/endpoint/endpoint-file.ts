@@ -12,6 +12,8 @@ export interface Endpoint {
   /** When the process started, as the system counts; undefined where the system does not tell. */
   readonly started?: string;
   readonly version: string;
+  /** Path of a PEM file with the authorities that vouch for the cluster, when it speaks TLS with a certificate of its own. */
+  readonly authority?: string;
   readonly startedAt: string;
 }
 

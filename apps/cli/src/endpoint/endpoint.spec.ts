@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dataDirectory } from './data-directory.ts';
 import { isAlive, readEndpoint, removeEndpoint, startTimeOf, writeEndpoint, type Endpoint } from './endpoint-file.ts';
-import { connectToCluster, endpointUrl, findCluster } from './session.ts';
+import { connectToCluster } from './session.ts';
+import { endpointUrl, findCluster } from './target.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -36,7 +37,7 @@ describe('the endpoint file', () => {
     await writeEndpoint(dir, await mine());
     expect(await readdir(dir)).toEqual(['endpoint.json']);
     expect(await readEndpoint(dir)).toEqual(await mine());
-    expect(await findCluster({ dataDir: dir })).toBe('http://127.0.0.1:7070');
+    expect(await findCluster({ dataDir: dir, dataDirNamed: true })).toEqual({ url: 'http://127.0.0.1:7070' });
   });
 
   it('is removed by its owner alone', async () => {
@@ -49,8 +50,8 @@ describe('the endpoint file', () => {
 
   it('of a cluster that was killed is known to be stale', async () => {
     await writeEndpoint(dir, { ...(await mine()), pid: await endedPid() });
-    expect(await findCluster({ dataDir: dir })).toBeUndefined();
-    await expect(connectToCluster({ dataDir: dir })).rejects.toThrow(/ended without being stopped.*verbena up -d/);
+    expect(await findCluster({ dataDir: dir, dataDirNamed: true })).toBeUndefined();
+    await expect(connectToCluster({ dataDir: dir, dataDirNamed: true })).rejects.toThrow(/ended without being stopped.*verbena up -d/);
   });
 
   it('is stale when its process id went to another process', async () => {
@@ -65,7 +66,7 @@ describe('the endpoint file', () => {
       await writeFile(join(dir, 'endpoint.json'), text);
       expect(await readEndpoint(dir)).toBeUndefined();
     }
-    await expect(connectToCluster({ dataDir: dir })).rejects.toMatchObject({ exitCode: 3 });
+    await expect(connectToCluster({ dataDir: dir, dataDirNamed: true })).rejects.toMatchObject({ exitCode: 3 });
   });
 });
 

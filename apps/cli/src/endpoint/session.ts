@@ -1,12 +1,14 @@
 /** A connection to a cluster: clients of its public services, calls that carry who asks and the trace of the command. */
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
+import { rootCertificates } from 'node:tls';
 import type { DescService } from '@bufbuild/protobuf';
 import { createClient, type Client, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { isAlive, readEndpoint } from './endpoint-file.ts';
+import { readEndpoint } from './endpoint-file.ts';
+import { findCluster, type Target, type Where } from './target.ts';
 
 export interface Session {
   readonly url: string;
@@ -24,47 +26,25 @@ export function userName(): string {
   }
 }
 
-/** A session with the cluster at a URL; nothing is sent until a call is made. */
-export function openSession(url: string, traceparent?: string): Session {
+/** A session with a cluster; nothing is sent until a call is made. */
+export function openSession({ url, token, authority }: Target, traceparent?: string): Session {
   const parent = traceparent ?? `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
   const identify: Interceptor = (next) => (request) => {
     request.header.set('verbena-user', userName());
     request.header.set('traceparent', parent);
+    if (token !== undefined) request.header.set('authorization', `Bearer ${token}`);
     return next(request);
   };
-  const transport = createConnectTransport({ baseUrl: url, httpVersion: '1.1', interceptors: [identify] });
+  // Given authorities stand beside those that the system trusts.
+  const nodeOptions = authority === undefined ? {} : { ca: [...rootCertificates, authority] };
+  const transport = createConnectTransport({ baseUrl: url, httpVersion: '1.1', interceptors: [identify], nodeOptions });
   return { url, traceId: parent.slice(3, 35), client: (service) => createClient(service, transport) };
-}
-
-/** "localhost:7070" and "http://localhost:7070/" as a base URL. */
-export function endpointUrl(text: string): string {
-  const withScheme = /^[a-z]+:\/\//.test(text) ? text : `http://${text}`;
-  try {
-    const url = new URL(withScheme);
-    if (url.protocol === 'http:' || url.protocol === 'https:') return url.origin;
-  } catch {
-    // Said below.
-  }
-  throw new CliError(`"${text}" is not an endpoint; one looks like http://127.0.0.1:7070`, exitCodes.usage);
-}
-
-export interface Where {
-  /** An endpoint that was named by option or variable. */
-  readonly endpoint?: string | undefined;
-  readonly dataDir: string;
-}
-
-/** The URL of the running cluster, or undefined when none runs on the data directory. */
-export async function findCluster({ endpoint, dataDir }: Where): Promise<string | undefined> {
-  if (endpoint) return endpointUrl(endpoint);
-  const found = await readEndpoint(dataDir);
-  return found && (await isAlive(found)) ? found.url : undefined;
 }
 
 /** A session with the running cluster. @throws {CliError} with code 3 when there is none, saying how to get one. */
 export async function connectToCluster(where: Where): Promise<Session> {
-  const url = await findCluster(where);
-  if (url !== undefined) return openSession(url);
+  const target = await findCluster(where);
+  if (target !== undefined) return openSession(target);
   const stale = await readEndpoint(where.dataDir);
   const what = stale
     ? `the cluster of ${where.dataDir} (process ${stale.pid}) ended without being stopped; "verbena up -d" brings it back with all its jobs`

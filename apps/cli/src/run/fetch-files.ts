@@ -7,6 +7,7 @@ import { storagev1 } from '@verbena/contracts';
 import type { Session } from '../endpoint/session.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { collect } from '../pages.ts';
 
 export interface FetchOptions {
   readonly directory: string;
@@ -20,9 +21,18 @@ export interface Fetched {
   readonly bytes: number;
 }
 
+/** Everything that a job has left behind. */
+export function filesOf(session: Session, jobId: string): Promise<storagev1.OutputFile[]> {
+  const client = session.client(storagev1.OutputService);
+  return collect(async (page) => {
+    const answer = await client.listFiles({ jobId, ...page });
+    return { items: answer.files, next: answer.nextPageToken };
+  });
+}
+
 export async function fetchFiles(session: Session, jobId: string, options: FetchOptions): Promise<Fetched> {
   const client = session.client(storagev1.OutputService);
-  const { files } = await client.listFiles({ jobId });
+  const files = await filesOf(session, jobId);
   const wanted = files.filter(options.wanted ?? (() => true));
   let bytes = 0;
   for (const { rank, path } of wanted) {

@@ -26,6 +26,7 @@ import {
 import type { Logger } from 'pino';
 import { version } from '../version.ts';
 import { startDatabase } from './database.ts';
+import type { DoorOptions } from './door.ts';
 import { startHosts } from './hosts.ts';
 import { untilReady } from './readiness.ts';
 import { startGatewayService, startServices } from './services.ts';
@@ -39,6 +40,8 @@ export interface ClusterOptions {
   /** Memory of each host for VMs, in bytes; a share of the machine's by default. */
   readonly memoryBytes?: number;
   readonly listen?: { readonly host?: string; readonly port?: number };
+  /** Tokens and TLS; a single user in clear on loopback by default. */
+  readonly door?: DoorOptions;
   /** A Postgres server; an embedded one when absent. Taken from DATABASE_URL by default. */
   readonly databaseUrl?: string;
   readonly logLevel?: string;

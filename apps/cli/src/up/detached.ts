@@ -9,6 +9,7 @@ import type { UpOptions } from '../commands/up.ts';
 import { isAlive, readEndpoint, type Endpoint } from '../endpoint/endpoint-file.ts';
 import { CliError, SilentExit } from '../errors.ts';
 import { announcement } from './announcement.ts';
+import { doorWords } from './door.ts';
 import { progressLine } from '../terminal/progress.ts';
 
 const readyMs = 90_000;
@@ -34,7 +35,7 @@ export async function upDetached(context: CommandContext, options: UpOptions): P
   }
 }
 
-function upArguments(options: UpOptions, dataDir: string): string[] {
+function upArguments(options: UpOptions, dataDir: string, cwd: string): string[] {
   return [
     'up',
     '--data-dir',
@@ -46,13 +47,14 @@ function upArguments(options: UpOptions, dataDir: string): string[] {
     ...(options.memory === undefined ? [] : ['--memory', String(options.memory)]),
     ...(options.listen === undefined ? [] : ['--listen', options.listen]),
     ...(options.processes === true ? ['--processes'] : []),
+    ...doorWords(options, cwd),
   ];
 }
 
 async function launched(context: CommandContext, options: UpOptions, dataDir: string, outputFile: string): Promise<Endpoint> {
   const output = openSync(outputFile, 'w', 0o600);
   const main = fileURLToPath(new URL('../main.ts', import.meta.url));
-  const child = spawn(process.execPath, [...process.execArgv, main, ...upArguments(options, dataDir)], {
+  const child = spawn(process.execPath, [...process.execArgv, main, ...upArguments(options, dataDir, context.io.cwd)], {
     cwd: '/',
     env: context.io.env,
     stdio: ['ignore', output, output],

@@ -9,6 +9,7 @@ import { progressLine } from '../terminal/progress.ts';
 import { version } from '../version.ts';
 import { announcement } from './announcement.ts';
 import { startCluster } from './cluster.ts';
+import { doorOptions, type DoorOptions } from './door.ts';
 import { lockDataDirectory } from './lock.ts';
 
 export async function upForeground(context: CommandContext, options: UpOptions): Promise<number> {
@@ -17,6 +18,7 @@ export async function upForeground(context: CommandContext, options: UpOptions):
   const lock = await lockDataDirectory(dataDir);
   const progress = progressLine(context.io, context.options);
   try {
+    const door = doorOptions(options, context.io.cwd);
     const start = options.processes === true ? (await import('./processes/cluster.ts')).startProcessCluster : startCluster;
     const cluster = await start({
       dataDir,
@@ -25,12 +27,13 @@ export async function upForeground(context: CommandContext, options: UpOptions):
       ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
       ...(options.listen === undefined ? {} : { listen: await parseListen(options.listen) }),
       ...(context.options.verbose ? {} : { logFile: join(dataDir, 'verbena.log') }),
+      door,
       signal: stop.signal,
       onStep: (step) => progress.show(`starting: ${step}`),
     });
     progress.clear();
     try {
-      await announce(context, cluster, options);
+      await announce(context, cluster, options, door);
       if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
     } finally {
       await stopCluster(context, cluster, dataDir);
@@ -53,13 +56,14 @@ interface Up {
   stop(): Promise<readonly string[]>;
 }
 
-async function announce(context: CommandContext, cluster: Up, options: UpOptions): Promise<void> {
+async function announce(context: CommandContext, cluster: Up, options: UpOptions, { tls }: DoorOptions): Promise<void> {
   const started = await startTimeOf(process.pid);
   await writeEndpoint(cluster.dataDir, {
     url: cluster.url,
     pid: process.pid,
     ...(started === undefined ? {} : { started }),
     version,
+    ...(tls && { authority: tls.certificate }),
     startedAt: new Date().toISOString(),
   });
   const { url, dataDir } = cluster;

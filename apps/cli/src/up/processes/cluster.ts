@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { authModeFor } from '@verbena/frontend-gateway';
 import {
   databaseServices,
   configFromEnvironment,
@@ -16,6 +17,7 @@ import {
   type Shutdown,
 } from '@verbena/service-kit';
 import type { Logger } from 'pino';
+import { adminSecret, type DoorOptions } from '../door.ts';
 import { defaultHostMemory } from '../hosts.ts';
 import { untilReady } from '../readiness.ts';
 import { startNats, type LocalNats } from './nats-server.ts';
@@ -28,6 +30,8 @@ export interface ProcessClusterOptions {
   readonly cores: number;
   readonly memoryBytes?: number;
   readonly listen?: { readonly host?: string; readonly port?: number };
+  /** Tokens and TLS; a single user in clear on loopback by default. */
+  readonly door?: DoorOptions;
   /** A Postgres server; an embedded one when absent. Taken from DATABASE_URL by default. */
   readonly databaseUrl?: string;
   readonly logLevel?: string;
@@ -124,7 +128,8 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
         VERBENA_FABRIC_LISTEN: '127.0.0.1:0',
         VERBENA_FABRIC_SECRET: fabricSecret,
       }));
-    spawnService('frontend-gateway', 'frontend-gateway', 'gateway', () => ({ VERBENA_LISTEN: gatewayPort.listen }));
+    const door = await doorVariables(options);
+    spawnService('frontend-gateway', 'frontend-gateway', 'gateway', () => ({ VERBENA_LISTEN: gatewayPort.listen, ...door }));
     const ready = (boundMs = startMs): Promise<void> => untilReady([...processes.values()].map(asService), boundMs);
     onStep?.('waiting for the processes');
     await Promise.race([ready(), aborted(signal)]);
@@ -144,6 +149,17 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
     await shutdown.run();
     throw error;
   }
+}
+
+/** How the gateway's process is told who may come in. */
+async function doorVariables({ dataDir, door = {}, listen }: ProcessClusterOptions): Promise<Record<string, string>> {
+  const mode = authModeFor(listen?.host, door.auth);
+  return {
+    VERBENA_AUTH: mode,
+    ...(mode === 'tokens' && { VERBENA_BOOTSTRAP_TOKEN_FILE: (await adminSecret(dataDir)).path }),
+    ...(door.tls && { VERBENA_TLS_CERTIFICATE: door.tls.certificate, VERBENA_TLS_KEY: door.tls.key }),
+    ...(door.tls?.clientAuthorities && { VERBENA_TLS_CLIENT_AUTHORITIES: door.tls.clientAuthorities }),
+  };
 }
 
 function listenText({ host = '127.0.0.1', port = 0 }: ProcessClusterOptions['listen'] = {}): string {

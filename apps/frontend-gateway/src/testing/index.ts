@@ -1,0 +1,1 @@
+export { makeCertificate, type Made } from './certificate.ts';
