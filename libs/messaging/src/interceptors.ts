@@ -31,6 +31,8 @@ export interface AnsweredCall {
 export interface ServerInterceptorOptions {
   /** Told of errors that are no ConnectError: the caller sees only "internal error", so the operator must see what it was. */
   readonly onUnexpectedError?: (error: unknown, method: string) => void;
+  /** What an error of a handler means to the caller, as a ConnectError; what is none of its business is given back as it is. */
+  readonly translate?: (error: unknown) => unknown;
   /** For spans of the calls made and served; by default the globally registered one. */
   readonly tracer?: Tracer;
   /** What is true of every call that crosses this bus, such as messaging.system. */
@@ -85,15 +87,29 @@ export function serveInCallContext(options: ServerInterceptorOptions = {}): Inte
       const ended = ending(options, request.method, span, request.signal);
       try {
         const response = await otel.with(within, () => next(request));
-        if (response.stream) return streamed(response, carried, within, ended);
+        if (response.stream) return streamed(translated(response, options), carried, within, ended);
         ended();
         return response;
-      } catch (error) {
+      } catch (thrown) {
+        const error = options.translate?.(thrown) ?? thrown;
         ended(error);
         throw error;
       }
     });
   };
+}
+
+function translated(response: StreamResponse, { translate }: ServerInterceptorOptions): StreamResponse {
+  if (translate === undefined) return response;
+  const { message } = response;
+  const steps = async function* (): AsyncGenerator {
+    try {
+      yield* message;
+    } catch (thrown) {
+      throw translate(thrown) ?? thrown;
+    }
+  };
+  return { ...response, message: steps() as StreamResponse['message'] };
 }
 
 function streamed(

@@ -1,5 +1,6 @@
 export { systemClock, type Clock } from './clock.ts';
 export { ConfigError, configFromEnvironment, processVariables, type ProcessVariables } from './config.ts';
+export { translateStoreErrors } from './edge.ts';
 export { createLogger, type LoggerOptions } from './logging.ts';
 export { catalogue as metricCatalogue, metric, type MetricDeclaration } from './metrics/catalogue.ts';
 export { createMetrics, type Metrics } from './metrics/metrics.ts';

@@ -17,6 +17,7 @@ import {
   rpcMetrics,
   startTelemetry,
   systemClock,
+  translateStoreErrors,
   type Metrics,
   type RunningService,
   type ServiceContext,
@@ -124,6 +125,7 @@ async function compose(options: ClusterOptions): Promise<Composition> {
   const bus = createInProcessBus({
     tracer: telemetry.tracer,
     onAnswered: rpcMetrics(metrics),
+    translate: translateStoreErrors,
     onUnexpectedError: (err, method) => log.error({ err, method }, 'a call failed unexpectedly'),
   });
   shutdown.add('bus', () => bus.close());

@@ -1,9 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { EventStoreError } from '@verbena/event-sourcing';
 import { createInProcessBus } from '@verbena/messaging';
+import { echoService } from '@verbena/messaging/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { translateStoreErrors } from '../edge.ts';
 import { manualClock } from '../testing/manual-clock.ts';
 import { serviceConfiguration } from './environment.ts';
 import { serviceExitCodes } from './exit-codes.ts';
@@ -173,5 +177,27 @@ describe('a service process', () => {
       return Promise.resolve();
     });
     expect(told.at(-1)).toBe(String(serviceExitCodes.failed));
+  });
+});
+
+describe('a failure of the event log', () => {
+  it('is told to the caller as what it is, in calls and in streams; other errors stay hidden', async () => {
+    const bus = createInProcessBus({ translate: translateStoreErrors });
+    const away = new EventStoreError('unavailable', 'the event log at db:5432/verbena cannot be reached');
+    await bus.serve(echoService, {
+      one: () => Promise.reject(away),
+      many: async function* () {
+        await Promise.resolve();
+        throw new EventStoreError('no-space', 'the disk is full');
+      },
+    } as never);
+    const client = bus.client(echoService);
+    const failure = async (call: Promise<unknown>) => ConnectError.from(await call.catch((error: unknown) => error));
+    const one = await failure(client.one({}));
+    expect([one.code, one.rawMessage]).toEqual([Code.Unavailable, away.message]);
+    const many = await failure(client.many({})[Symbol.asyncIterator]().next());
+    expect([many.code, many.rawMessage]).toEqual([Code.ResourceExhausted, 'the disk is full']);
+    expect(translateStoreErrors(new TypeError('a defect'))).toBeInstanceOf(TypeError);
+    await bus.close();
   });
 });

@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { systemClock } from '../clock.ts';
 import { ConfigError } from '../config.ts';
+import { translateStoreErrors } from '../edge.ts';
 import { createLogger } from '../logging.ts';
 import type { RunningService, ServiceContext } from '../service.ts';
 import { createShutdown, onStopSignals, type Shutdown } from '../shutdown.ts';
@@ -169,6 +170,7 @@ async function start<S extends z.ZodObject>(
       log,
       tracer: telemetry.tracer,
       onAnswered: rpcMetrics(metrics),
+      translate: translateStoreErrors,
       onUnexpectedError: (err, method) => log.error({ err, method }, 'a call failed unexpectedly'),
     }),
   );
