@@ -1,8 +1,9 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError, type Client } from '@connectrpc/connect';
 import { digestOf } from '@verbena/chunk-store';
 import { eventv1, storagev1 } from '@verbena/contracts';
 import { createMemoryEventStore, type EventStore } from '@verbena/event-sourcing';
-import { withCallContext } from '@verbena/messaging';
+import { createInProcessBus, withCallContext } from '@verbena/messaging';
 import type { RunningService } from '@verbena/service-kit';
 import { testContext, type TestContext } from '@verbena/service-kit/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -198,6 +199,39 @@ describe('storage gives node-agents the event log', () => {
       expect(await failure(events.appendEvents(wrong))).toMatchObject({ code: Code.InvalidArgument });
     }
     expect(await store.readStream('vm-2')).toEqual([]);
+  });
+
+  it('and lets a node write the streams of its own VMs, under the epoch that it holds, and no others', async () => {
+    const bus = createInProcessBus();
+    const own = await startStorage({ ...context, bus }, { store });
+    const metadata = { actor: 'scheduler', tenant: 'default' };
+    const register = async (node: string, expectedVersion: number, epoch: number): Promise<unknown> =>
+      store.append([{ stream: node, expectedVersion, events: [{ type: 'NodeRegistered', data: { epoch } }] }], { metadata });
+    await register('node-0', 0, 1);
+    await register('node-1', 0, 1);
+    const as = (instance: string, request: MessageInitShape<typeof eventv1.AppendEventsRequestSchema>) =>
+      bus
+        .as({ caller: { service: 'node-agent', instance } })
+        .client(eventv1.EventService)
+        .appendEvents(request);
+    const created = (nodeId: string) => [{ type: 'VmCreated', data: json({ nodeId }) }];
+    const booted = [{ type: 'VmBooted', data: json({ seconds: 1 }) }];
+    const denied = async (call: Promise<unknown>, why: string): Promise<void> =>
+      expect(await failure(call)).toMatchObject({ code: Code.PermissionDenied, rawMessage: expect.stringContaining(why) });
+
+    await denied(as('node-0', { stream: 'vm-9', events: created('node-1'), epoch: 1n }), 'the VM is of node node-1');
+    await denied(as('node-0', { stream: 'vm-9', events: booted, epoch: 1n }), 'whose it is');
+    await denied(as('node-0', { stream: 'vm-9', events: created('node-0'), epoch: 2n }), 'the epoch is 1, not 2');
+    await denied(as('node-2', { stream: 'vm-9', events: created('node-2'), epoch: 1n }), 'not registered');
+    await denied(as('node-0', { stream: 'vm-9', events: created('node-0'), epoch: 1n, actor: 'node-1' }), '"node-1"');
+    await as('node-0', { stream: 'vm-9', events: created('node-0'), epoch: 1n, actor: 'node-0' });
+    await denied(as('node-1', { stream: 'vm-9', expectedVersion: 1, events: booted, epoch: 1n }), 'the VM is of node node-0');
+    await as('node-0', { stream: 'vm-9', expectedVersion: 1, events: booted, epoch: 1n });
+    await register('node-0', 1, 2);
+    await as('node-0', { stream: 'vm-9', expectedVersion: 2, events: booted, epoch: 2n });
+    expect((await store.readStream('vm-9')).map(({ event }) => event.type)).toEqual(['VmCreated', 'VmBooted', 'VmBooted']);
+    await own.stop();
+    await bus.close();
   });
 
   it('and gives everyone the log in pages, newest first if wanted, by job and by VM', async () => {

@@ -6,6 +6,7 @@ import { eventv1, identityv1, storagev1 } from '@verbena/contracts';
 import type { EventStore } from '@verbena/event-sourcing';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
 import { chunkService } from './chunk-service.ts';
+import { VmOwners } from './events/vm-owners.ts';
 import { eventService } from './events/event-service.ts';
 import { Directory } from './identity/directory.ts';
 import { credentialService, identityService } from './identity/identity-service.ts';
@@ -42,7 +43,7 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
   const served = await Promise.all([
     bus.serve(storagev1.ChunkService, chunkService(chunks)),
     bus.serve(storagev1.OutputService, outputService({ logs, store, chunks, owners: new JobOwners(store) })),
-    bus.serve(eventv1.EventService, eventService({ store, writable: ['vm-'] })),
+    bus.serve(eventv1.EventService, eventService({ store, writable: ['vm-'], owners: new VmOwners(store) })),
     bus.serve(identityv1.IdentityService, identityService(identity)),
     bus.serve(identityv1.CredentialService, credentialService(identity)),
   ]);

@@ -8,8 +8,9 @@ import type { UniversalClientFn } from '@connectrpc/connect/protocol';
 import { createTransport } from '@connectrpc/connect/protocol-connect';
 import type { Bus, Served } from './bus.ts';
 import { cancelOnReturn } from './cancel-on-return.ts';
-import type { Caller } from './caller.ts';
+import { callerName, type Caller } from './caller.ts';
 import { callInContext, serveInCallContext, type ServerInterceptorOptions } from './interceptors.ts';
+import { isListed, mayCall } from './permissions/table.ts';
 import { defaultDrainTimes, ServedService, type DrainTimes } from './served-service.ts';
 import { subjectMatches } from './subjects.ts';
 
@@ -110,7 +111,12 @@ class InProcessBus implements ComposedBus {
   /** Looks the service up at the time of each call, so that services may start and stop in any order. */
   #connect(service: DescService, address: string | undefined): UniversalClientFn {
     const key = keyOf(service, address);
+    const { caller } = this.#options;
+    const refused = caller === undefined || !isListed(service) ? [] : service.methods.filter((method) => !mayCall(caller, method));
+    const refusedPaths = new Set(refused.map(({ name }) => `/${service.typeName}/${name}`));
     return (request) => {
+      if (caller !== undefined && refusedPaths.has(new URL(request.url).pathname))
+        return Promise.reject(new ConnectError(`${callerName(caller)} may not call ${key}`, Code.PermissionDenied));
       const served = this.#wires.served.get(key);
       if (served === undefined) return Promise.reject(new ConnectError(`${key} is not served at the moment`, Code.Unavailable));
       return served.call(new URL(request.url).pathname, request, this.#options.caller);

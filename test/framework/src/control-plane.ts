@@ -11,7 +11,7 @@ import { createMemoryEventStore, type EventStore, type RecordedEvent } from '@ve
 import { buildImage, chunk, type GuestImage } from '@verbena/guest-image';
 import type { Hypervisor } from '@verbena/hypervisor';
 import { startImageManager } from '@verbena/image-manager';
-import { createInProcessBus, type Bus } from '@verbena/messaging';
+import { createInProcessBus } from '@verbena/messaging';
 import { startNodeAgent, UnconnectedPort } from '@verbena/node-agent';
 import { startScheduler, type SchedulerConfig } from '@verbena/scheduler';
 import { systemClock, type RunningService, type ServiceContext } from '@verbena/service-kit';
@@ -30,7 +30,7 @@ export interface ControlPlaneOptions {
 const patience = 20_000;
 
 export class ControlPlane {
-  readonly bus: Bus = createInProcessBus({ drain: { unaryMs: 500, streamMs: 50 } });
+  readonly bus = createInProcessBus({ drain: { unaryMs: 500, streamMs: 50 } });
   readonly store: EventStore = createMemoryEventStore({ now: () => new Date() });
   readonly #options: ControlPlaneOptions;
   readonly #agents = new Map<number, RunningService>();
@@ -185,7 +185,9 @@ export class ControlPlane {
   async #context(name: string): Promise<ServiceContext> {
     const dataDir = join(this.#dir, name);
     await mkdir(dataDir, { recursive: true });
-    return testContext({ bus: this.bus, dataDir, random: this.#random });
+    // Each calls under its own name, so that the table of who may call what holds here, too.
+    const caller = name.startsWith('node-') ? { service: 'node-agent', instance: name } : { service: name };
+    return testContext({ bus: this.bus.as({ caller }), dataDir, random: this.#random });
   }
 }
 

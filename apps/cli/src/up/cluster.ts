@@ -168,7 +168,7 @@ async function contextFor({ directory, service, root, bus, log, telemetry, metri
   await mkdir(dataDir, { recursive: true });
   const tracer = telemetry.tracerFor(service, directory);
   return {
-    bus: bus.as({ tracer }),
+    bus: bus.as({ tracer, caller: { service, ...(service !== directory && service === 'node-agent' && { instance: directory }) } }),
     log: log.child({ service }),
     tracer,
     metrics,

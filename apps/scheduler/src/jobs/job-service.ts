@@ -3,7 +3,7 @@ import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@conn
 import { jobv1 } from '@verbena/contracts';
 import { hasEnded, type ImageMatch, type JobSpec, type KnownJob, type RankEnd } from '@verbena/domain-job';
 import { suffix } from '@verbena/ids';
-import { callContext, currentTraceparent, seesTenant } from '@verbena/messaging';
+import { callContext, currentTraceparent, nodeOnlyItself, seesTenant } from '@verbena/messaging';
 import { inSpan, masked, pageOf } from '@verbena/service-kit';
 import { isNoMatch, matchImage } from '../run/match.ts';
 import type { RunPorts } from '../run/ports.ts';
@@ -121,6 +121,7 @@ async function matchNow({ bus }: JobServiceParts, spec: JobSpec, actor: string):
 }
 
 async function reportRank(parts: JobServiceParts, { jobId, nodeId, reports }: jobv1.ReportRankRequest): Promise<Record<string, never>> {
+  nodeOnlyItself(nodeId);
   const { jobs, rendezvous, deadlocks } = parts;
   const job = jobs.known(jobId);
   if (job === undefined) throw new ConnectError(`there is no job ${JSON.stringify(jobId.slice(0, 80))}`, Code.NotFound);

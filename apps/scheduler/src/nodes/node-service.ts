@@ -4,7 +4,7 @@ import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { nodev1 } from '@verbena/contracts';
 import type { KnownNode } from '@verbena/domain-node';
 import { nodeId } from '@verbena/ids';
-import { callContext, type CallContext } from '@verbena/messaging';
+import { callContext, nodeOnlyItself, type CallContext } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
 import type { Capacity } from '../queue/capacity.ts';
 import type { HeartbeatFacts, NodeResult, Nodes } from './nodes.ts';
@@ -30,6 +30,7 @@ export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.
     async registerNode({ node }) {
       if (node === undefined) throw new ConnectError('a registration needs the node', Code.InvalidArgument);
       const id = checkedId(node.id);
+      nodeOnlyItself(id);
       const { name, cores, lid, portGuid, hypervisor, fabricEndpoint } = node;
       const memoryBytes = Number(node.memoryBytes);
       const result = await nodes.register(
@@ -43,6 +44,7 @@ export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.
       return { epoch: BigInt(known?.epoch ?? 0), heartbeatInterval: durationFromMs(heartbeatMs), lid: known?.node.lid ?? 0 };
     },
     heartbeat(request) {
+      nodeOnlyItself(request.nodeId);
       if (!nodes.log.has(request.nodeId)) throw new ConnectError(`node ${request.nodeId} has never registered`, Code.NotFound);
       if (!nodes.heartbeat(request.nodeId, Number(request.epoch), facts(request))) {
         throw new ConnectError(

@@ -13,19 +13,21 @@ import {
 import { callContext, currentTraceparent, seesEverything } from '@verbena/messaging';
 import { masked } from '@verbena/service-kit';
 import { edge, StorageError, streamEdge } from '../errors.ts';
+import type { VmOwners } from './vm-owners.ts';
 import { eventOnWire, filterFromWire, payloadFromWire } from './wire.ts';
 
 export interface EventServiceOptions {
   readonly store: EventStore;
   /** Streams that may be written over the bus begin with one of these: every other one has a service as its only writer. */
   readonly writable: readonly string[];
+  readonly owners: VmOwners;
 }
 
 const defaultPage = 100;
 const maximumPage = 1_000;
 const maximumBytes = 1 << 20;
 
-export function eventService({ store, writable }: EventServiceOptions): ServiceImpl<typeof eventv1.EventService> {
+export function eventService({ store, writable, owners }: EventServiceOptions): ServiceImpl<typeof eventv1.EventService> {
   return {
     listEvents: edge(async ({ filter, afterPosition, pageSize, descending, readMask }: eventv1.ListEventsRequest) => {
       const size = Math.min(pageSize || defaultPage, maximumPage);
@@ -49,6 +51,8 @@ export function eventService({ store, writable }: EventServiceOptions): ServiceI
       } catch (cause) {
         throw new StorageError('invalid', (cause as Error).message, { cause });
       }
+      const { actor } = request;
+      await owners.admit({ ...append, expectedVersion: request.expectedVersion, actor, epoch: Number(request.epoch) });
       return answerTo(await store.append([append], options));
     }),
   };

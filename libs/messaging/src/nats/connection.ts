@@ -3,12 +3,22 @@
  * Subscriptions come back with it. What was published while it was lost is lost.
  */
 import { randomBytes } from 'node:crypto';
-import { connect, PermissionViolationError, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { isNatsSecret } from '../permissions/nats-server-config.ts';
+import {
+  connect,
+  nkeyAuthenticator,
+  PermissionViolationError,
+  type Msg,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  type Subscription,
+} from '@nats-io/transport-node';
 
 export interface ConnectionOptions {
   /** One or more, separated by commas: nats://host:4222. */
   readonly servers: string;
   readonly user?: string;
+  /** A password, or the seed of an nkey: then the user is known by its key. */
   readonly password?: string;
   /** By which the server knows the connection. */
   readonly name: string;
@@ -16,6 +26,13 @@ export interface ConnectionOptions {
   readonly connectMs: number;
   readonly told: (error: Error, what: string) => void;
 }
+
+function credentials(user: string | undefined, password: string | undefined): ConnectOptions {
+  if (password !== undefined && isNatsSecret(password)) return { authenticator: nkeyAuthenticator(new TextEncoder().encode(password)) };
+  return { ...(user !== undefined && { user }), ...(password !== undefined && { pass: password }) };
+}
+
+type ConnectOptions = Pick<NodeConnectionOptions, 'authenticator' | 'user' | 'pass'>;
 
 const firstWaitMs = 20;
 const longestWaitMs = 5_000;
@@ -45,8 +62,7 @@ export class Connection {
       const nc = await connect({
         servers: servers.split(','),
         name,
-        ...(user !== undefined && { user }),
-        ...(password !== undefined && { pass: password }),
+        ...credentials(user, password),
         timeout: connectMs,
         maxReconnectAttempts: -1,
         reconnectDelayHandler: wait,

@@ -71,9 +71,11 @@ export interface ServiceSubjects {
   readonly queue: string;
 }
 
-export function serviceSubjects(prefix: string, typeName: string, address: string | undefined): ServiceSubjects {
+/** The subjects of a service, of one of its instances, or (for permissions) those of any instance. */
+export function serviceSubjects(prefix: string, typeName: string, address: string | undefined, any = false): ServiceSubjects {
   const service = serviceToken(typeName);
-  const at = `${service}.${address === undefined ? noInstance : token(address)}`;
+  const instance = address === undefined ? noInstance : token(address);
+  const at = `${service}.${any ? '*' : instance}`;
   return {
     call: (method, caller) => `${prefix}.rpc.${at}.${method}.${caller}`,
     calls: `${prefix}.rpc.${at}.*.*.*`,

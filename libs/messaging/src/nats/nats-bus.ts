@@ -20,6 +20,7 @@ export interface NatsBusOptions extends ServerInterceptorOptions {
   /** One or more servers, separated by commas: nats://host:4222. */
   readonly servers: string;
   readonly user?: string;
+  /** A password, or the seed of an nkey (newNatsSecret): then the server knows the user by its key, and `user` is not used. */
   readonly password?: string;
   /** As whom this process calls; the user's permissions must be those of this caller. */
   readonly caller: Caller;

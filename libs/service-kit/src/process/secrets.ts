@@ -1,10 +1,11 @@
 /**
  * The secrets of a deployment: a directory for each process that reads any, made on first use and kept from then on. What has to agree, agrees:
- * the password of a service and the NATS server's configuration, the database's password and the URLs with it.
+ * the secret of a service and what the NATS server knows of it, the database's password and the URLs with it.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { natsServerConfig, newNatsSecret, type Caller, type NatsServerUser } from '@verbena/messaging';
 
 export interface SecretsOptions {
   /** Ids of the nodes. */
@@ -16,12 +17,6 @@ export interface SecretsOptions {
 /** Services that hold credentials of the database. */
 export const databaseServices = ['storage', 'image-manager', 'migration-controller', 'scheduler'] as const;
 export const busServices = [...databaseServices, 'frontend-gateway'] as const;
-
-/** By which the user is known to NATS, with the password. */
-export interface NatsUser {
-  readonly user: string;
-  readonly password: string;
-}
 
 /**
  * Writes what is missing below `directory`: <service>/nats-password, <service>/database-url, <node>/fabric-secret, postgres/password and
@@ -49,17 +44,17 @@ export async function writeSecrets(directory: string, { nodes, database }: Secre
   const first = nodes[0];
   const fabricSecret = first === undefined ? '' : await kept(`${first}/fabric-secret`, secret);
   for (const node of nodes) await kept(`${node}/fabric-secret`, () => fabricSecret);
-  const users: NatsUser[] = [];
-  for (const user of [...busServices, ...nodes]) users.push({ user, password: await kept(`${user}/nats-password`, secret) });
+  const users: NatsServerUser[] = [];
+  const callers: Caller[] = [
+    ...busServices.map((service) => ({ service })),
+    ...nodes.map((instance) => ({ service: 'node-agent', instance })),
+  ];
+  for (const caller of callers)
+    users.push({ caller, secret: await kept(`${caller.instance ?? caller.service}/nats-password`, newNatsSecret) });
   // Written anew each time, so that it has the users of today.
-  await replace(join(directory, 'nats/nats.conf'), natsConfiguration(users));
+  await replace(join(directory, 'nats/nats.conf'), natsServerConfig({ users, listen: '0.0.0.0:4222', monitor: '127.0.0.1:8222' }));
   written.push('nats/nats.conf');
   return written;
-}
-
-function natsConfiguration(users: readonly NatsUser[]): string {
-  const lines = users.map(({ user, password }) => `    { user: "${user}", password: "${password}" }`);
-  return `port: 4222\nhttp: "127.0.0.1:8222"\nauthorization {\n  users = [\n${lines.join('\n')}\n  ]\n}\n`;
 }
 
 /** Whole or not at all, so that a reader never sees half a secret. */

@@ -87,7 +87,11 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
   };
   try {
     onStep?.('NATS and Postgres');
-    const [nats, postgres] = await Promise.all([startNats(dataDir, log), startPostgres(options, variables.DATABASE_URL, log, shutdown)]);
+    const nodes = Array.from({ length: options.hosts }, (_, index) => `node-${String(index)}`);
+    const [nats, postgres] = await Promise.all([
+      startNats(dataDir, log, nodes),
+      startPostgres(options, variables.DATABASE_URL, log, shutdown),
+    ]);
     // On SIGTERM it ends with code 1.
     launch(nats.process, 'SIGINT');
     signal?.throwIfAborted();

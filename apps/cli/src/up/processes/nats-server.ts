@@ -1,11 +1,15 @@
-/** The NATS server of a cluster of processes: the system's own program, on a port of the loopback interface, with credentials of this cluster. */
-import { randomBytes } from 'node:crypto';
+/**
+ * The NATS server of a cluster of processes: the system's own program, on a port of the loopback interface. Each service and each node-agent has a
+ * user of its own, with the permissions that the table of the bus gives it.
+ */
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { connect } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { endWithUs, freePort } from '@verbena/event-store';
+import { natsServerConfig, newNatsSecret } from '@verbena/messaging';
+import { busServices } from '@verbena/service-kit';
 import type { Logger } from 'pino';
 import { CliError } from '../../errors.ts';
 import { SupervisedProcess } from './supervised.ts';
@@ -20,8 +24,8 @@ export interface LocalNats {
   readonly process: SupervisedProcess;
   /** Where the server keeps what it keeps; nothing of Verbena's may depend on it. */
   readonly storeDir: string;
-  /** The credentials of a service, or of one node-agent. */
-  credentialsOf(service: string): NatsCredentials;
+  /** The credentials of a service, or of the node-agent of a node. */
+  credentialsOf(name: string): NatsCredentials;
 }
 
 const readyMs = 10_000;
@@ -44,21 +48,22 @@ export async function findNatsServer(path = process.env['PATH'] ?? ''): Promise<
   );
 }
 
-export async function startNats(dataDir: string, log: Logger): Promise<LocalNats> {
+/** @param nodes ids of the nodes whose node-agents may connect */
+export async function startNats(dataDir: string, log: Logger, nodes: readonly string[]): Promise<LocalNats> {
   const command = await findNatsServer();
   const home = join(dataDir, 'nats');
   const storeDir = join(home, 'store');
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const credentials = { user: 'verbena', password: await keptPassword(join(home, 'password')) };
+  const secrets = new Map<string, string>();
+  for (const name of [...busServices, ...nodes]) secrets.set(name, await keptSecret(join(home, `${name}.seed`)));
   const port = await freePort();
   const configFile = join(home, 'nats.conf');
-  const config = [
-    `host: "127.0.0.1"`,
-    `port: ${String(port)}`,
-    `store_dir: "${storeDir}"`,
-    `authorization { user: "${credentials.user}", password: "${credentials.password}" }`,
-  ];
-  await writeFile(configFile, `${config.join('\n')}\n`, { mode: 0o600 });
+  const users = [...secrets].map(([name, secret]) => ({
+    caller: nodes.includes(name) ? { service: 'node-agent', instance: name } : { service: name },
+    secret,
+  }));
+  const config = `${natsServerConfig({ users, listen: `127.0.0.1:${String(port)}` })}store_dir: ${JSON.stringify(storeDir)}\n`;
+  await writeFile(configFile, config, { mode: 0o600 });
   const supervised = new SupervisedProcess(
     {
       name: 'nats',
@@ -73,7 +78,12 @@ export async function startNats(dataDir: string, log: Logger): Promise<LocalNats
     },
     log,
   );
-  return { url: `nats://127.0.0.1:${String(port)}`, process: supervised, storeDir, credentialsOf: () => credentials };
+  return {
+    url: `nats://127.0.0.1:${String(port)}`,
+    process: supervised,
+    storeDir,
+    credentialsOf: (name) => ({ user: name, password: secrets.get(name) ?? '' }),
+  };
 }
 
 /** What tests find their processes by. */
@@ -83,10 +93,10 @@ function marks(): NodeJS.ProcessEnv {
 }
 
 /** The same over restarts, so that a service that goes on while we start again may go on. */
-async function keptPassword(file: string): Promise<string> {
+async function keptSecret(file: string): Promise<string> {
   const kept = await readFile(file, 'utf8').catch(() => '');
   if (kept !== '') return kept;
-  const fresh = randomBytes(24).toString('base64url');
+  const fresh = newNatsSecret();
   await writeFile(file, fresh, { mode: 0o600 });
   return fresh;
 }

@@ -1,0 +1,124 @@
+/**
+ * Who serves what on the bus, and who may call which of its RPCs: what is in no row is refused. Over NATS the server enforces it, by the permissions
+ * that are made from this table; within one process the bus does.
+ */
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { eventv1, identityv1, imagev1, jobv1, migrationv1, nodev1, storagev1, vmv1 } from '@verbena/contracts';
+import type { Caller } from '../caller.ts';
+
+interface Row {
+  readonly service: DescService;
+  readonly methods: readonly DescMethod[];
+}
+
+interface Part {
+  readonly serves: readonly DescService[];
+  /** Served under an address: each instance answers for itself only. */
+  readonly byInstance?: true;
+  readonly calls: readonly Row[];
+  /** Subjects of notifications. */
+  readonly publishes?: readonly string[];
+  readonly hears?: readonly string[];
+}
+
+function rpcs<S extends DescService>(service: S, ...names: readonly (keyof S['method'] & string)[]): Row {
+  const methods: Readonly<Record<string, DescMethod>> = service.method;
+  return { service, methods: names.flatMap((name) => methods[name] ?? []) };
+}
+
+function all(service: DescService): Row {
+  return { service, methods: service.methods };
+}
+
+/** Published by whoever appends to the log, so that readers need not ask again and again. */
+const events = 'events.>';
+
+export const parts = {
+  'frontend-gateway': {
+    serves: [],
+    calls: [
+      rpcs(jobv1.JobService, 'submitJob', 'getJob', 'listJobs', 'cancelJob', 'watchJob'),
+      rpcs(nodev1.NodeService, 'listNodes', 'drainNode', 'resumeNode'),
+      all(vmv1.VmService),
+      rpcs(imagev1.ImageService, 'registerImage', 'getImage', 'listImages'),
+      all(storagev1.ChunkService),
+      rpcs(storagev1.OutputService, 'streamOutput', 'listFiles', 'getFile'),
+      rpcs(eventv1.EventService, 'listEvents', 'followEvents'),
+      all(migrationv1.MigrationService),
+      all(identityv1.IdentityService),
+      all(identityv1.CredentialService),
+    ],
+    hears: ['identity.changed', events],
+  },
+  scheduler: {
+    serves: [jobv1.JobService, nodev1.NodeService, vmv1.VmService],
+    calls: [
+      rpcs(nodev1.NodeAgentService, 'bootVm', 'startRanks', 'stopRanks', 'destroyVm', 'listLocalVms'),
+      rpcs(imagev1.ImageService, 'matchImage', 'distribute'),
+      rpcs(storagev1.OutputService, 'sealOutput'),
+    ],
+    publishes: [events],
+    hears: [events],
+  },
+  'image-manager': {
+    serves: [imagev1.ImageService],
+    calls: [rpcs(nodev1.NodeAgentService, 'prepareImage', 'missingChunks')],
+    publishes: [events],
+    hears: [events],
+  },
+  storage: {
+    serves: [
+      storagev1.ChunkService,
+      storagev1.OutputService,
+      eventv1.EventService,
+      identityv1.IdentityService,
+      identityv1.CredentialService,
+    ],
+    calls: [],
+    publishes: ['identity.changed', events],
+    hears: [events],
+  },
+  'migration-controller': {
+    serves: [migrationv1.MigrationService],
+    calls: [rpcs(vmv1.VmService, 'getVm', 'listVms'), rpcs(nodev1.NodeService, 'listNodes')],
+    publishes: [events],
+    hears: [events],
+  },
+  'node-agent': {
+    serves: [nodev1.NodeAgentService],
+    byInstance: true,
+    calls: [
+      rpcs(nodev1.NodeService, 'registerNode', 'heartbeat'),
+      rpcs(jobv1.JobService, 'reportRank', 'rendezvous'),
+      rpcs(eventv1.EventService, 'appendEvents'),
+      rpcs(storagev1.ChunkService, 'getChunk', 'putChunk'),
+      rpcs(storagev1.OutputService, 'appendOutput', 'putFile'),
+      // Nodes pass images on to each other.
+      rpcs(nodev1.NodeAgentService, 'prepareImage', 'missingChunks', 'receiveChunk'),
+    ],
+  },
+} as const satisfies Readonly<Record<string, Part>>;
+
+export type PartName = keyof typeof parts;
+
+export function partOf(name: string): Part | undefined {
+  return Object.hasOwn(parts, name) ? parts[name as PartName] : undefined;
+}
+
+/** Whether a caller has a row for an RPC. */
+export function mayCall(caller: Caller, method: DescMethod): boolean {
+  const row = partOf(caller.service)?.calls.find(({ service }) => service.typeName === method.parent.typeName);
+  return row?.methods.some(({ name }) => name === method.name) === true;
+}
+
+/** Whether the table speaks of a service at all; others are a test's own. */
+export function isListed(service: DescService): boolean {
+  return Object.values(parts).some((part: Part) => part.serves.some(({ typeName }) => typeName === service.typeName));
+}
+
+/** Whether the service is served once an instance, under its address. */
+export function servedByInstance(service: DescService): boolean {
+  return Object.values(parts).some(
+    (part: Part) => part.byInstance === true && part.serves.some(({ typeName }) => typeName === service.typeName),
+  );
+}
