@@ -8,8 +8,9 @@ export const contracts = join(root, 'libs/contracts');
 
 /** @returns buf's exit status */
 export function buf(args, options = {}) {
-  writeImports(join(contracts, '.imports'));
-  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin/buf'), args, { cwd: contracts, stdio: 'inherit', ...options });
+  const { cwd = contracts } = options;
+  writeImports(join(cwd, '.imports'));
+  const { status, stdout, stderr } = spawnSync(join(root, 'node_modules/.bin/buf'), args, { stdio: 'inherit', ...options, cwd });
   return { status: status ?? 1, stdout, stderr };
 }
 

@@ -1,7 +1,8 @@
-/** The contracts pass buf's lint, and the generated code is what the contracts generate. */
+/** The contracts pass buf's lint, break no client of the last release, and the generated code is what they generate. */
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { checkBreaking } from '../contracts/breaking.mjs';
 import { buf, contracts } from '../contracts/buf.mjs';
 
 function run(args) {
@@ -19,6 +20,7 @@ function tree(directory) {
 }
 
 run(['lint']);
+checkBreaking();
 const output = mkdtempSync(join(tmpdir(), 'verbena-contracts-'));
 try {
   run(['generate', '--output', output]);

@@ -22,7 +22,7 @@ const forever = new AbortController().signal;
 
 async function textOf(log: OutputLog, options: { rank?: number; follow?: boolean } = {}): Promise<string> {
   let text = '';
-  for await (const records of log.read({ follow: false, signal: forever, ...options })) {
+  for await (const { records } of log.read({ follow: false, signal: forever, ...options })) {
     for (const { rank, stream, data } of records) text += `${rank}${stream === 2 ? '!' : ''}:${Buffer.from(data).toString()} `;
   }
   return text.trim();
@@ -39,6 +39,23 @@ describe('an output log', () => {
       expect(await textOf(one, { rank: 0 })).toBe('0:a 0!:oops 0:c');
       expect(await textOf(one, { rank: 7 })).toBe('');
     }
+  });
+
+  it('goes on for a reader that was cut off, where its last batch ended, and nowhere else', async () => {
+    const log = await openLog();
+    const rest = async (after: number): Promise<string[]> => {
+      const texts: string[] = [];
+      for await (const { records } of log.read({ follow: false, signal: forever, after }))
+        texts.push(...records.map(({ data }) => Buffer.from(data).toString()));
+      return texts;
+    };
+    await log.append([piece(0, 0, 'a')]);
+    const { value: first } = await log.read({ follow: false, signal: forever }).next();
+    await log.append([piece(0, 1, 'b'), piece(0, 2, 'c')]);
+    expect(await rest((first as { next: number }).next)).toEqual(['b', 'c']);
+    expect(await rest(0)).toEqual(['a', 'b', 'c']);
+    expect(await rest(log.length)).toEqual([]);
+    for (const nowhere of [1, log.length - 1, log.length + 1]) await expect(rest(nowhere)).rejects.toMatchObject({ problem: 'invalid' });
   });
 
   it('takes each byte once, and leaves no gap', async () => {

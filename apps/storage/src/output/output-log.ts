@@ -17,6 +17,21 @@ export interface OutputLogOptions {
   readonly maximumBytes: number;
 }
 
+export interface ReadOptions {
+  /** All when absent. */
+  readonly rank?: number | undefined;
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+  /** The `next` of an earlier batch. */
+  readonly after?: number;
+}
+
+export interface OutputBatch {
+  readonly records: readonly OutputRecord[];
+  /** Where the log goes on behind them. */
+  readonly next: number;
+}
+
 const blockBytes = 256 * 1024;
 
 export class OutputLog {
@@ -69,12 +84,23 @@ export class OutputLog {
     });
   }
 
-  /** Batches of pieces from the beginning on, of one rank or of all; with `follow` until the log is sealed or the signal aborts. */
-  async *read(options: { rank?: number | undefined; follow: boolean; signal: AbortSignal }): AsyncGenerator<readonly OutputRecord[]> {
-    const { rank, follow, signal } = options;
+  /**
+   * Batches of pieces, of one rank or of all; with `follow` until the log is sealed or the signal aborts. They begin with the log, or where an
+   * earlier reader's last batch ended. @throws {StorageError} invalid, for another place
+   */
+  async *read(options: ReadOptions): AsyncGenerator<OutputBatch> {
+    const { rank, follow, signal, after = 0 } = options;
     let file: FileHandle | undefined;
-    let position = 0;
+    let position = after;
     try {
+      if (position > 0) {
+        if (position < this.#length) file = await open(this.#options.path, 'r');
+        if (!(await isPlace(file, position, this.#length)))
+          throw new StorageError(
+            'invalid',
+            `the output of ${this.#options.jobId} cannot be gone on with from ${position}: no piece begins there`,
+          );
+      }
       while (!signal.aborted) {
         // What holds now, because it may change while the file is read.
         const [end, last] = [this.#length, this.#sealed];
@@ -83,7 +109,7 @@ export class OutputLog {
           const { records, bytes } = await readBlock(file, position, end);
           position += bytes;
           const wanted = records.filter((record) => record.stream !== sealStream && (rank === undefined || record.rank === rank));
-          if (wanted.length > 0) yield wanted;
+          if (wanted.length > 0) yield { records: wanted, next: position };
         }
         if (last || !follow) return;
         if (this.#length === end && this.#sealed === last) await this.#changed(signal);
@@ -209,6 +235,13 @@ export class OutputLog {
 
 function keyOf(rank: number, stream: number): string {
   return `${rank}/${stream}`;
+}
+
+/** Whether a record begins at a position, or the log ends there. */
+async function isPlace(file: FileHandle | undefined, position: number, length: number): Promise<boolean> {
+  if (file === undefined) return position === length;
+  const header = decodeHeader(await readAt(file, position, headerBytes));
+  return header !== undefined && isIntact(await readAt(file, position, headerBytes + header.length));
 }
 
 /** The whole records within a block from a position on; at least one, since the block is as large as the largest. */

@@ -29,11 +29,14 @@ export function outputService({ logs, store, chunks, owners }: OutputServiceOpti
       await logs.with(jobId, (log) => log.append(pieces.map(checkPiece)));
       return {};
     }),
-    streamOutput: streamEdge(async function* ({ jobId, rank, follow }: storagev1.StreamOutputRequest, { signal }: { signal: AbortSignal }) {
+    streamOutput: streamEdge(async function* (request: storagev1.StreamOutputRequest, { signal }: { signal: AbortSignal }) {
+      const { jobId, rank, follow } = request;
       await owners.admit(jobId);
       if (rank !== undefined) checkRank(rank);
-      for await (const records of logs.stream(jobId, (log) => log.read({ rank, follow, signal }))) {
-        yield { pieces: records.map((record) => ({ ...record, stream: record.stream as storagev1.OutputStream })) };
+      const options = { rank, follow, signal, after: Number(request.after) };
+      for await (const { records, next } of logs.stream(jobId, (log) => log.read(options))) {
+        const pieces = records.map((record) => ({ ...record, stream: record.stream as storagev1.OutputStream }));
+        yield { pieces, next: BigInt(next) };
       }
     }),
     sealOutput: edge(async ({ jobId }: storagev1.SealOutputRequest) => {
