@@ -116,6 +116,20 @@ export declare type JobSpec = Message<"verbena.job.v1.JobSpec"> & {
    * @generated from field: repeated verbena.job.v1.InputFile input_files = 16;
    */
   inputFiles: InputFile[];
+
+  /**
+   * What becomes of the job when a node is lost on which it runs; unspecified means that it fails.
+   *
+   * @generated from field: verbena.job.v1.NodeLossPolicy on_node_loss = 17;
+   */
+  onNodeLoss: NodeLossPolicy;
+
+  /**
+   * With NODE_LOSS_POLICY_REQUEUE: how often it may run again from its beginning; 0 means 3.
+   *
+   * @generated from field: uint32 max_requeues = 18;
+   */
+  maxRequeues: number;
 };
 
 /**
@@ -297,6 +311,20 @@ export declare type Job = Message<"verbena.job.v1.Job"> & {
    * @generated from field: uint32 output_files = 19;
    */
   outputFiles: number;
+
+  /**
+   * How often its ranks were started, this time included: 1 for a job that was never requeued, 0 before they are.
+   *
+   * @generated from field: uint32 attempt = 20;
+   */
+  attempt: number;
+
+  /**
+   * How often it went back to the queue after its ranks had been started.
+   *
+   * @generated from field: uint32 requeues = 21;
+   */
+  requeues: number;
 };
 
 /**
@@ -790,6 +818,13 @@ export declare type ReportRankRequest = Message<"verbena.job.v1.ReportRankReques
    * @generated from field: repeated verbena.job.v1.RankReport reports = 3;
    */
   reports: RankReport[];
+
+  /**
+   * The attempt that the ranks belong to; 0 means the present one. Reports of an earlier attempt are taken and change nothing.
+   *
+   * @generated from field: uint32 attempt = 4;
+   */
+  attempt: number;
 };
 
 /**
@@ -835,6 +870,13 @@ export declare type RendezvousRequest = Message<"verbena.job.v1.RendezvousReques
    * @generated from field: map<uint32, bytes> cards = 4;
    */
   cards: { [key: number]: Uint8Array };
+
+  /**
+   * The attempt that the ranks belong to; 0 means the present one.
+   *
+   * @generated from field: uint32 attempt = 5;
+   */
+  attempt: number;
 };
 
 /**
@@ -914,6 +956,38 @@ export enum JobState {
  * Describes the enum verbena.job.v1.JobState.
  */
 export declare const JobStateSchema: GenEnum<JobState>;
+
+/**
+ * NodeLossPolicy says what becomes of a job whose ranks were running on a node that is lost. Before its ranks run, a job always goes back to the
+ * queue: nothing of it has happened yet.
+ *
+ * @generated from enum verbena.job.v1.NodeLossPolicy
+ */
+export enum NodeLossPolicy {
+  /**
+   * @generated from enum value: NODE_LOSS_POLICY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The job fails with END_CAUSE_NODE_LOST.
+   *
+   * @generated from enum value: NODE_LOSS_POLICY_FAIL = 1;
+   */
+  FAIL = 1,
+
+  /**
+   * The job runs again from its beginning, on other nodes. What it wrote before counts no more.
+   *
+   * @generated from enum value: NODE_LOSS_POLICY_REQUEUE = 2;
+   */
+  REQUEUE = 2,
+}
+
+/**
+ * Describes the enum verbena.job.v1.NodeLossPolicy.
+ */
+export declare const NodeLossPolicySchema: GenEnum<NodeLossPolicy>;
 
 /**
  * @generated from enum verbena.job.v1.IoPath

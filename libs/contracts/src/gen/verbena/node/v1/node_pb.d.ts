@@ -101,6 +101,20 @@ export declare type Node = Message<"verbena.node.v1.Node"> & {
    * @generated from field: string fabric_endpoint = 16;
    */
   fabricEndpoint: string;
+
+  /**
+   * Why it takes no work: drained by whom, lost since when, silent, not back yet. Empty when it does.
+   *
+   * @generated from field: string reason = 17;
+   */
+  reason: string;
+
+  /**
+   * The fencing epoch: only the node-agent that registered under it may write.
+   *
+   * @generated from field: uint64 epoch = 18;
+   */
+  epoch: bigint;
 };
 
 /**
@@ -147,6 +161,13 @@ export declare type RegisterNodeResponse = Message<"verbena.node.v1.RegisterNode
    * @generated from field: uint32 lid = 3;
    */
   lid: number;
+
+  /**
+   * A node that is not heard of for so long is lost: its epoch is raised, and what it ran runs elsewhere or has failed.
+   *
+   * @generated from field: google.protobuf.Duration lease = 4;
+   */
+  lease?: Duration | undefined;
 };
 
 /**
@@ -573,6 +594,13 @@ export declare type BootVmRequest = Message<"verbena.node.v1.BootVmRequest"> & {
    * @generated from field: string job_id = 7;
    */
   jobId: string;
+
+  /**
+   * The term of the scheduler that asks; a lower one than the node has seen is refused with FAILED_PRECONDITION. 0 is not checked.
+   *
+   * @generated from field: uint64 term = 8;
+   */
+  term: bigint;
 };
 
 /**
@@ -687,6 +715,18 @@ export declare type StartRanksRequest = Message<"verbena.node.v1.StartRanksReque
    * @generated from field: repeated verbena.node.v1.FabricNode fabric = 6;
    */
   fabric: FabricNode[];
+
+  /**
+   * Which start of the job this is, from 1. An attempt is started once, however often it is asked for.
+   *
+   * @generated from field: uint32 attempt = 7;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: uint64 term = 8;
+   */
+  term: bigint;
 };
 
 /**
@@ -699,6 +739,12 @@ export declare const StartRanksRequestSchema: GenMessage<StartRanksRequest>;
  * @generated from message verbena.node.v1.StartRanksResponse
  */
 export declare type StartRanksResponse = Message<"verbena.node.v1.StartRanksResponse"> & {
+  /**
+   * Business cards that ranks of this node have brought so far: a scheduler that has been restarted learns them from here.
+   *
+   * @generated from field: repeated verbena.node.v1.Meeting meetings = 1;
+   */
+  meetings: Meeting[];
 };
 
 /**
@@ -706,6 +752,29 @@ export declare type StartRanksResponse = Message<"verbena.node.v1.StartRanksResp
  * Use `create(StartRanksResponseSchema)` to create a new message.
  */
 export declare const StartRanksResponseSchema: GenMessage<StartRanksResponse>;
+
+/**
+ * Meeting is what the ranks of one node brought to the n-th rendezvous of a job.
+ *
+ * @generated from message verbena.node.v1.Meeting
+ */
+export declare type Meeting = Message<"verbena.node.v1.Meeting"> & {
+  /**
+   * @generated from field: uint32 generation = 1;
+   */
+  generation: number;
+
+  /**
+   * @generated from field: map<uint32, bytes> cards = 2;
+   */
+  cards: { [key: number]: Uint8Array };
+};
+
+/**
+ * Describes the message verbena.node.v1.Meeting.
+ * Use `create(MeetingSchema)` to create a new message.
+ */
+export declare const MeetingSchema: GenMessage<Meeting>;
 
 /**
  * @generated from message verbena.node.v1.StopRanksRequest
@@ -725,6 +794,25 @@ export declare type StopRanksRequest = Message<"verbena.node.v1.StopRanksRequest
    * @generated from field: string reason = 3;
    */
   reason: string;
+
+  /**
+   * Ends this attempt and those before it, so that a call that was late does not end the next one; 0 means all.
+   *
+   * @generated from field: uint32 attempt = 4;
+   */
+  attempt: number;
+
+  /**
+   * With destroy_vms: the VMs of this attempt. All that work for the job when empty.
+   *
+   * @generated from field: repeated string vm_ids = 5;
+   */
+  vmIds: string[];
+
+  /**
+   * @generated from field: uint64 term = 6;
+   */
+  term: bigint;
 };
 
 /**
@@ -753,6 +841,11 @@ export declare type DestroyVmRequest = Message<"verbena.node.v1.DestroyVmRequest
    * @generated from field: string vm_id = 1;
    */
   vmId: string;
+
+  /**
+   * @generated from field: uint64 term = 2;
+   */
+  term: bigint;
 };
 
 /**

@@ -133,6 +133,13 @@ export declare type OutputPiece = Message<"verbena.storage.v1.OutputPiece"> & {
    * @generated from field: bytes data = 4;
    */
   data: Uint8Array;
+
+  /**
+   * In answers: the attempt of the job that wrote it. Offsets begin anew with each.
+   *
+   * @generated from field: uint32 attempt = 5;
+   */
+  attempt: number;
 };
 
 /**
@@ -154,6 +161,13 @@ export declare type AppendOutputRequest = Message<"verbena.storage.v1.AppendOutp
    * @generated from field: repeated verbena.storage.v1.OutputPiece pieces = 2;
    */
   pieces: OutputPiece[];
+
+  /**
+   * The attempt of the job that writes; 0 means the first. Output of an attempt is refused with FAILED_PRECONDITION once a later one has written.
+   *
+   * @generated from field: uint32 attempt = 3;
+   */
+  attempt: number;
 };
 
 /**
@@ -295,6 +309,13 @@ export declare type OutputFile = Message<"verbena.storage.v1.OutputFile"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 6;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * The attempt of the job that left it; 0 means the first. Only files of the last attempt are listed.
+   *
+   * @generated from field: uint32 attempt = 7;
+   */
+  attempt: number;
 };
 
 /**
