@@ -60,7 +60,7 @@ export function figures(ours: Ours, peers: Peers): readonly Figure[] {
       aim: 2.5,
       rounds: 5,
     },
-    ...['ep', 'is', 'cg'].map((name) => ({
+    ...['ep', 'is', 'cg', 'ft', 'mg'].map((name) => ({
       name: `NAS ${name.toUpperCase()} class A, 2 ranks`,
       unit: 's',
       ours: side(nas(name), 2, ['A'], nasSeconds),
