@@ -55,9 +55,9 @@ export class CommandContext {
   }
 
   /** Connects; the transport is loaded only now, because commands such as cc and help need none. */
-  async session(): Promise<Session> {
+  async session(traceparent?: string): Promise<Session> {
     const { connectToCluster } = await import('./endpoint/session.ts');
-    return connectToCluster(this.where);
+    return connectToCluster(this.where, traceparent);
   }
 
   line(text = ''): Promise<void> {

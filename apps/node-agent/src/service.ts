@@ -134,6 +134,19 @@ async function prepareImage(parts: NodeAgentParts, request: nodev1.PrepareImageR
       chunks: image.chunks,
       read: (digest) => images.read(digest),
       port: childPort(parts, request),
+      edge: (child, send) => {
+        const attributes = {
+          'verbena.node.id': child.nodeId,
+          'verbena.image.digest': image.digest,
+          'verbena.distribution.id': request.distributionId,
+          'verbena.distribution.round': child.round,
+        };
+        return inSpan(parts.tracer, 'serve node', attributes, async (span) => {
+          const sent = await send();
+          span.setAttributes({ 'verbena.distribution.bytes': sent.bytes, 'verbena.distribution.chunks': sent.chunks });
+          return sent;
+        });
+      },
     });
     return [own, ...children];
   } finally {

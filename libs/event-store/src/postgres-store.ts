@@ -23,6 +23,7 @@ import { migrate } from './migrate.ts';
 import { openReadModels } from './read-models/open.ts';
 import { LogReader } from './reader.ts';
 import type { Tables } from './schema.ts';
+import type { CommitWatch } from './commit-watch.ts';
 import { Wake } from './wake.ts';
 import { Writer } from './writer.ts';
 
@@ -43,6 +44,8 @@ export interface EventStoreOptions {
   readonly catalogue?: EventCatalogue;
   /** Where other processes are told of new positions, and tell of theirs: the bus. */
   readonly notices?: PositionNotices;
+  /** Told of each commit. */
+  readonly watch?: CommitWatch;
 }
 
 /**
@@ -127,6 +130,7 @@ class PostgresEventStore implements EventDatabase {
       now,
       retryMs,
       database,
+      watch: options.watch,
       readRange: (range) => this.#read(() => this.#reader.range(range)),
       onCommit: (head) => this.#wake.committed(head),
       onRetry: (error) => log.warn(`appending to ${database} again: ${reasonOf(error)}`),

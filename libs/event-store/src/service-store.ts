@@ -1,10 +1,15 @@
 /** The event log of a service process: waited for at the start, a condition of its readiness, closed after the service has drained. */
 import type { EventStore } from '@verbena/event-sourcing';
+import type { Tracer } from '@opentelemetry/api';
+import type { Metrics } from '@verbena/service-kit';
+import { commitWatch, tracedStore } from './commit-watch.ts';
 import { describeDatabase, reasonOf } from './connection.ts';
 import { openEventStore, type EventStoreOptions } from './postgres-store.ts';
 
 /** The part of a service process that the store needs; `ServiceProcess` of the service kit is one. */
 export interface StoreHost {
+  readonly tracer: Tracer;
+  readonly metrics: Metrics;
   readonly log: EventStoreOptions['log'];
   waitFor<T>(what: string, attempt: () => Promise<T>): Promise<T>;
   readyWhen(name: string, check: () => Promise<string | undefined>): void;
@@ -22,7 +27,7 @@ export async function openServiceStore(host: StoreHost, databaseUrl: string): Pr
     const probe = await openEventStore({ databaseUrl, log, retryMs: attemptMs });
     await probe.close();
     // Now that it is there, calls outlive its restarts for as long as the default says.
-    return openEventStore({ databaseUrl, log });
+    return openEventStore({ databaseUrl, log, watch: commitWatch(host) });
   });
   host.onStop('event store', () => store.close());
   host.readyWhen(what, async () => {
@@ -33,5 +38,5 @@ export async function openServiceStore(host: StoreHost, databaseUrl: string): Pr
       return reasonOf(error);
     }
   });
-  return store;
+  return tracedStore(store, host.tracer);
 }

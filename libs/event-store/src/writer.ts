@@ -16,16 +16,19 @@ import {
   type RecordedEvent,
   type StreamAppend,
 } from '@verbena/event-sourcing';
+import type { SpanContext } from '@opentelemetry/api';
 import type pg from 'pg';
+import { causeOf, type CommitWatch } from './commit-watch.ts';
 import { DatabaseError, isConflict, isConnectionFailure, isDiskFull, reasonOf, withRetry } from './connection.ts';
 import { copyIn } from './copy.ts';
 import { newEventId } from './event-ids.ts';
 import { plan, type Current, type NewEvent, type Outcome, type Plan, type Range, type Request, type StreamState } from './plan.ts';
 import { appendStatements, readStatements } from './write-statements.ts';
-import { plannedEvent } from './rows.ts';
+import { Written } from './written.ts';
 
 interface Waiting extends Request {
   readonly bytes: number;
+  readonly cause: SpanContext | undefined;
   resolve(result: AppendResult): void;
   reject(error: unknown): void;
 }
@@ -50,6 +53,7 @@ export interface WriterOptions {
   readonly onCommit: (head: bigint) => void;
   readonly onRetry: (error: unknown) => void;
   readonly readRange: (range: Range) => Promise<readonly RecordedEvent[]>;
+  readonly watch?: CommitWatch | undefined;
 }
 
 const maximumBatch = 4_096;
@@ -92,7 +96,7 @@ export class Writer {
       throw new DatabaseError('overloaded', `${this.#waiting.length} appends wait for ${this.#options.database} already`);
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ appends, options, events, bytes, resolve, reject });
+      this.#waiting.push({ appends, options, events, bytes, cause: causeOf(), resolve, reject });
       this.#waitingBytes += bytes;
       this.#draining ??= this.#drain();
     });
@@ -158,6 +162,19 @@ export class Writer {
   }
 
   async #write(batch: Batch): Promise<void> {
+    const { requests } = batch;
+    const events = requests.reduce((sum, request) => sum + request.events.length, 0);
+    const over = this.#options.watch?.({ appends: requests.length, events, links: requests.flatMap(({ cause }) => cause ?? []) });
+    try {
+      await this.#writeWatched(batch);
+      over?.();
+    } catch (error) {
+      over?.(error);
+      throw error;
+    }
+  }
+
+  async #writeWatched(batch: Batch): Promise<void> {
     const { retryMs, onRetry } = this.#options;
     const { planned, time } = await withRetry(() => this.#attempt(batch), {
       forMs: retryMs,
@@ -272,19 +289,4 @@ function lostOf({ requests, lostAfter }: Batch): { after: bigint; ids: readonly 
 function isFatal(error: unknown): boolean {
   const { severity } = (error ?? {}) as { severity?: unknown };
   return severity === 'FATAL' || severity === 'PANIC';
-}
-
-/** The result of an append that this process wrote; its events are put together when somebody looks at them. */
-class Written {
-  readonly ok = true;
-  readonly repeated = false;
-  declare readonly events: readonly RecordedEvent[];
-
-  constructor(planned: NonNullable<Extract<Outcome, { ok: true }>['events']>, time: Date, catalogue: EventCatalogue) {
-    let made: readonly RecordedEvent[] | undefined;
-    Object.defineProperty(this, 'events', {
-      enumerable: true,
-      get: () => (made ??= planned.map((event) => plannedEvent(event, time, catalogue))),
-    });
-  }
 }

@@ -6,3 +6,6 @@ export { anyImage, ControlPlane, type ControlPlaneOptions } from './control-plan
 export { runGuests, type GuestRun, type GuestRunResult } from './guest-runner.ts';
 export { ProcessCluster, type ProcessClusterSettings } from './process-cluster.ts';
 export { testServers, type TestServer, type TestServers } from './servers/test-servers.ts';
+export { traceProblems } from './otlp/check-trace.ts';
+export { OtlpCollector } from './otlp/collector.ts';
+export type { CollectedSpan, SpanRef } from './otlp/span.ts';

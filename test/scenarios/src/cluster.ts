@@ -18,6 +18,14 @@ export interface JobView {
   }[];
 }
 
+export interface UpSettings {
+  readonly hosts?: number;
+  readonly cores?: number;
+  /** More words for `verbena up`. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 export class StoryCluster {
   readonly sandbox: Sandbox;
   #up: Running;
@@ -27,10 +35,10 @@ export class StoryCluster {
     this.#up = up;
   }
 
-  static async up(options: { hosts?: number; cores?: number; args?: readonly string[] } = {}): Promise<StoryCluster> {
+  static async up(options: UpSettings = {}): Promise<StoryCluster> {
     const sandbox = await Sandbox.create();
     const args = ['up', '--hosts', String(options.hosts ?? 4), '--cores', String(options.cores ?? 2), ...(options.args ?? [])];
-    const cluster = new StoryCluster(sandbox, launch(sandbox, args));
+    const cluster = new StoryCluster(sandbox, launch(sandbox, args, options.env));
     await cluster.ready();
     return cluster;
   }
@@ -73,6 +81,6 @@ export class StoryCluster {
   }
 }
 
-function launch(sandbox: Sandbox, args: readonly string[]): Running {
-  return sandbox.start(args, { timeoutMs: 900_000 });
+function launch(sandbox: Sandbox, args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+  return sandbox.start(args, { timeoutMs: 900_000, env });
 }

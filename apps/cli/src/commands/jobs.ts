@@ -97,6 +97,23 @@ export function registerJobs({ program, action }: Registry): void {
     'verbena job show job-7k2m9q',
   );
   example(
+    job
+      .command('trace')
+      .summary('where the time of a job went')
+      .description(
+        'Where the time of a job went: its stages, the edges over which its image travelled, the boot of each VM, the run of each rank. ' +
+          'Read from the event log. With VERBENA_JAEGER_URL set, the address of its trace in Jaeger follows.',
+      )
+      .argument('<job>', 'job id')
+      .option('--all', 'every rank and VM, however many')
+      .action(
+        action(async (context, [id = ''], { all }: { all?: boolean }) =>
+          (await import('./job-trace.ts')).showTrace(context, id, all === true),
+        ),
+      ),
+    'verbena job trace job-7k2m9q',
+  );
+  example(
     program
       .command('cancel')
       .description('end jobs, whatever they are doing')

@@ -89,7 +89,7 @@ async function runJob(current: Run): Promise<number> {
     onStep: progress.show,
   });
   current.jobId = job.id;
-  if (context.options.verbose) await context.note(`verbena: ${job.id}, trace ${session.session.traceId}`);
+  if (context.options.verbose) await context.note(`verbena: ${job.id}, trace ${job.traceId}`);
   const end = await follow(current, session.session, job.id);
   await report(current, session.session, end);
   return stop.received ? signalExitCode(stop.received) : end.exitCode;
@@ -194,7 +194,7 @@ async function report(current: Run, session: Session, job: jobv1.Job): Promise<v
   }
   const lines = failureReport(job);
   if (lines.length > 0) await context.io.err(`${lines.join('\n')}\n`);
-  if (options.trace) await context.io.err(`verbena: ${job.id}: ${phaseText(job.phaseSeconds)}; trace ${job.traceId || session.traceId}\n`);
+  if (options.trace) await context.io.err(`verbena: ${job.id}: ${phaseText(job.phaseSeconds)}; trace ${job.traceId}\n`);
   if (context.json) await context.io.out(jsonText(jsonOf(jobv1.JobSchema, job)));
 }
 

@@ -2,9 +2,11 @@
 import { jobv1 } from '@verbena/contracts';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
 import { SilentExit, usageError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { buildImageOf } from '../run/build.ts';
 import { submitJob } from '../run/prepare-job.ts';
 import { addJobOptions, jobName, jobSpec, type JobOptions } from '../run/run-options.ts';
+import { startTrace } from '../run/trace.ts';
 import { readStandardInput } from '../run/standard-input.ts';
 import { catchStopSignals, signalExitCode } from '../signals.ts';
 import { progressLine } from '../terminal/progress.ts';
@@ -13,7 +15,10 @@ async function submit(context: CommandContext, words: readonly string[], options
   if (words.length === 0 && !options.image) throw usageError('submit what? Name a C file, a .vmi file, or --image');
   if (words.length > 0 && options.image) throw usageError('--image names the program already; leave out the files');
   jobSpec({ options, name: '', image: '', args: [], env: context.io.env, stdin: new Uint8Array(), inputFiles: [] });
-  const session = await context.session();
+  const trace = await startTrace('verbena submit', context.io);
+  let exitCode: number = exitCodes.failed;
+  let jobId: string | undefined;
+  const session = await context.session(trace.traceparent);
   const stop = catchStopSignals();
   const progress = progressLine(context.io, context.options);
   try {
@@ -30,6 +35,8 @@ async function submit(context: CommandContext, words: readonly string[], options
       signal: stop.signal,
       onStep: progress.show,
     });
+    jobId = job.id;
+    exitCode = exitCodes.ok;
     progress.clear();
     if (context.json) await context.printJson(jobv1.JobSchema, job);
     else await context.line(job.id);
@@ -38,6 +45,7 @@ async function submit(context: CommandContext, words: readonly string[], options
     throw error;
   } finally {
     progress.clear();
+    await trace.end({ exitCode, ...(jobId === undefined ? {} : { jobId }) });
     stop.release();
   }
 }

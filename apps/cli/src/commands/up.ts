@@ -36,7 +36,8 @@ export function registerUp({ program, action }: Registry): void {
       .summary('start a cluster on this machine')
       .description(
         'Starts a cluster on this machine: every service, and hosts with as many cores as asked for. Runs until Ctrl-C, or with -d in the ' +
-          'background until "verbena down". Jobs, images and events are kept in the data directory. With DATABASE_URL set, the event log is there.',
+          'background until "verbena down". Jobs, images and events are kept in the data directory. With DATABASE_URL set, the event log is there. With ' +
+          'OTEL_EXPORTER_OTLP_ENDPOINT set, traces go to that collector.',
       )
       .option('-d, --detach', 'start in the background, and return when it is ready')
       .option('--hosts <count>', 'number of hosts', parseCount('--hosts', 1, 256), 4)

@@ -1,5 +1,4 @@
 /** A connection to a cluster: clients of its public services, calls that carry who asks and the trace of the command. */
-import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { rootCertificates } from 'node:tls';
 import type { DescService } from '@bufbuild/protobuf';
@@ -12,8 +11,6 @@ import { findCluster, type Target, type Where } from './target.ts';
 
 export interface Session {
   readonly url: string;
-  /** The trace that everything this command asks for belongs to: 32 hexadecimal digits. */
-  readonly traceId: string;
   client<S extends DescService>(service: S): Client<S>;
 }
 
@@ -28,23 +25,22 @@ export function userName(): string {
 
 /** A session with a cluster; nothing is sent until a call is made. */
 export function openSession({ url, token, authority }: Target, traceparent?: string): Session {
-  const parent = traceparent ?? `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
   const identify: Interceptor = (next) => (request) => {
     request.header.set('verbena-user', userName());
-    request.header.set('traceparent', parent);
+    if (traceparent !== undefined) request.header.set('traceparent', traceparent);
     if (token !== undefined) request.header.set('authorization', `Bearer ${token}`);
     return next(request);
   };
   // Given authorities stand beside those that the system trusts.
   const nodeOptions = authority === undefined ? {} : { ca: [...rootCertificates, authority] };
   const transport = createConnectTransport({ baseUrl: url, httpVersion: '1.1', interceptors: [identify], nodeOptions });
-  return { url, traceId: parent.slice(3, 35), client: (service) => createClient(service, transport) };
+  return { url, client: (service) => createClient(service, transport) };
 }
 
 /** A session with the running cluster. @throws {CliError} with code 3 when there is none, saying how to get one. */
-export async function connectToCluster(where: Where): Promise<Session> {
+export async function connectToCluster(where: Where, traceparent?: string): Promise<Session> {
   const target = await findCluster(where);
-  if (target !== undefined) return openSession(target);
+  if (target !== undefined) return openSession(target, traceparent);
   const stale = await readEndpoint(where.dataDir);
   const what = stale
     ? `the cluster of ${where.dataDir} (process ${stale.pid}) ended without being stopped; "verbena up -d" brings it back with all its jobs`

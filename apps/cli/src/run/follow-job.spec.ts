@@ -45,7 +45,7 @@ function cluster({ states, output = [], sealed = true, endsWhenCancelled = true 
       },
     });
   });
-  const session: Session = { url: '', traceId: '', client: (service) => createClient(service, transport) };
+  const session: Session = { url: '', client: (service) => createClient(service, transport) };
   return { session, cancelled };
 }
 

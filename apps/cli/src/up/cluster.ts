@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Tracer } from '@opentelemetry/api';
 import type { Hypervisor } from '@verbena/hypervisor';
 import { createInProcessBus, type Bus, type ComposedBus } from '@verbena/messaging';
 import {
@@ -75,6 +76,8 @@ export interface Composition {
   readonly bus: Bus;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Of the process as a whole. */
+  readonly tracer: Tracer;
   readonly shutdown: Shutdown;
   readonly startedAt: Date;
   readonly services: RunningService[];
@@ -138,6 +141,7 @@ async function compose(options: ClusterOptions): Promise<Composition> {
     startedAt: systemClock.now(),
     services,
     metrics,
+    tracer: telemetry.tracer,
     contextFor: (directory, service = directory) => contextFor({ directory, service, root: options.dataDir, bus, log, telemetry, metrics }),
     add: (service) => {
       services.push(service);

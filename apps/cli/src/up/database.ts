@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { EventStore } from '@verbena/event-sourcing';
 import type { Composition } from './cluster.ts';
 
-export async function startDatabase({ options, log, shutdown }: Composition): Promise<EventStore> {
-  const { openEventStore, startEmbeddedPostgres } = await import('@verbena/event-store');
+export async function startDatabase({ options, log, shutdown, tracer, metrics }: Composition): Promise<EventStore> {
+  const { commitWatch, openEventStore, startEmbeddedPostgres } = await import('@verbena/event-store');
   let databaseUrl = options.databaseUrl;
   if (databaseUrl === undefined) {
     options.onStep?.('Postgres');
@@ -13,7 +13,7 @@ export async function startDatabase({ options, log, shutdown }: Composition): Pr
     databaseUrl = postgres.databaseUrl;
   }
   options.onStep?.('the event log');
-  const store = await openEventStore({ databaseUrl, log });
+  const store = await openEventStore({ databaseUrl, log, watch: commitWatch({ tracer, metrics }) });
   shutdown.add('event store', () => store.close());
   return store;
 }

@@ -2,7 +2,6 @@
 import type { EventStore } from '@verbena/event-sourcing';
 import { authModeFor, startGateway, type Gateway } from '@verbena/frontend-gateway';
 import { startImageManager } from '@verbena/image-manager';
-
 import { startMigrationController } from '@verbena/migration-controller';
 import { startScheduler } from '@verbena/scheduler';
 import { startStorage } from '@verbena/storage';
@@ -12,11 +11,15 @@ import { adminSecret } from './door.ts';
 
 export async function startServices({ options, contextFor, add }: Composition, store: EventStore): Promise<void> {
   options.onStep?.('services');
-  add(await startStorage(await contextFor('storage'), { store }));
-  add(await startImageManager(await contextFor('image-manager'), { store }));
-
-  add(await startMigrationController(await contextFor('migration-controller'), { store }));
-  add(await startScheduler(await contextFor('scheduler'), { store }));
+  const { tracedStore } = await import('@verbena/event-store');
+  const parts = async (name: string) => {
+    const context = await contextFor(name);
+    return [context, { store: tracedStore(store, context.tracer) }] as const;
+  };
+  add(await startStorage(...(await parts('storage'))));
+  add(await startImageManager(...(await parts('image-manager'))));
+  add(await startMigrationController(...(await parts('migration-controller'))));
+  add(await startScheduler(...(await parts('scheduler'))));
 }
 
 export async function startGatewayService({ options, contextFor, add, services, startedAt }: Composition): Promise<Gateway> {

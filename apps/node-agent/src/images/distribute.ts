@@ -25,16 +25,19 @@ export interface ServeOptions {
   readonly chunks: readonly ChunkRef[];
   readonly read: (digest: string) => Promise<Uint8Array>;
   readonly port: ChildPort;
+  /** Runs around the sending to one child. */
+  readonly edge?: (child: nodev1.Subtree, send: () => Promise<Sent>) => Promise<Sent>;
 }
 
 const chunksInFlight = 4;
 
 /** Serves the subtrees below this node; resolves with the receipts of all their nodes, and never rejects. */
 export async function serveChildren(children: readonly nodev1.Subtree[], options: ServeOptions): Promise<nodev1.NodeReceipt[]> {
+  const { edge = (_child, send) => send() } = options;
   const receipts: Promise<nodev1.NodeReceipt[]>[] = [];
   for (const child of [...children].sort((a, b) => a.round - b.round)) {
     try {
-      const sent = await push(child.nodeId, options);
+      const sent = await edge(child, () => push(child.nodeId, options));
       receipts.push(delegate(child, sent, options));
     } catch (error) {
       receipts.push(adopt(child, messageOf(error), options));
@@ -43,7 +46,7 @@ export async function serveChildren(children: readonly nodev1.Subtree[], options
   return (await Promise.all(receipts)).flat();
 }
 
-interface Sent {
+export interface Sent {
   readonly bytes: number;
   readonly chunks: number;
 }

@@ -6,18 +6,19 @@
  * `settled` resolves when all that belongs to the node is done (programs ended, output and files in storage, VMs idle or gone); `reported`
  * when the scheduler knows, too. StopRanks waits for the first only, since the scheduler may call it while it takes a report.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Domain, ProgramExit, RunningProgram } from '@verbena/hypervisor';
-import { inSpan } from '@verbena/service-kit';
-import type { Tracer } from '@opentelemetry/api';
+import { failSpan, inSpan, startSpan } from '@verbena/service-kit';
+import { context as otel, ROOT_CONTEXT, trace, type Span, type Tracer } from '@opentelemetry/api';
 import { messageOf, Refusal } from '../errors.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
 import { ActivityMonitor, sampleEveryMs } from './activity-monitor.ts';
 import { inWords, noCounters, rankExitReport } from './exit-report.ts';
 import { localityOf, type JobStart } from './job-start.ts';
-import { OutputPump } from './output-pump.ts';
+import { OutputPump, type OutputPiece } from './output-pump.ts';
 import type { JobPorts, Report } from './job-ports.ts';
 import { LocalRendezvous } from './rendezvous.ts';
 import { defaultBounds, keepFiles, prepareScratch } from './scratch.ts';
@@ -39,6 +40,10 @@ interface Rank {
   inputs: ReadonlyMap<string, string>;
   program: RunningProgram | undefined;
   exit?: ProgramExit;
+  /** From the start of its program to the report of its end. */
+  span: Span | undefined;
+  /** Runs something within that span, on behalf of whoever started the job. */
+  within: <T>(run: () => T) => T;
 }
 
 export class JobRun {
@@ -55,7 +60,7 @@ export class JobRun {
   constructor(options: JobRunOptions) {
     this.#options = options;
     const { start, ports } = options;
-    this.#pump = new OutputPump((pieces) => ports.appendOutput(start.jobId, pieces));
+    this.#pump = new OutputPump((pieces) => this.#writeOutput(pieces));
     const local = start.ranks.map(({ rank }) => rank);
     this.#rendezvous = new LocalRendezvous(local, start.nodesByRank.length, (generation, cards) =>
       ports.rendezvous(start.jobId, generation, cards, this.#stopping.signal),
@@ -97,7 +102,15 @@ export class JobRun {
     try {
       for (const { rank, vmId } of start.ranks) {
         const scratchDir = join(this.#options.scratchRoot, start.jobId, String(rank));
-        this.#ranks.push({ rank, vm: vms.claim(vmId, start.jobId), scratchDir, inputs: new Map(), program: undefined });
+        this.#ranks.push({
+          rank,
+          vm: vms.claim(vmId, start.jobId),
+          scratchDir,
+          inputs: new Map(),
+          program: undefined,
+          span: undefined,
+          within: (run) => run(),
+        });
       }
       await allOrFirstError(this.#ranks.map((rank) => this.#prepare(rank)));
       this.#stopping.signal.throwIfAborted();
@@ -111,7 +124,8 @@ export class JobRun {
       });
     }
     for (const rank of this.#ranks) this.#follow(rank);
-    if (this.#ranks.length > 0) void this.#watch();
+    // It outlives the call that started the ranks, and has no part in its trace.
+    if (this.#ranks.length > 0) void otel.with(ROOT_CONTEXT, () => this.#watch());
   }
 
   async #prepare(rank: Rank): Promise<void> {
@@ -123,6 +137,7 @@ export class JobRun {
   async #exec(rank: Rank): Promise<void> {
     const { start, nodeId, nodeName } = this.#options;
     const { hostIndex, hosts } = localityOf(start.nodesByRank, nodeId);
+    this.#openSpan(rank);
     rank.program = await rank.vm.domain.exec({
       jobId: start.jobId,
       rank: rank.rank,
@@ -139,8 +154,8 @@ export class JobRun {
       scratchBytes: start.scratchBytes,
       outputLimitBytes: start.outputLimitBytes,
       handlers: {
-        output: (stream, data) => this.#pump.write(rank.rank, stream, data),
-        rendezvous: (generation, card) => this.#rendezvous.join(rank.rank, generation, card),
+        output: (stream, data) => rank.within(() => this.#pump.write(rank.rank, stream, data)),
+        rendezvous: (generation, card) => rank.within(() => this.#rendezvous.join(rank.rank, generation, card)),
       },
     });
     this.#monitor.watch(rank.rank, () => rank.vm.domain.activity());
@@ -149,21 +164,46 @@ export class JobRun {
   async #undo(rank: Rank, reason: string): Promise<void> {
     await rank.program?.kill(reason);
     await rank.program?.exit.catch(() => undefined);
+    if (rank.span) failSpan(rank.span, new Error(reason));
+    rank.span?.end();
     this.#monitor.forget(rank.rank);
     await this.#options.vms.release(rank.vm, reason);
     await rm(rank.scratchDir, { recursive: true, force: true });
   }
 
   #follow(rank: Rank): void {
-    const finished = Promise.withResolvers<Report>();
+    const finished = rank.within(() => this.#finish(rank));
+    this.#settled.push(finished.then(() => undefined));
+    const reported = finished.then((report) => rank.within(() => this.#report(rank, report)));
+    this.#reported.push(reported.finally(() => rank.span?.end()));
+  }
+
+  #openSpan(rank: Rank): void {
     const attributes = {
       'verbena.job.id': this.jobId,
       'verbena.rank': rank.rank,
       'verbena.vm.id': rank.vm.request.vmId,
       'verbena.node.id': this.#options.nodeId,
     };
-    this.#settled.push(inSpan(this.#options.tracer, 'run rank', attributes, () => this.#finish(rank)).then(finished.resolve));
-    this.#reported.push(finished.promise.then((report) => this.#report(rank, report)));
+    const span = startSpan(this.#options.tracer, 'run rank', attributes);
+    rank.span = span;
+    rank.within = otel.with(trace.setSpan(otel.active(), span), () => AsyncLocalStorage.snapshot());
+  }
+
+  /** A batch holds what several ranks wrote: a part of the first one's work, and linked with the others. */
+  #writeOutput(pieces: readonly OutputPiece[]): Promise<void> {
+    const { ports, tracer, nodeId } = this.#options;
+    const writers = [...new Set(pieces.map(({ rank }) => rank))].flatMap((rank) => this.#ranks.find((known) => known.rank === rank) ?? []);
+    const [first, ...others] = writers;
+    const attributes = {
+      'verbena.job.id': this.jobId,
+      'verbena.node.id': nodeId,
+      'verbena.output.pieces': pieces.length,
+      'verbena.output.bytes': pieces.reduce((sum, { data }) => sum + data.length, 0),
+    };
+    const links = others.flatMap(({ span }) => (span ? { context: span.spanContext() } : []));
+    const write = (): Promise<void> => inSpan(tracer, 'write output', attributes, () => ports.appendOutput(this.jobId, pieces), { links });
+    return first ? first.within(write) : write();
   }
 
   /** Those that wait for the rank learn of its end after the scheduler: what they then do must not look like the cause. */
@@ -181,6 +221,7 @@ export class JobRun {
     const exit = await this.#exitOf(rank);
     this.#monitor.forget(rank.rank);
     rank.exit = exit;
+    rank.span?.setAttribute('verbena.exit.cause', exit.cause);
     let kept = 0;
     const notes: string[] = [];
     try {

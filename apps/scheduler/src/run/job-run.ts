@@ -53,7 +53,8 @@ export class JobRun {
     const { jobs } = this.#ports;
     for (let attempt = 1; await this.#failsAndGoesAgain(attempt);) attempt++;
     this.#ports.queue.leave(this.jobId);
-    await stopAndFree(this.#ports, this.#job(), { inFlight: this.#inFlight, startedOn: this.#startedOn });
+    const remains = { inFlight: this.#inFlight, startedOn: this.#startedOn };
+    await inSpan(this.#ports.tracer, 'end job', { 'verbena.job.id': this.jobId }, () => stopAndFree(this.#ports, this.#job(), remains));
     await jobs.execute(this.jobId, [{ type: 'FinishJob', data: {} }]);
     this.#ports.progress.delete(this.jobId);
   }

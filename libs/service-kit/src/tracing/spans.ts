@@ -21,7 +21,7 @@ export const spans = {
   'boot VM': { service: 'node-agent', about: 'one VM, from its place on the node to ready' },
   'run rank': { service: 'node-agent', about: 'one rank’s program, until its output and files are kept' },
   'write output': { service: 'node-agent', about: 'a batch of output on its way to storage; linked with the ranks that wrote it' },
-  'append events': { service: 'whoever appends', about: 'one append, with its wait; linked with the commit that it was part of' },
+  'append events': { service: 'whoever appends', about: 'one append, with its wait for the commit' },
   'commit events': { service: 'whoever appends', about: 'one transaction of the event log, a trace of its own; linked with its appends' },
 } as const satisfies Record<string, { readonly service: string; readonly about: string }>;
 
@@ -44,6 +44,7 @@ export const attributes = {
   'verbena.exit.cause': 'string',
   'verbena.vm.boot.seconds': 'number',
   'verbena.stream': 'string',
+  'verbena.tenant': 'string',
   'verbena.events': 'number',
   'process.exit.code': 'number',
   'db.system.name': 'string',
