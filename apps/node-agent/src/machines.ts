@@ -1,5 +1,5 @@
 /** The machine plane below node-agents: one subnet for the hosts of this process, and on each a hypervisor whose domains use the host's port. */
-import { createSubnet } from '@verbena/fabric';
+import { createSubnet, type FabricEvent, type FabricOptions } from '@verbena/fabric';
 import { createEmbeddedHypervisor, WorkerPool, type Hypervisor } from '@verbena/hypervisor';
 import type { Logger } from 'pino';
 import type { NodePort } from './node-port.ts';
@@ -20,6 +20,8 @@ export interface MachineOptions {
   readonly nodeIds: readonly string[];
   /** Cores of all hosts together. */
   readonly cores: number;
+  /** Links to node-agents of other processes; without it the subnet lies in this one. */
+  readonly fabric?: Pick<FabricOptions, 'listen' | 'advertise' | 'secret'>;
 }
 
 /** How often the adapters' timers are looked at, in milliseconds. */
@@ -28,9 +30,10 @@ const tickMs = 10;
 const mostWarmThreads = 8;
 
 /** Makes a machine for each node, in the same order. */
-export async function startMachines(host: MachineHost, { nodeIds, cores }: MachineOptions): Promise<Machine[]> {
+export async function startMachines(host: MachineHost, { nodeIds, cores, fabric }: MachineOptions): Promise<Machine[]> {
   const { log } = host;
-  const subnet = await createSubnet();
+  const onEvent = (event: FabricEvent): void => tell(log, event);
+  const subnet = await createSubnet(fabric === undefined ? {} : { fabric: { ...fabric, onEvent } });
   host.onStop('subnet', () => subnet.close());
   const timer = setInterval(() => subnet.tick(performance.now()), tickMs);
   host.onStop('adapter timers', () => clearInterval(timer));
@@ -43,4 +46,10 @@ export async function startMachines(host: MachineHost, { nodeIds, cores }: Machi
       return { hypervisor: await createEmbeddedHypervisor({ port, pool, onGuestLog }), port };
     }),
   );
+}
+
+function tell(log: Logger, event: FabricEvent): void {
+  if (event.kind === 'refused') log.warn({ from: event.from, reason: event.reason }, 'the fabric refused a connection');
+  else
+    log.info({ endpoint: event.endpoint, reason: event.reason }, event.up ? 'a link of the fabric is up' : 'a link of the fabric is down');
 }

@@ -1,9 +1,10 @@
 /** A process of its own for the node-agent of one host. It holds no credentials of the database. */
 import { availableParallelism, hostname, totalmem } from 'node:os';
+import { formatEndpoint } from '@verbena/fabric';
 import { byteSize, listenAddress, runService, wholeNumber } from '@verbena/service-kit';
 import { z } from 'zod';
 import { startNodeAgent } from './agent.ts';
-import { startMachines } from './machines.ts';
+import { startMachines, type MachineOptions } from './machines.ts';
 
 const pageBytes = 65_536;
 
@@ -21,6 +22,14 @@ const variables = z.object({
   VERBENA_FABRIC_SECRET: z.string().min(16, 'at least 16 characters are wanted').optional(),
 });
 
+function fabricOf(config: z.infer<typeof variables>): MachineOptions['fabric'] {
+  const { VERBENA_FABRIC_LISTEN: listen, VERBENA_FABRIC_ADVERTISE: advertise, VERBENA_FABRIC_SECRET: secret } = config;
+  if (listen === undefined && secret === undefined) return undefined;
+  if (listen === undefined || secret === undefined)
+    throw new Error('VERBENA_FABRIC_LISTEN and VERBENA_FABRIC_SECRET belong together: give both, or none for a node whose jobs stay on it');
+  return { listen: formatEndpoint(listen.host ?? '0.0.0.0', listen.port), secret, ...(advertise === undefined ? {} : { advertise }) };
+}
+
 process.exit(
   await runService({
     name: 'node-agent',
@@ -28,7 +37,12 @@ process.exit(
     instance: ({ VERBENA_NODE_ID }) => VERBENA_NODE_ID,
     start: async (context, config) => {
       const nodeId = config.VERBENA_NODE_ID;
-      const [machine] = await startMachines(context, { nodeIds: [nodeId], cores: config.VERBENA_NODE_CORES });
+      const fabric = fabricOf(config);
+      const [machine] = await startMachines(context, {
+        nodeIds: [nodeId],
+        cores: config.VERBENA_NODE_CORES,
+        ...(fabric === undefined ? {} : { fabric }),
+      });
       if (machine === undefined) throw new Error(`there is no machine for ${nodeId}`);
       return startNodeAgent(context, {
         nodeId,

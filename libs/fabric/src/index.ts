@@ -1,3 +1,15 @@
 /** The subnet: LIDs, GUIDs, partitions, and the links between adapters. */
 export { createSubnet } from './subnet.ts';
-export type { DomainAttachment, DomainOptions, FabricPort, PeerPort, PortCounters, PortOptions, Subnet, SubnetOptions } from './types.ts';
+export { formatEndpoint } from './wire/endpoint.ts';
+export type {
+  DomainAttachment,
+  DomainOptions,
+  FabricEvent,
+  FabricOptions,
+  FabricPort,
+  PeerPort,
+  PortCounters,
+  PortOptions,
+  Subnet,
+  SubnetOptions,
+} from './types.ts';

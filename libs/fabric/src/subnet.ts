@@ -1,7 +1,8 @@
-/** An in-memory subnet: ports with LIDs and GUIDs, any of which reaches any other within a partition. */
+/** A subnet: ports with LIDs and GUIDs, any of which reaches any other within a partition, in memory or over links to other processes. */
 import { HostAdapter, loadFirmware, type AdapterCounters, type DomainErrors } from '@verbena/hca';
 import { Attachment } from './attachment.ts';
 import { Partitions } from './partition.ts';
+import { WireTransport } from './wire/transport.ts';
 import type { DomainAttachment, DomainOptions, FabricPort, PeerPort, PortCounters, PortOptions, Subnet, SubnetOptions } from './types.ts';
 
 /** Unicast LIDs are 1 to 0xbfff (InfiniBand vol. 1, section 4.1.3). */
@@ -12,28 +13,31 @@ const GUID_BASE = 0x0200_0000_0000_0000n;
 type Counted = AdapterCounters & DomainErrors;
 const words = (bytes: number): bigint => BigInt(Math.ceil(bytes / 4));
 
+interface PlannedPort extends PortOptions {
+  readonly lid: number;
+  readonly guid: bigint;
+  readonly claim: (lid: number) => void;
+  readonly wire: WireTransport | undefined;
+}
+
 class Port implements FabricPort {
   readonly nodeName: string;
   readonly guid: bigint;
-  readonly endpoint = '';
   readonly attachments = new Set<Attachment>();
   readonly #adapter: HostAdapter;
   readonly #partitions: Partitions;
   readonly #claim: (lid: number) => void;
+  readonly #wire: WireTransport | undefined;
   #lid: number;
   /** Of domains that are detached. */
   readonly #past: Counted[] = [];
 
-  constructor(
-    adapter: HostAdapter,
-    partitions: Partitions,
-    options: PortOptions & { lid: number; guid: bigint },
-    claim: (lid: number) => void,
-  ) {
+  constructor(adapter: HostAdapter, partitions: Partitions, options: PlannedPort) {
     this.#adapter = adapter;
     this.#partitions = partitions;
     this.nodeName = options.nodeName;
-    this.#claim = claim;
+    this.#claim = options.claim;
+    this.#wire = options.wire;
     this.#lid = options.lid;
     this.guid = options.guid;
   }
@@ -51,14 +55,20 @@ class Port implements FabricPort {
   }
 
   learnPeers(peers: readonly PeerPort[]): void {
-    void peers;
+    this.#wire?.learnPeers(peers);
+  }
+
+  get endpoint(): string {
+    return this.#wire?.endpoint ?? '';
   }
 
   attachDomain(options: DomainOptions): DomainAttachment {
     if (this.#lid === 0) throw new Error(`the port of ${this.nodeName} is down: it has no LID yet`);
     const peer = this.#adapter.addDomain(options.memory, this.#lid, this.guid);
+    this.#wire?.learn(peer);
     const attachment = new Attachment(this.#adapter, this.#partitions, peer, (gone) => {
       this.attachments.delete(gone);
+      this.#wire?.forget(peer);
       this.#past.splice(0, this.#past.length, this.#sum([...this.#past, gone.counters()]));
     });
     this.attachments.add(attachment);
@@ -91,13 +101,15 @@ class Port implements FabricPort {
   }
 }
 
-class InMemorySubnet implements Subnet {
+class LocalSubnet implements Subnet {
   readonly #adapter: HostAdapter;
   readonly #partitions = new Partitions();
   readonly #ports: Port[] = [];
+  readonly #wire: WireTransport | undefined;
 
-  constructor(adapter: HostAdapter) {
+  constructor(adapter: HostAdapter, wire: WireTransport | undefined) {
     this.#adapter = adapter;
+    this.#wire = wire;
   }
 
   addPort(options: PortOptions): FabricPort {
@@ -105,7 +117,13 @@ class InMemorySubnet implements Subnet {
     const lid = options.lid ?? number;
     if (lid !== 0) this.#claimLid(lid);
     const guid = options.guid ?? GUID_BASE + BigInt(number);
-    const port = new Port(this.#adapter, this.#partitions, { ...options, lid, guid }, (wish) => this.#claimLid(wish));
+    const port = new Port(this.#adapter, this.#partitions, {
+      ...options,
+      lid,
+      guid,
+      claim: (wish) => this.#claimLid(wish),
+      wire: this.#wire,
+    });
     this.#ports.push(port);
     return port;
   }
@@ -130,10 +148,12 @@ class InMemorySubnet implements Subnet {
 
   close(): void {
     for (const port of this.#ports) for (const attachment of [...port.attachments]) attachment.detach();
+    this.#wire?.close();
   }
 }
 
-/** Makes an empty subnet with an adapter memory of its own. Throws when the firmware cannot be built. */
+/** Makes an empty subnet with an adapter memory of its own. Throws when the firmware cannot be built, or when nobody can listen for the fabric. */
 export async function createSubnet(options: SubnetOptions = {}): Promise<Subnet> {
-  return new InMemorySubnet(new HostAdapter(options.firmware ?? (await loadFirmware())));
+  const adapter = new HostAdapter(options.firmware ?? (await loadFirmware()));
+  return new LocalSubnet(adapter, options.fabric === undefined ? undefined : await WireTransport.open(adapter, options.fabric));
 }

@@ -3,7 +3,27 @@ import type { AdapterCounters, AdapterWorkerInit, FirmwareModules } from '@verbe
 export interface SubnetOptions {
   /** Loaded by `loadFirmware()` when absent. */
   readonly firmware?: FirmwareModules;
+  /** Links to other processes. Without it the subnet lies in this one. */
+  readonly fabric?: FabricOptions;
 }
+
+export interface FabricOptions {
+  /** Where to listen, "host:port"; port 0 takes any. */
+  readonly listen: string;
+  /** What others dial, when that is not what this process listens on. */
+  readonly advertise?: string;
+  /** The cluster's: whoever knows it is one of its processes. At least 16 bytes. */
+  readonly secret: string;
+  readonly onEvent?: (event: FabricEvent) => void;
+  /** The link worker's file, for builds that bundle it. */
+  readonly workerUrl?: URL;
+  readonly execArgv?: readonly string[];
+}
+
+export type FabricEvent =
+  | { readonly kind: 'link'; readonly endpoint: string; readonly up: boolean; readonly reason: string }
+  /** Somebody who is none of the cluster's processes. */
+  | { readonly kind: 'refused'; readonly from: string; readonly reason: string };
 
 /** A port of the subnet and where its process listens, "host:port"; empty for one of this process. */
 export interface PeerPort {
@@ -57,11 +77,11 @@ export interface FabricPort {
   /** 0 while the port is down: no domain can be attached then. */
   readonly lid: number;
   readonly guid: bigint;
-  /** Where other processes reach this port; empty, since this subnet lies in one process. */
+  /** Where other processes reach this port; empty when the subnet lies in one process. */
   readonly endpoint: string;
   /** Brings the port up. @throws Error when another port has the LID, or when this port is up with another */
   assignLid(lid: number): void;
-  /** Which LIDs are reached where. */
+  /** Which LIDs are reached where. Connections are made when a queue pair needs one. @throws Error for an endpoint that cannot be */
   learnPeers(peers: readonly PeerPort[]): void;
   attachDomain(options: DomainOptions): DomainAttachment;
   counters(): PortCounters;

@@ -1,5 +1,7 @@
 /* The adapter's firmware: what a doorbell does, and what the control path asks for. One translation unit, so that all of it inlines. */
 #include "requester.h"
+#include "remote.h"
+#include "wire.h"
 #include "timer.h"
 #include "recover.h"
 
@@ -22,7 +24,8 @@ static inline void send_doorbell(struct vbf_qp *qp, uint32_t tail) {
     qp_fail(qp);
   } else {
     qp->sq_tail = tail;
-    if (LIKELY(qp->state == VB_QPS_RTS)) send_queue_run(qp);
+    if (LIKELY(qp->state == VB_QPS_RTS && qp->link == 0)) send_queue_run(qp);
+    else if (qp->state == VB_QPS_RTS) remote_posted(qp);
     else if (qp->state == VB_QPS_ERR) flush_send_queue(qp);
   }
   lock_drop(&qp->sq_lock);
@@ -63,7 +66,8 @@ EXPORT(qp_opened) void qp_opened(uint32_t qpn) {
   if (qp->qpn != qpn) return;
   resume_requester_of(qp);
   lock_take(&qp->sq_lock);
-  if (qp->state == VB_QPS_RTS) send_queue_run(qp);
+  if (qp->state == VB_QPS_RTS && qp->link != 0) remote_posted(qp);
+  else if (qp->state == VB_QPS_RTS) send_queue_run(qp);
   lock_drop(&qp->sq_lock);
   flush_deferred();
 }
@@ -85,6 +89,31 @@ EXPORT(qp_quiesce) uint32_t qp_quiesce(uint32_t qpn, uint32_t milliseconds) {
     lock_drop(locks[i]);
   }
   return 1;
+}
+
+/* The QP is being taken away: tells the other process, if its end is there. */
+EXPORT(qp_gone) void qp_gone(uint32_t qpn) {
+  struct vbf_qp *qp = qp_at(qpn);
+  if (qp->qpn == qpn && qp->link != 0) remote_gone(qp);
+}
+
+/* One turn of a link: reads, executes, sends. WIRE_* bits say what came of it. */
+EXPORT(wire_turn) uint32_t wire_turn(uint32_t number) { return wire_run(link_at(number)); }
+
+/* Up to `turns` turns of all links, or until something other than data happens. */
+EXPORT(wire_poll) uint32_t wire_poll(uint32_t turns) { return wire_spin(turns); }
+
+/* A new connection: the worker has put its keys in place. */
+EXPORT(link_up) void link_up(uint32_t number) { wire_up(number); }
+
+EXPORT(link_down) void link_down(uint32_t number) { wire_down(link_at(number)); }
+
+EXPORT(link_lost) void link_lost(uint32_t number) { wire_lost(number); }
+
+/* Sends what acknowledgements could wait for company until now. */
+EXPORT(wire_settle) void wire_settle(void) {
+  uint32_t high = load32(&header()->link_high);
+  for (uint32_t i = 0; i < high; i++) wire_acknowledge(link_at(i));
 }
 
 EXPORT(tick) void tick(uint32_t now_ms) { timer_tick(now_ms); }

@@ -19,7 +19,8 @@ static void flush_send_queue(struct vbf_qp *qp) {
     struct completion c = {.wr_id = wr[0], .qpn = qp->qpn, .opcode = (uint8_t)wr[1], .status = VB_WC_WR_FLUSH_ERR};
     cq_complete(qp->send_cq, &c, &qp->sq_head);
   }
-  qp->sq_head = qp->sq_tail;
+  qp->sq_head = qp->sq_next = qp->sq_tail;
+  qp->tx_offset = 0;
 }
 
 static void flush_receive_queue(struct vbf_qp *qp) {

@@ -5,7 +5,11 @@
  * Who writes what decides which cache line a field lies on. The sender's thread executes both ends of a connection, so a QP's responder
  * fields belong to the thread of the QP at the other end, and are protected by that QP's `sq_lock`.
  *
- *   lock order: at most one sq_lock at a time; CQs are written without a lock (an entry is reserved by compare-and-swap)
+ * A connection to another process has no QP at the other end in this memory: its `dest_qpn` is 0, `link` names the link that carries it, and
+ * its own `sq_lock` protects all of it (wire.h).
+ *
+ *   lock order: a link's io_lock, one sq_lock at a time, a link's tx_lock; CQs are written without a lock (an entry is reserved by
+ *               compare-and-swap)
  *   lock value: 0, or (owner thread + 1) << 1 | somebody waits
  */
 #ifndef VBF_LAYOUT_H
@@ -30,13 +34,26 @@
 #define VBF_MR_ADDR 0x00200000u
 #define VBF_QP_ADDR 0x00400000u
 #define VBF_THREAD_ADDR 0x00a00000u
-#define VBF_MEMORY_BYTES 0x01200000u
+#define VBF_LINK_ADDR 0x01200000u
+#define VBF_ROUTE_ADDR 0x01280000u    /* for each LID one byte: 0, or the number of the link that leads there, counted from 1 */
+#define VBF_MEMORY_BYTES 0x01290000u  /* what a process without links needs; rings are added when a link is made */
+#define VBF_RING_ADDR 0x01300000u
+#define VBF_MEMORY_MAX 0x09300000u
+
+#define VBF_LINKS 64u
+#define VBF_LINK_STRIDE 8192u
+#define VBF_TX_BYTES 0x00100000u      /* a power of two */
+#define VBF_RX_BYTES 0x00100000u
+#define VBF_RING_STRIDE 0x00200000u   /* outbound ring, then inbound buffer */
 
 struct vbf_header {
   uint32_t command_lock;   /* serialises set-up commands; holds thread + 1 */
   uint32_t now_ms;         /* written by tick */
   uint32_t qp_high, cq_high, mr_high, pd_high, thread_high;   /* table entries ever used */
-  uint32_t reserved;
+  uint32_t link_high;
+  uint32_t bell;           /* counts what the link worker should look at */
+  uint32_t asleep;         /* the link worker sleeps on `bell` */
+  uint32_t reserved[6];
 };
 
 /* One virtual function: a domain's share of an adapter. Counters are those of QPs and threads that are gone. */
@@ -120,7 +137,7 @@ struct vbf_qp {
   uint32_t sq_stride;
   uint32_t waiting;        /* VBF_WAIT_*: the work request at sq_head waits for the other side */
   uint32_t wait_since;     /* ms */
-  uint32_t reserved;
+  uint32_t link;           /* 0: the other end is in this memory; else the number of the link, counted from 1 */
   uint32_t generation;
   uint64_t tx_messages, tx_bytes, tx_waits;
   /* receive queue, read by the requester at the other end */
@@ -142,6 +159,86 @@ struct vbf_qp {
   uint32_t next_length;
   uint32_t next_lkey;
   uint64_t rx_messages, rx_bytes, rx_errors;
+  /* the far side of a connection over a link, under this QP's own sq_lock, but for `owe`; sequence numbers count work requests */
+  uint32_t remote_qpn;
+  uint32_t sq_next;        /* the next work request to be sent; sq_head is the oldest that is not acknowledged */
+  uint32_t sq_high;        /* no later one was ever sent */
+  uint32_t tx_offset;      /* bytes of sq_next that were sent */
+  uint32_t progress_at;    /* ms: when something was last acknowledged, or first sent after nothing */
+  uint32_t probe_at;       /* ms */
+  uint32_t rx_psn;         /* the next work request of the other end that is to be executed */
+  uint32_t rx_offset;      /* bytes of it that were placed */
+  uint32_t rx_refused;     /* the other end must send rx_psn again: what it sent after it is dropped */
+  uint32_t owe;            /* VBF_OWE_*: frames to be sent */
+  uint32_t nak;            /* status that goes with VBF_OWE_NAK */
+  uint8_t line5[20];
+};
+
+#define VBF_OWE_ACK 1u         /* at the next opportunity */
+#define VBF_OWE_ACK_NOW 2u
+#define VBF_OWE_RNR 4u
+#define VBF_OWE_NAK 8u
+#define VBF_OWE_READY 16u
+#define VBF_OWE_RESEND 32u
+#define VBF_OWE_PROBE 64u
+
+#define VBF_LINK_FREE 0u
+#define VBF_LINK_DOWN 1u
+#define VBF_LINK_UP 2u
+#define VBF_LINK_BROKEN 3u     /* the firmware found `fault`; the link worker closes the connection */
+
+#define VBF_FAULT_NONE 0u
+#define VBF_FAULT_CLOSED 1u    /* end of the stream */
+#define VBF_FAULT_IO 2u        /* the system's error is in `fault_detail` */
+#define VBF_FAULT_FRAME 3u     /* a frame that cannot be */
+#define VBF_FAULT_TAG 4u       /* a frame that was forged or changed */
+#define VBF_FAULT_LID 5u       /* a frame from a LID that is not the peer's */
+#define VBF_FAULT_SILENT 6u    /* nothing heard for too long */
+#define VBF_FAULT_THREAD 7u    /* a thread was ended while it worked on the link */
+
+#define VBF_NH_WORDS 264u      /* 1024 bytes, and 32 for the second pass */
+/* Keys of one direction of a connection (mac.h). */
+struct vbf_link_keys {
+  uint64_t sip[2];
+  uint32_t nh[VBF_NH_WORDS];
+};
+
+/* The link to another process: one stream at a time, replaced when it breaks. */
+struct vbf_link {
+  uint32_t state;          /* VBF_LINK_* */
+  uint32_t fault, fault_detail;
+  uint32_t generation;     /* counts connections */
+  uint32_t wanted;         /* a QP is connected through it */
+  uint32_t down_since;     /* ms */
+  uint32_t reserved1[2];
+  uint32_t vector[4];      /* for the stream's calls (stream.wat) */
+  uint8_t line0[16];
+  /* whoever holds io_lock: seals and writes the ring, reads and executes what comes */
+  uint32_t io_lock;
+  uint32_t rx_fill, rx_done;
+  uint32_t tx_sealed;
+  uint32_t tx_granted;     /* the peer lets us send up to here, in units of VBF_UNIT, counted from the start of the connection */
+  uint32_t tx_used;
+  uint32_t rx_consumed;
+  uint32_t rx_granted;     /* as the peer knows */
+  uint32_t owe_ping, owe_pong;
+  uint32_t small_left;     /* bytes of `small` that are still to be written */
+  uint32_t reserved0;
+  uint64_t tx_count, rx_count;   /* frames of this connection */
+  /* producers, under tx_lock; tx_tail belongs to the holder of io_lock */
+  uint32_t tx_lock;
+  uint32_t tx_head;
+  uint32_t tx_pad;         /* where the filler before the ring's end begins; odd when there is none */
+  uint32_t tx_tail;
+  uint32_t pend_any;
+  uint32_t pend_next;
+  uint32_t lazy;           /* a QP owes an acknowledgement that can wait */
+  uint8_t line2[36];
+  uint8_t small[64];       /* a frame of the link itself */
+  uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
+  uint8_t line4[32];
+  struct vbf_link_keys tx_keys, rx_keys;
+  uint32_t pend[VBF_QPS / 32];   /* QPs that want to send something, one bit each */
 };
 
 /* One thread that runs firmware. What it is about to write to a CQ is noted, for the case that it dies there. */

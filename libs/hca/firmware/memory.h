@@ -24,6 +24,8 @@ OWN(copy) void own_copy(uint32_t to, uint32_t from, uint32_t bytes);
 OWN(read) void own_read(uint32_t adapter, uint32_t from, uint32_t bytes);
 OWN(push) void own_push(uint32_t addr, uint64_t wr_id, uint64_t w1, uint64_t w2, uint64_t d0, uint64_t d1, uint64_t d2, uint64_t d3, uint64_t last);
 OWN(raise) void own_raise(uint32_t channels);
+OWN(gather) void own_gather(uint32_t adapter, uint32_t from, uint32_t bytes);
+OWN(scatter) void own_scatter(uint32_t to, uint32_t adapter, uint32_t bytes);
 
 #define VBF_PEER_FUNCTIONS 8u
 typedef void (*push_function)(uint32_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
@@ -37,6 +39,8 @@ typedef uint32_t (*load_function)(uint32_t);
 #define PEER_READ(slot) PEER(copy_function, slot, 3)     /* (to in adapter, from in peer, bytes) */
 #define PEER_RAISE(slot) PEER(raise_function, slot, 4)
 #define PEER_GENERATION(slot) PEER(load_function, slot, 5)
+#define PEER_GATHER(slot) PEER(copy_function, slot, 6)   /* (to in adapter, from in peer, bytes), for payload */
+#define PEER_SCATTER(slot) PEER(copy_function, slot, 7)  /* (to in peer, from in adapter, bytes) */
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -77,6 +81,17 @@ static inline void move(uint32_t to_slot, uint32_t to, uint32_t from_slot, uint3
 static inline void fetch(void *adapter, uint32_t slot, uint32_t from, uint32_t bytes) {
   if (LIKELY(slot == own_slot())) own_read((uint32_t)(uintptr_t)adapter, from, bytes);
   else PEER_READ(slot)((uint32_t)(uintptr_t)adapter, from, bytes);
+}
+
+/* Payload between a domain and the adapter memory, in pieces of at most VBF_SEGMENT (wire.h). */
+static inline void gather_bytes(uint8_t *adapter, uint32_t slot, uint32_t from, uint32_t bytes) {
+  if (slot == own_slot()) own_gather((uint32_t)(uintptr_t)adapter, from, bytes);
+  else PEER_GATHER(slot)((uint32_t)(uintptr_t)adapter, from, bytes);
+}
+
+static inline void scatter_bytes(uint32_t slot, uint32_t to, const uint8_t *adapter, uint32_t bytes) {
+  if (slot == own_slot()) own_scatter(to, (uint32_t)(uintptr_t)adapter, bytes);
+  else PEER_SCATTER(slot)(to, (uint32_t)(uintptr_t)adapter, bytes);
 }
 
 static inline void raise(uint32_t slot, uint32_t channel) {

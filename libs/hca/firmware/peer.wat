@@ -60,5 +60,11 @@
     (drop (i32.atomic.rmw.add $peer (i32.const 0x00801008) (i32.const 1)))
     (drop (memory.atomic.notify $peer (i32.const 0x00801008) (i32.const -1))))
 
+  (func (export "gather") (param $to i32) (param $from i32) (param $bytes i32)
+    (memory.copy $adapter $peer (local.get $to) (local.get $from) (local.get $bytes)))
+
+  (func (export "scatter") (param $to i32) (param $from i32) (param $bytes i32)
+    (memory.copy $peer $adapter (local.get $to) (local.get $from) (local.get $bytes)))
+
   (func (export "generation") (param $at i32) (result i32)
     (i32.atomic.load $peer (local.get $at))))

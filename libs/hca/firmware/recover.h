@@ -20,9 +20,23 @@ static void recover_completion(struct vbf_thread *dead) {
   cq_fill(cq, index, &c);
 }
 
+/* A link whose lock the thread held is in a state that nobody knows: its connection is given up, and what it carried is sent again. */
+static void recover_links(uint32_t number) {
+  uint32_t high = load32(&header()->link_high);
+  for (uint32_t i = 0; i < high; i++) {
+    struct vbf_link *link = link_at(i);
+    if (load32(&link->tx_lock) >> 1 == number + 1) lock_drop(&link->tx_lock);
+    if (load32(&link->io_lock) >> 1 != number + 1) continue;
+    link_break(link, VBF_FAULT_THREAD, 0);
+    lock_drop(&link->io_lock);
+    wire_ring();
+  }
+}
+
 static void recover_thread(uint32_t number) {
   struct vbf_thread *dead = (struct vbf_thread *)(uintptr_t)(VBF_THREAD_ADDR + number * VBF_THREAD_STRIDE);
   recover_completion(dead);
+  recover_links(number);
   uint32_t high = load32(&header()->qp_high);
   for (uint32_t i = 0; i < high; i++) {
     struct vbf_qp *qp = qp_at(i);

@@ -3,6 +3,7 @@
 #define VBF_REQUESTER_H
 
 #include "flush.h"
+#include "link.h"
 
 #define MAX_MESSAGE (1ull << 30)
 
@@ -17,8 +18,8 @@ struct request {
   struct segment list[MAX_SGE];
 };
 
-static inline void request_read(struct request *r, const struct vbf_qp *qp) {
-  uint32_t at = qp->sq_addr + (qp->sq_head & qp->sq_mask) * qp->sq_stride;
+static inline void request_read(struct request *r, const struct vbf_qp *qp, uint32_t number) {
+  uint32_t at = qp->sq_addr + (number & qp->sq_mask) * qp->sq_stride;
   uint64_t words[4];
   if (LIKELY(qp->slot == own_slot())) {
     for (int i = 0; i < 4; i++) words[i] = own_load64(at + 8 * i);
@@ -180,7 +181,7 @@ static inline void send_queue_run(struct vbf_qp *qp) {
     if (UNLIKELY(qp->state != VB_QPS_RTS)) return;
     struct vbf_qp *peer = qp_at(qp->dest_qpn);
     struct request r;
-    request_read(&r, qp);
+    request_read(&r, qp, qp->sq_head);
     uint8_t status = request_gather(&r, qp);
     enum outcome outcome = LIKELY(status == VB_WC_SUCCESS) ? request_run(qp, peer, &r, &status) : FAILED;
     if (LIKELY(outcome == DONE)) {
@@ -208,6 +209,7 @@ static inline void send_queue_run(struct vbf_qp *qp) {
 
 /* The other side has changed (receive requests posted, connection opened): goes on with whatever its requester waits to do. */
 static __attribute__((noinline)) void resume_requester_of(struct vbf_qp *responder) {
+  if (responder->link != 0) return remote_owe(responder, VBF_OWE_READY);
   if (responder->dest_qpn == 0) return;
   struct vbf_qp *qp = qp_at(responder->dest_qpn);
   if (qp->qpn != responder->dest_qpn || qp->dest_qpn != responder->qpn || qp->pkey != responder->pkey) return;

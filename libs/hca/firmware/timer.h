@@ -2,7 +2,7 @@
 #ifndef VBF_TIMER_H
 #define VBF_TIMER_H
 
-#include "requester.h"
+#include "remote.h"
 
 #define RNR_TIMER_MS 20u       /* one receiver-not-ready retry */
 #define ANSWER_TIMER_MS 1000u  /* one retry towards a QP that is not connected yet */
@@ -22,7 +22,7 @@ static void timer_check(struct vbf_qp *qp, uint32_t now_ms) {
     uint8_t status = timer_verdict(qp, qp_at(qp->dest_qpn), now_ms);
     if (status != VB_WC_SUCCESS) {
       struct request r;
-      request_read(&r, qp);
+      request_read(&r, qp, qp->sq_head);
       r.bytes = 0;
       request_complete(qp, &r, status);
       qp_fail(qp);
@@ -38,7 +38,8 @@ static void timer_tick(uint32_t now_ms) {
   for (uint32_t i = 0; i < high; i++) {
     struct vbf_qp *qp = qp_at(i);
     if (qp->qpn == 0) continue;
-    if (qp->waiting) timer_check(qp, now_ms);
+    if (qp->link != 0) remote_timer(qp, now_ms);
+    else if (qp->waiting) timer_check(qp, now_ms);
     if (qp->flush && qp->state == VB_QPS_ERR) flush_qp(qp);
   }
 }

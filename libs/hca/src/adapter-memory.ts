@@ -60,6 +60,7 @@ export type MrRow = RowOf<typeof layout.mr>;
 export type PdRow = RowOf<typeof layout.pd>;
 export type DomainRow = RowOf<typeof layout.domain>;
 export type ThreadRow = RowOf<typeof layout.thread>;
+export type LinkRow = RowOf<typeof layout.link>;
 export type HeaderRow = RowOf<typeof layout.header>;
 
 export class AdapterMemory {
@@ -77,7 +78,8 @@ export class AdapterMemory {
 
   static create(): AdapterMemory {
     const pages = layout.VBF_MEMORY_BYTES / 65536;
-    return new AdapterMemory(new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }));
+    const maximum = layout.VBF_MEMORY_MAX / 65536;
+    return new AdapterMemory(new WebAssembly.Memory({ initial: pages, maximum, shared: true }));
   }
 
   #row<S>(struct: Struct<S>, address: number): Row<S> {
@@ -102,6 +104,20 @@ export class AdapterMemory {
 
   domain(slot: number): DomainRow {
     return this.#row(layout.domain, layout.VBF_DOMAIN_ADDR + (slot % layout.VBF_DOMAINS) * layout.domain.size);
+  }
+
+  /** Links count from 0 here, from 1 in `qp.link` and in the route table. */
+  link(number: number): LinkRow {
+    return this.#row(layout.link, layout.VBF_LINK_ADDR + (number % layout.VBF_LINKS) * layout.VBF_LINK_STRIDE);
+  }
+
+  /** The link that leads to a LID, counted from 1; 0 when none does. */
+  route(lid: number): number {
+    return this.#view.getUint8(layout.VBF_ROUTE_ADDR + (lid & 0xffff));
+  }
+
+  setRoute(lid: number, link: number): void {
+    this.#view.setUint8(layout.VBF_ROUTE_ADDR + (lid & 0xffff), link);
   }
 
   thread(number: number): ThreadRow {

@@ -10,17 +10,11 @@ import { join } from 'node:path';
 import { Exit, runLLVM, type Tree } from '@yowasp/clang';
 import binaryen from 'binaryen';
 import { ABI_DIRECTORY, FIRMWARE_DIRECTORY } from './firmware.ts';
-import { VBF_MEMORY_BYTES } from './layout.ts';
+import { VBF_MEMORY_BYTES, VBF_MEMORY_MAX } from './layout.ts';
 
 const COMPILE = ['--target=wasm32', '-O3', '-std=c17', '-ffreestanding', '-nostdlib', '-Wall', '-Wextra', '-Werror', '-I', 'include'];
-const TARGET = ['-matomics', '-mbulk-memory', '-msign-ext', '-mmutable-globals'];
-const LINK = [
-  '--no-entry',
-  '--shared-memory',
-  '--import-memory',
-  `--max-memory=${VBF_MEMORY_BYTES}`,
-  `--initial-memory=${VBF_MEMORY_BYTES}`,
-];
+const TARGET = ['-matomics', '-msimd128', '-mbulk-memory', '-msign-ext', '-mmutable-globals'];
+const LINK = ['--no-entry', '--shared-memory', '--import-memory', `--max-memory=${VBF_MEMORY_MAX}`, `--initial-memory=${VBF_MEMORY_BYTES}`];
 const EXPORT = ['--export-table', '--growable-table', '--export=__stack_pointer', '--allow-undefined', '-z', 'stack-size=16384'];
 
 /** Runs one LLVM tool, its messages to stderr. The package's own error carries all files, which nobody wants to read. */
@@ -98,4 +92,5 @@ function keep(directory: string, name: string, wasm: Uint8Array): void {
 const [, , directory, digest] = process.argv;
 if (directory === undefined || digest === undefined) throw new Error('usage: firmware-build.ts <directory> <digest>');
 keep(directory, `peer-${digest}.wasm`, optimised(readFileSync(join(FIRMWARE_DIRECTORY, 'peer.wat'), 'utf8')));
+keep(directory, `stream-${digest}.wasm`, optimised(readFileSync(join(FIRMWARE_DIRECTORY, 'stream.wat'), 'utf8')));
 keep(directory, `core-${digest}.wasm`, optimised(replaceImports(await compileCore())));

@@ -1,22 +1,39 @@
 /** One thread's instance of the firmware, and its windows into the memories of other domains. */
 import type { AdapterMemory } from './adapter-memory.ts';
-import { VBF_DOMAINS, VBF_THREAD_ADDR, VBF_THREAD_STRIDE, thread as threadLayout } from './layout.ts';
+import { VBF_DOMAINS, VBF_LINKS, VBF_THREAD_ADDR, VBF_THREAD_STRIDE, link as linkLayout, thread as threadLayout } from './layout.ts';
 import type { FirmwareModules, PeerMemory } from './types.ts';
 
 /** As in firmware/memory.h. */
-const PEER_FUNCTIONS = ['push', 'copy_out', 'copy_in', 'read', 'raise', 'generation'] as const;
+const PEER_FUNCTIONS = ['push', 'copy_out', 'copy_in', 'read', 'raise', 'generation', 'gather', 'scatter'] as const;
+const STREAM_FUNCTIONS = ['read', 'write'] as const;
 const TABLE_BASE = 64;
 const TABLE_STRIDE = 8;
+const STREAM_BASE = TABLE_BASE + VBF_DOMAINS * TABLE_STRIDE;
 
 interface CoreExports {
   readonly uar_write: (reg: number, lo: number, hi: number) => void;
   readonly qp_opened: (qpn: number) => void;
   readonly qp_error: (qpn: number) => void;
+  readonly qp_gone: (qpn: number) => void;
+  readonly wire_turn: (link: number) => number;
+  readonly wire_poll: (turns: number) => number;
+  readonly wire_settle: () => void;
+  readonly link_up: (link: number) => void;
+  readonly link_down: (link: number) => void;
+  readonly link_lost: (link: number) => void;
   readonly qp_quiesce: (qpn: number, milliseconds: number) => number;
   readonly tick: (nowMs: number) => void;
   readonly recover: (thread: number) => void;
   readonly __stack_pointer: WebAssembly.Global;
   readonly __indirect_function_table: WebAssembly.Table;
+}
+
+/** A byte stream as WASI preview 1 has it: descriptor 0 is read, descriptor 1 written; both return an error number at once. */
+export interface WasiStream {
+  readonly fd_read: (fd: number, vectors: number, count: number, moved: number) => number;
+  readonly fd_write: (fd: number, vectors: number, count: number, moved: number) => number;
+  /** Called with the instance that exports the memory to which the addresses belong. */
+  readonly initialize?: (instance: WebAssembly.Instance) => void;
 }
 
 export class FirmwareInstance {
@@ -39,7 +56,7 @@ export class FirmwareInstance {
     this.core = new WebAssembly.Instance(modules.core, imports).exports as unknown as CoreExports;
     const table = this.core.__indirect_function_table;
     if (table.length > TABLE_BASE) throw new Error(`the firmware has ${table.length} table entries of its own: raise TABLE_BASE`);
-    table.grow(TABLE_BASE + VBF_DOMAINS * TABLE_STRIDE - table.length);
+    table.grow(STREAM_BASE + VBF_LINKS * STREAM_FUNCTIONS.length - table.length);
     this.core.__stack_pointer.value = context + VBF_THREAD_STRIDE;
   }
 
@@ -57,6 +74,24 @@ export class FirmwareInstance {
       this.core.__indirect_function_table.set(TABLE_BASE + peer.slot * TABLE_STRIDE + i, window[name]);
     });
     Atomics.store(this.#adapter.words, this.#knownAt + peer.slot, peer.epoch);
+  }
+
+  /** Gives a link its stream: functions that move bytes between the adapter memory and a socket, with the signatures of WASI preview 1. */
+  connect(link: number, wasi: WasiStream): void {
+    const row = this.#adapter.link(link);
+    const vector = row.address + linkLayout.offsets.vector;
+    const imports = { wasi: { ...wasi }, stream: { vector }, adapter: { memory: this.#adapter.memory } };
+    const instance = new WebAssembly.Instance(this.#modules.stream, imports);
+    wasi.initialize?.(instance);
+    STREAM_FUNCTIONS.forEach((name, i) => {
+      this.core.__indirect_function_table.set(STREAM_BASE + link * STREAM_FUNCTIONS.length + i, instance.exports[name]);
+    });
+  }
+
+  disconnect(link: number): void {
+    STREAM_FUNCTIONS.forEach((_, i) => {
+      this.core.__indirect_function_table.set(STREAM_BASE + link * STREAM_FUNCTIONS.length + i, null);
+    });
   }
 
   /** Closes a window, so that the memory of a domain that is gone can be freed. */

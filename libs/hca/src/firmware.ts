@@ -36,7 +36,7 @@ function readOrUndefined(path: string): Uint8Array<ArrayBuffer> | undefined {
   }
 }
 
-async function built(name: 'core' | 'peer', digest: string): Promise<Uint8Array<ArrayBuffer>> {
+async function built(name: FirmwarePart, digest: string): Promise<Uint8Array<ArrayBuffer>> {
   const path = join(CACHE_DIRECTORY, `${name}-${digest}.wasm`);
   const found = readOrUndefined(path);
   if (found !== undefined) return found;
@@ -51,20 +51,21 @@ async function built(name: 'core' | 'peer', digest: string): Promise<Uint8Array<
   return fresh;
 }
 
+export type FirmwarePart = 'core' | 'peer' | 'stream';
+
 let loading: Promise<FirmwareModules> | undefined;
 
 /** The firmware's binaries: those beside us in a bundle, else built from source on first use. */
-export async function firmwareBytes(): Promise<Readonly<Record<'core' | 'peer', Uint8Array<ArrayBuffer>>>> {
-  const prebuilt = [readOrUndefined(join(PREBUILT_DIRECTORY, 'core.wasm')), readOrUndefined(join(PREBUILT_DIRECTORY, 'peer.wasm'))];
-  const [core, peer] = prebuilt;
-  if (core !== undefined && peer !== undefined) return { core, peer };
+export async function firmwareBytes(): Promise<Readonly<Record<FirmwarePart, Uint8Array<ArrayBuffer>>>> {
+  const [core, peer, stream] = (['core', 'peer', 'stream'] as const).map((name) => readOrUndefined(join(PREBUILT_DIRECTORY, `${name}.wasm`)));
+  if (core !== undefined && peer !== undefined && stream !== undefined) return { core, peer, stream };
   const digest = digestOfSources();
-  return { core: await built('core', digest), peer: await built('peer', digest) };
+  return { core: await built('core', digest), peer: await built('peer', digest), stream: await built('stream', digest) };
 }
 
 async function load(): Promise<FirmwareModules> {
-  const { core, peer } = await firmwareBytes();
-  return { core: await compileOptimised(core), peer: await compileOptimised(peer) };
+  const { core, peer, stream } = await firmwareBytes();
+  return { core: await compileOptimised(core), peer: await compileOptimised(peer), stream: await compileOptimised(stream) };
 }
 
 /** The firmware, built on first use (some seconds) and compiled once per process. Throws an Error with the compiler's words if it cannot. */

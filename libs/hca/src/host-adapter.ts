@@ -9,8 +9,10 @@ import { dropCq, retireCq } from './completion-queues.ts';
 import { FirmwareInstance } from './firmware-instance.ts';
 import { VBF_CQ_FREE, VBF_DOMAINS, VBF_THREADS } from './layout.ts';
 import { dropMr } from './memory-regions.ts';
+import { addLink } from './links.ts';
 import { dropQp } from './queue-pairs.ts';
 import type { AdapterCounters, FirmwareModules, PeerMemory } from './types.ts';
+import type { WireInit } from './wire-engine.ts';
 
 const MAIN_THREAD = 0;
 const NO_DOMAIN = VBF_DOMAINS;
@@ -23,13 +25,13 @@ export interface DomainErrors {
 export class HostAdapter {
   readonly memory: AdapterMemory;
   readonly firmware: FirmwareModules;
+  readonly #nothing = new WebAssembly.Memory({ initial: 0, maximum: 1, shared: true });
   readonly #main: FirmwareInstance;
 
   constructor(firmware: FirmwareModules) {
     this.firmware = firmware;
     this.memory = AdapterMemory.create();
-    const nothing = new WebAssembly.Memory({ initial: 0, maximum: 1, shared: true });
-    this.#main = new FirmwareInstance(firmware, this.memory, MAIN_THREAD, NO_DOMAIN, nothing);
+    this.#main = new FirmwareInstance(firmware, this.memory, MAIN_THREAD, NO_DOMAIN, this.#nothing);
     this.memory.thread(MAIN_THREAD).set({ state: 1, slot: NO_DOMAIN });
     this.memory.header.set({ qp_high: 1, cq_high: 1, mr_high: 1, pd_high: 1, thread_high: 1 });
   }
@@ -104,6 +106,7 @@ export class HostAdapter {
       if (qp.get('qpn') === 0 || qp.get('qpn') === RETIRED || qp.get('slot') !== slot) continue;
       const peer = this.#peerOf(qp);
       if (peer !== undefined && peer.get('slot') !== slot) peers.push(peer.get('qpn'));
+      if (qp.get('link') !== 0) this.#main.core.qp_gone(qp.get('qpn'));
       dropQp({ memory: this.memory, firmware: this.#main, domain }, qp);
     }
     return peers;
@@ -131,6 +134,22 @@ export class HostAdapter {
       const pd = this.memory.pd(i);
       if (pd.get('handle') !== 0 && pd.get('slot') === slot) pd.set({ handle: 0 });
     }
+  }
+
+  /** A link to another process, down until a wire engine opens it. Throws an Error when there are too many. */
+  addLink(): number {
+    return this.#locked(() => addLink(this.memory));
+  }
+
+  /** Sends what goes to a LID over a link; undefined: nowhere. LIDs of this process need no route. */
+  route(lid: number, link: number | undefined): void {
+    this.memory.setRoute(lid, link === undefined ? 0 : link + 1);
+  }
+
+  /** What the thread of a wire engine needs. It learns the memories of domains from `learn`. */
+  wireInit(): WireInit {
+    const thread = this.addThread({ slot: NO_DOMAIN, epoch: 0, memory: this.#nothing });
+    return { firmware: this.firmware, adapterMemory: this.memory.memory, thread, peers: [] };
   }
 
   removeDomain(domain: PeerMemory): void {

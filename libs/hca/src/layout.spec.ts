@@ -4,7 +4,7 @@ import { mirrorOf, probe } from '@verbena/guest-abi/testing';
 import * as layout from './layout.ts';
 
 const source = readFileSync(new URL('../firmware/layout.h', import.meta.url), 'utf8');
-const structs = [layout.header, layout.domain, layout.pd, layout.mr, layout.cq, layout.qp, layout.thread];
+const structs = [layout.header, layout.domain, layout.pd, layout.mr, layout.cq, layout.qp, layout.thread, layout.linkKeys, layout.link];
 const exported: readonly (readonly [string, unknown])[] = Object.entries(layout);
 const constants = Object.fromEntries(exported.filter(([, value]) => typeof value === 'number'));
 
@@ -30,8 +30,12 @@ describe("the mirror of the firmware's layout", () => {
       [layout.VBF_MR_ADDR, layout.VBF_MRS * layout.mr.size],
       [layout.VBF_QP_ADDR, layout.VBF_QPS * layout.qp.size],
       [layout.VBF_THREAD_ADDR, layout.VBF_THREADS * layout.VBF_THREAD_STRIDE],
+      [layout.VBF_LINK_ADDR, layout.VBF_LINKS * layout.VBF_LINK_STRIDE],
+      [layout.VBF_ROUTE_ADDR, 65536],
     ] as const;
     tables.forEach(([start, size], i) => expect(start + size).toBeLessThanOrEqual(tables[i + 1]?.[0] ?? layout.VBF_MEMORY_BYTES));
+    expect(layout.link.size).toBeLessThanOrEqual(layout.VBF_LINK_STRIDE);
+    expect(layout.VBF_RING_ADDR + layout.VBF_LINKS * layout.VBF_RING_STRIDE).toBe(layout.VBF_MEMORY_MAX);
     expect(layout.thread.size).toBeLessThan(layout.VBF_THREAD_STRIDE / 2);
   });
 

@@ -15,7 +15,36 @@ export const VBF_CQ_ADDR = 0x0008_0000;
 export const VBF_MR_ADDR = 0x0020_0000;
 export const VBF_QP_ADDR = 0x0040_0000;
 export const VBF_THREAD_ADDR = 0x00a0_0000;
-export const VBF_MEMORY_BYTES = 0x0120_0000;
+export const VBF_LINK_ADDR = 0x0120_0000;
+export const VBF_ROUTE_ADDR = 0x0128_0000;
+export const VBF_MEMORY_BYTES = 0x0129_0000;
+export const VBF_RING_ADDR = 0x0130_0000;
+export const VBF_MEMORY_MAX = 0x0930_0000;
+export const VBF_LINKS = 64;
+export const VBF_LINK_STRIDE = 8192;
+export const VBF_TX_BYTES = 0x0010_0000;
+export const VBF_RX_BYTES = 0x0010_0000;
+export const VBF_RING_STRIDE = 0x0020_0000;
+export const VBF_LINK_FREE = 0;
+export const VBF_LINK_DOWN = 1;
+export const VBF_LINK_UP = 2;
+export const VBF_LINK_BROKEN = 3;
+export const VBF_FAULT_NONE = 0;
+export const VBF_FAULT_CLOSED = 1;
+export const VBF_FAULT_IO = 2;
+export const VBF_FAULT_FRAME = 3;
+export const VBF_FAULT_TAG = 4;
+export const VBF_FAULT_LID = 5;
+export const VBF_FAULT_SILENT = 6;
+export const VBF_FAULT_THREAD = 7;
+export const VBF_OWE_ACK = 1;
+export const VBF_OWE_ACK_NOW = 2;
+export const VBF_OWE_RNR = 4;
+export const VBF_OWE_NAK = 8;
+export const VBF_OWE_READY = 16;
+export const VBF_OWE_RESEND = 32;
+export const VBF_OWE_PROBE = 64;
+export const VBF_NH_WORDS = 264;
 export const VBF_CQ_FREE = 0;
 export const VBF_CQ_READY = 1;
 export const VBF_CQ_OVERRUN = 2;
@@ -26,8 +55,20 @@ export const VBF_WAIT_ANSWER = 2;
 
 export const header = struct(
   'vbf_header',
-  { command_lock: u32, now_ms: u32, qp_high: u32, cq_high: u32, mr_high: u32, pd_high: u32, thread_high: u32, reserved: u32 },
-  32,
+  {
+    command_lock: u32,
+    now_ms: u32,
+    qp_high: u32,
+    cq_high: u32,
+    mr_high: u32,
+    pd_high: u32,
+    thread_high: u32,
+    link_high: u32,
+    bell: u32,
+    asleep: u32,
+    reserved: array(u32, 6),
+  },
+  64,
 );
 
 export const domain = struct(
@@ -105,7 +146,7 @@ export const qp = struct(
     sq_stride: u32,
     waiting: u32,
     wait_since: u32,
-    reserved: u32,
+    link: u32,
     generation: u32,
     tx_messages: u64,
     tx_bytes: u64,
@@ -128,9 +169,66 @@ export const qp = struct(
     rx_messages: u64,
     rx_bytes: u64,
     rx_errors: u64,
+    remote_qpn: u32,
+    sq_next: u32,
+    sq_high: u32,
+    tx_offset: u32,
+    progress_at: u32,
+    probe_at: u32,
+    rx_psn: u32,
+    rx_offset: u32,
+    rx_refused: u32,
+    owe: u32,
+    nak: u32,
+    line5: bytes(20),
   },
-  320,
+  384,
 );
+
+export const linkKeys = struct('vbf_link_keys', { sip: array(u64, 2), nh: array(u32, VBF_NH_WORDS) }, 1072);
+
+export const link = struct('vbf_link', {
+  state: u32,
+  fault: u32,
+  fault_detail: u32,
+  generation: u32,
+  wanted: u32,
+  down_since: u32,
+  reserved1: array(u32, 2),
+  vector: array(u32, 4),
+  line0: bytes(16),
+  io_lock: u32,
+  rx_fill: u32,
+  rx_done: u32,
+  tx_sealed: u32,
+  tx_granted: u32,
+  tx_used: u32,
+  rx_consumed: u32,
+  rx_granted: u32,
+  owe_ping: u32,
+  owe_pong: u32,
+  small_left: u32,
+  reserved0: u32,
+  tx_count: u64,
+  rx_count: u64,
+  tx_lock: u32,
+  tx_head: u32,
+  tx_pad: u32,
+  tx_tail: u32,
+  pend_any: u32,
+  pend_next: u32,
+  lazy: u32,
+  line2: bytes(36),
+  small: bytes(64),
+  frames_sent: u64,
+  frames_received: u64,
+  bytes_sent: u64,
+  bytes_received: u64,
+  line4: bytes(32),
+  tx_keys: linkKeys,
+  rx_keys: linkKeys,
+  pend: array(u32, VBF_QPS / 32),
+});
 
 export const thread = struct('vbf_thread', {
   state: u32,

@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as abi from '@verbena/guest-abi';
 import { loadFirmware } from './firmware.ts';
 import { LIMITS } from './limits.ts';
-import { HandHost, type HandGuest, type HandQp } from './testing/hand-guest.ts';
+import { HandHost, TRANSPORTS, type HandGuest, type HandQp } from './testing/hand-guest.ts';
 import type { FirmwareModules } from './types.ts';
 
 let firmware: FirmwareModules;
@@ -10,10 +10,10 @@ beforeAll(async () => {
   firmware = await loadFirmware();
 }, 120_000);
 
-describe('the translation and protection table (R8)', () => {
+describe.each(TRANSPORTS)('the translation and protection table (R8, %s)', (transport) => {
   let a: HandGuest, qa: HandQp, b: HandGuest, qb: HandQp;
   beforeEach(() => {
-    [a, qa, b, qb] = new HandHost(firmware).pair();
+    [a, qa, b, qb] = new HandHost(firmware, transport).pair();
   });
   const statuses = (entries: { status: number }[]): number[] => entries.map((each) => each.status);
 

@@ -27,7 +27,8 @@ import { RETIRED, type QpRow } from './adapter-memory.ts';
 import { Refusal, freeEntry, requireRange, type CommandContext } from './command-context.ts';
 import { isPowerOfTwo, requireCq } from './completion-queues.ts';
 import { requirePd } from './memory-regions.ts';
-import { VBF_CQS, VBF_QPS } from './layout.ts';
+import { VBF_CQS, VBF_QPS, type qp as qpLayout } from './layout.ts';
+import { wantLink } from './links.ts';
 import { LIMITS, RQ_STRIDES, SQ_STRIDES } from './limits.ts';
 import { transitionFor } from './qp-states.ts';
 
@@ -92,7 +93,23 @@ function checkAttributes(wish: Wish): void {
   }
 }
 
-/** The other end must exist, in the same partition; whether it is in another one or not there at all is not told. */
+/**
+ * Where the other end is. In this process it must exist, in the same partition; whether it is in another one or not there at all is not told.
+ * What lies behind a link is found out by the first request.
+ */
+function destinationOf(context: CommandContext, qp: QpRow, wish: Wish): Destination {
+  const link = context.memory.route(wish.dest_lid);
+  if (link !== 0 && wish.dest_lid <= 0xffff && wish.dest_qpn !== 0) {
+    if (qp.get('pkey') === 0) throw new Refusal(VB_EPERM, 'this domain is in no partition');
+    const progress_at = context.memory.header.get('now_ms');
+    return { dest_lid: wish.dest_lid, dest_qpn: 0, link, remote_qpn: wish.dest_qpn, progress_at };
+  }
+  checkDestination(context, qp, wish);
+  return { dest_lid: wish.dest_lid, dest_qpn: wish.dest_qpn, link: 0, remote_qpn: 0, progress_at: 0 };
+}
+
+type Destination = Pick<StructValue<typeof qpLayout.fields>, 'dest_lid' | 'dest_qpn' | 'link' | 'remote_qpn' | 'progress_at'>;
+
 function checkDestination(context: CommandContext, qp: QpRow, wish: Wish): void {
   const peer = context.memory.qp(wish.dest_qpn);
   if (qp.get('pkey') === 0) throw new Refusal(VB_EPERM, 'this domain is in no partition');
@@ -106,6 +123,7 @@ function checkDestination(context: CommandContext, qp: QpRow, wish: Wish): void 
 function resetQp(context: CommandContext, qp: QpRow): void {
   qp.publish('state', VB_QPS_RESET);
   context.firmware.core.qp_quiesce(qp.get('qpn'), QUIESCE_MS);
+  if (qp.get('link') !== 0) context.firmware.core.qp_gone(qp.get('qpn'));
   qp.set({
     dest_lid: 0,
     dest_qpn: 0,
@@ -118,6 +136,7 @@ function resetQp(context: CommandContext, qp: QpRow): void {
     rq_head: 0,
     rq_seen: 0,
     next_valid: 0,
+    ...{ link: 0, remote_qpn: 0, sq_next: 0, sq_high: 0, tx_offset: 0, rx_psn: 0, rx_offset: 0, rx_refused: 0, owe: 0, nak: 0 },
   });
 }
 
@@ -137,12 +156,15 @@ export function modifyQp(context: CommandContext, input: Uint8Array): Uint8Array
   if (transitionFor(from, to, attributes) === undefined) {
     throw new Refusal(VB_EINVAL, `a queue pair cannot go from state ${from} to ${to} with attributes ${attributes}`);
   }
-  if ((attributes & VB_ATTR_DEST) !== 0) checkDestination(context, qp, wish);
+  const destination = (attributes & VB_ATTR_DEST) === 0 ? undefined : destinationOf(context, qp, wish);
   if (to === VB_QPS_RESET) resetQp(context, qp);
   else if (to === VB_QPS_ERR) failQp(context, qp, from);
   else {
     if ((attributes & VB_ATTR_ACCESS) !== 0) qp.set({ access: wish.access });
-    if ((attributes & VB_ATTR_DEST) !== 0) qp.set({ dest_lid: wish.dest_lid, dest_qpn: wish.dest_qpn });
+    if (destination !== undefined) {
+      qp.set(destination);
+      if (destination.link !== 0) wantLink(context.memory, destination.link - 1);
+    }
     if ((attributes & VB_ATTR_RETRY) !== 0) qp.set({ retry_count: wish.retry_count, rnr_retry: wish.rnr_retry });
     if (to !== from) advance(context, qp, from, to);
   }
@@ -161,7 +183,7 @@ export function queryQp(context: CommandContext, input: Uint8Array): Uint8Array 
   return queryQpOut.encode({
     state: qp.load('state'),
     dest_lid: qp.get('dest_lid'),
-    dest_qpn: qp.get('dest_qpn'),
+    dest_qpn: qp.get('link') === 0 ? qp.get('dest_qpn') : qp.get('remote_qpn'),
     sq_head: qp.load('sq_head'),
     rq_head: qp.load('rq_head'),
   });
@@ -175,6 +197,8 @@ export function dropQp(context: Pick<CommandContext, 'memory' | 'firmware' | 'do
   const { memory, domain } = context;
   qp.publish('state', VB_QPS_RESET);
   const quiet = context.firmware.core.qp_quiesce(qp.get('qpn'), QUIESCE_MS) !== 0;
+  // Who waits for a receive request here would wait for ever.
+  if (qp.get('link') !== 0 && qp.get('rx_refused') !== 0) context.firmware.core.qp_gone(qp.get('qpn'));
   domain.set({
     tx_messages: domain.get('tx_messages') + qp.get('tx_messages'),
     tx_bytes: domain.get('tx_bytes') + qp.get('tx_bytes'),

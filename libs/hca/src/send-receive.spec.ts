@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as abi from '@verbena/guest-abi';
 import { loadFirmware } from './firmware.ts';
-import { HandHost } from './testing/hand-guest.ts';
+import { HandHost, TRANSPORTS } from './testing/hand-guest.ts';
 import type { FirmwareModules } from './types.ts';
 
 let firmware: FirmwareModules;
@@ -11,9 +11,9 @@ beforeAll(async () => {
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-describe('SEND and RECV between two domains', () => {
+describe.each(TRANSPORTS)('SEND and RECV between two domains (%s)', (transport) => {
   it('carries a message from a registered buffer to a registered buffer', () => {
-    const [a, qa, b, qb] = new HandHost(firmware).pair();
+    const [a, qa, b, qb] = new HandHost(firmware, transport).pair();
     const from = a.buffer(5000);
     const to = b.buffer(5000);
     for (let i = 0; i < 5000; i++) a.bytes[from.addr + i] = i % 251;
@@ -27,7 +27,7 @@ describe('SEND and RECV between two domains', () => {
   });
 
   it('puts a short message into the completion entry when the receiver wants it there, and nothing else of the sender', () => {
-    const [, qa, , qb] = new HandHost(firmware).pair({ flags: abi.VB_QP_SCATTER_TO_CQE });
+    const [, qa, , qb] = new HandHost(firmware, transport).pair({ flags: abi.VB_QP_SCATTER_TO_CQE });
     for (let length = 0; length <= 32; length++) {
       qa.prepare({ inline: new Uint8Array(96).fill(0xee), flags: 0 });
       qa.sqTail--;
@@ -41,7 +41,7 @@ describe('SEND and RECV between two domains', () => {
   });
 
   it('carries immediate data, inline data beyond 32 bytes, and nothing at all', () => {
-    const [, qa, b, qb] = new HandHost(firmware).pair({ flags: abi.VB_QP_SCATTER_TO_CQE });
+    const [, qa, b, qb] = new HandHost(firmware, transport).pair({ flags: abi.VB_QP_SCATTER_TO_CQE });
     const to = b.buffer(256);
     for (let i = 0; i < 3; i++) qb.receive([{ addr: to.addr + 64 * i, length: 64, lkey: to.lkey }]);
     qa.send({ opcode: abi.VB_WR_SEND_IMM, imm: 0xdeadbeef, inline: text('with a number') });
@@ -57,7 +57,7 @@ describe('SEND and RECV between two domains', () => {
   });
 
   it('gathers from and scatters to lists of unequal pieces', () => {
-    const [a, qa, b, qb] = new HandHost(firmware).pair({ sqStride: 256, rqStride: 128 });
+    const [a, qa, b, qb] = new HandHost(firmware, transport).pair({ sqStride: 256, rqStride: 128 });
     const from = a.buffer(300);
     const to = b.buffer(300);
     for (let i = 0; i < 300; i++) a.bytes[from.addr + i] = i;
@@ -73,7 +73,12 @@ describe('SEND and RECV between two domains', () => {
   });
 
   it('keeps order over many turns of all rings, with one doorbell for several requests', () => {
-    const [, qa, , qb] = new HandHost(firmware).pair({ flags: abi.VB_QP_SCATTER_TO_CQE, sqEntries: 8, rqEntries: 16, cqEntries: 16 });
+    const [, qa, , qb] = new HandHost(firmware, transport).pair({
+      flags: abi.VB_QP_SCATTER_TO_CQE,
+      sqEntries: 8,
+      rqEntries: 16,
+      cqEntries: 16,
+    });
     const seen: number[] = [];
     for (let i = 0; i < 200; i += 4) {
       for (let k = 0; k < 4; k++) qb.receive();
@@ -85,7 +90,7 @@ describe('SEND and RECV between two domains', () => {
   });
 
   it('writes to itself when a queue pair is connected to another of the same domain, or to itself', () => {
-    const a = new HandHost(firmware).guest();
+    const a = new HandHost(firmware, transport).guest();
     const [left, right, self] = [a.queuePair(), a.queuePair(), a.queuePair()];
     left.connect(right);
     right.connect(left);
@@ -101,9 +106,9 @@ describe('SEND and RECV between two domains', () => {
   });
 });
 
-describe('RDMA WRITE', () => {
+describe.each(TRANSPORTS)('RDMA WRITE (%s)', (transport) => {
   it('changes the registered memory without a completion at the receiver', () => {
-    const [a, qa, b, qb] = new HandHost(firmware).pair();
+    const [a, qa, b, qb] = new HandHost(firmware, transport).pair();
     const from = a.buffer(1 << 20);
     const to = b.buffer(1 << 20);
     a.bytes.fill(0x5a, from.addr, from.addr + (1 << 20));
@@ -114,7 +119,7 @@ describe('RDMA WRITE', () => {
   });
 
   it('with immediate takes a receive request, which says that the data is there', () => {
-    const [a, qa, b, qb] = new HandHost(firmware).pair();
+    const [a, qa, b, qb] = new HandHost(firmware, transport).pair();
     const [from, to] = [a.buffer(100), b.buffer(100)];
     qb.receive([], 5n);
     qa.send({ opcode: abi.VB_WR_RDMA_WRITE_IMM, imm: 9, list: [{ ...from, length: 100 }], remote: to.addr, rkey: to.rkey });

@@ -1,9 +1,10 @@
 import type { MessagePort } from 'node:worker_threads';
 
-/** The firmware of the adapter: `core` is the data path, `peer` the window into another domain's memory (one instance per peer and thread). */
+/** The firmware of the adapter: `core` is the data path, `peer` the window into another domain's memory (one instance per peer and thread), `stream` a link's connection. */
 export interface FirmwareModules {
   readonly core: WebAssembly.Module;
   readonly peer: WebAssembly.Module;
+  readonly stream: WebAssembly.Module;
 }
 
 /** A domain's memory, as the threads of the domains that it may talk to know it. `epoch` tells apart the domains that used a slot. */

@@ -1,15 +1,15 @@
 /**
- * Runs a guest image as an MPI job directly on the embedded hypervisor, without a control plane: one domain per rank, on the ports of an
- * in-memory subnet, with the rendezvous collected here. Domains are created, used once and destroyed.
+ * Runs a guest image as an MPI job directly on the embedded hypervisor, without a control plane: one domain per rank, on the ports of a
+ * subnet in this process or spread over several, with the rendezvous collected here. Domains are created, used once and destroyed.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSubnet } from '@verbena/fabric';
 import type { GuestImage } from '@verbena/guest-image';
-import { createEmbeddedHypervisor, WorkerPool } from '@verbena/hypervisor';
-import type { Domain, Hypervisor, ProgramExit, ProgramHandlers, RunningProgram } from '@verbena/hypervisor';
-import { vmId } from '@verbena/ids';
+import type { ProgramExit } from '@verbena/hypervisor';
+import { ForkedShare } from './forked-share.ts';
+import { LocalShare, type Share, type SharePlan } from './guest-share.ts';
 
 export interface GuestRun {
   readonly image: GuestImage;
@@ -17,6 +17,8 @@ export interface GuestRun {
   readonly size: number;
   /** Hosts that the ranks are spread over, in blocks. Default 1. */
   readonly hosts?: number;
+  /** Processes that the hosts are spread over, in blocks. Default 0: all in this one. */
+  readonly processes?: number;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: Uint8Array;
@@ -26,6 +28,8 @@ export interface GuestRun {
   readonly spinNs?: number;
   /** Ranks that still run after this many milliseconds are killed. Default 60,000. */
   readonly limitMs?: number;
+  /** Called with the process ids of the shares when all programs run. */
+  readonly onRunning?: (pids: readonly number[]) => void;
 }
 
 export interface GuestRunResult {
@@ -64,93 +68,69 @@ const MIB = 2 ** 20;
 
 /** Runs the job to the end of every rank. Rejects only when domains cannot be created or booted; a guest's failure is in its exit. */
 export async function runGuests(run: GuestRun): Promise<GuestRunResult> {
-  const { size, hosts = 1, limitMs = 60_000 } = run;
-  const job = ++jobs;
-  const directory = mkdtempSync(join(tmpdir(), 'verbena-guests-'));
-  const subnet = await createSubnet();
-  const ticker = setInterval(() => {
-    subnet.tick(performance.now());
-  }, 10);
-  const pool = new WorkerPool({ size });
-  const hypervisors: Hypervisor[] = [];
+  const scratchDir = mkdtempSync(join(tmpdir(), 'verbena-guests-'));
+  const shares: Share[] = [];
   try {
-    for (let host = 0; host < hosts; host++) {
-      const port = subnet.addPort({ nodeName: `host-${String(host)}` });
-      hypervisors.push(await createEmbeddedHypervisor({ port, pool, ...(run.spinNs === undefined ? {} : { spinNs: run.spinNs }) }));
-    }
-    const domains = await bootAll(run, hypervisors, job);
-    return await execute(run, domains, directory, job, limitMs);
+    const opened = await Promise.allSettled(
+      plansOf(run, scratchDir).map((plan) => (run.processes ? ForkedShare.open(plan) : LocalShare.open(plan))),
+    );
+    for (const each of opened) if (each.status === 'fulfilled') shares.push(each.value);
+    for (const each of opened) if (each.status === 'rejected') throw each.reason;
+    const ports = shares.flatMap((share) => share.ports);
+    if (shares.length > 1) await Promise.all(shares.map((share) => share.learn(ports)));
+    await Promise.all(shares.map((share) => share.boot()));
+    return await execute(run, shares);
   } finally {
-    clearInterval(ticker);
-    await Promise.allSettled(hypervisors.map((hypervisor) => hypervisor.close()));
-    await pool.close();
-    subnet.close();
-    rmSync(directory, { recursive: true, force: true });
+    await Promise.allSettled(shares.map((share) => share.close()));
+    rmSync(scratchDir, { recursive: true, force: true });
   }
 }
 
-const hostOf = (rank: number, size: number, hosts: number): number => Math.floor((rank * hosts) / size);
-
-async function bootAll(run: GuestRun, hypervisors: readonly Hypervisor[], job: number): Promise<Domain[]> {
-  const { image, size, hosts = 1, memoryBytes = 256 * MIB } = run;
-  return Promise.all(
-    Array.from({ length: size }, async (_, rank) => {
-      const hypervisor = hypervisors[hostOf(rank, size, hosts)];
-      if (hypervisor === undefined) throw new Error(`rank ${String(rank)} has no host`);
-      const id = vmId(`vm-guests-${String(job)}-${String(rank)}`);
-      const content = { digest: image.manifest.content.digest, wasm: image.wasm };
-      const domain = await hypervisor.createDomain({ id, name: id, image: content, memoryBytes, vcpus: 1 });
-      await domain.boot();
-      return domain;
-    }),
-  );
+function plansOf(run: GuestRun, scratchDir: string): SharePlan[] {
+  const { image, size, hosts = 1, processes = 0 } = run;
+  const job = ++jobs;
+  const secret = randomBytes(16).toString('hex');
+  const ranks = Array.from({ length: size }, (_, rank) => ({ rank, host: Math.floor((rank * hosts) / size) }));
+  return Array.from({ length: Math.max(1, processes) }, (_, process) => ({
+    ...{ job, size, hosts, scratchDir, stdin: run.stdin, spinNs: run.spinNs, args: run.args ?? [], env: run.env ?? {} },
+    image: { digest: image.manifest.content.digest, wasm: image.wasm },
+    memoryBytes: run.memoryBytes ?? 256 * MIB,
+    ranks: ranks.filter(({ host }) => processes === 0 || Math.floor((host * processes) / hosts) === process),
+    fabric: processes > 1 ? { listen: '127.0.0.1:0', secret } : undefined,
+  }));
 }
 
-async function execute(
-  run: GuestRun,
-  domains: readonly Domain[],
-  directory: string,
-  job: number,
-  limitMs: number,
-): Promise<GuestRunResult> {
-  const { size, hosts = 1 } = run;
+async function execute(run: GuestRun, shares: readonly Share[]): Promise<GuestRunResult> {
+  const { size, limitMs = 60_000 } = run;
   const rendezvous = new Rendezvous(size);
-  const output = domains.map(() => ({ stdout: '', stderr: '' }));
-  const waitsFor = domains.map(() => '');
-  const decoders = domains.map(() => ({ stdout: new TextDecoder(), stderr: new TextDecoder() }));
-  const programs: RunningProgram[] = [];
-  const handlersOf = (rank: number): ProgramHandlers => ({
-    output(stream, data) {
-      const texts = output[rank];
-      const decoder = decoders[rank];
-      if (texts !== undefined && decoder !== undefined) texts[stream] += decoder[stream].decode(data, { stream: true });
-    },
-    rendezvous: (generation, card) => rendezvous.meet(generation, rank, card),
-  });
+  const texts = Array.from({ length: size }, () => ({ stdout: '', stderr: '' }));
+  const decoders = texts.map(() => ({ stdout: new TextDecoder(), stderr: new TextDecoder() }));
+  const waitsFor = texts.map(() => '');
+  const exits = texts.map(() => Promise.withResolvers<ProgramExit>());
   const killAll = (reason: string): void => {
-    for (const program of programs) void program.kill(reason);
+    for (const share of shares) void share.kill(reason).catch(() => undefined);
   };
-  for (const [rank, domain] of domains.entries()) {
-    const hostIndex = hostOf(rank, size, hosts);
-    const program = await domain.exec({
-      ...{ jobId: `job-guests-${String(job)}`, rank, size, hostIndex, hosts, nodeName: `host-${String(hostIndex)}` },
-      ...{ pkey: 0x8000 + job, jobSeed: BigInt(job), args: ['guest', ...(run.args ?? [])], env: run.env ?? {} },
-      ...(run.stdin === undefined ? {} : { stdin: run.stdin }),
-      ...{ scratchDir: directory, scratchBytes: 64 * MIB, outputLimitBytes: 64 * MIB, handlers: handlersOf(rank) },
-    });
-    programs.push(program);
-  }
-  const limit = setTimeout(() => {
-    domains.forEach((domain, rank) => (waitsFor[rank] = domain.activity().waitsFor));
-    killAll(`the test's limit of ${String(limitMs)} ms has passed`);
-  }, limitMs);
-  // The end of one rank in failure is the end of the job, as it is under a scheduler.
-  for (const program of programs) {
-    void program.exit.then((exit) => {
+  const hooks = {
+    output(rank: number, stream: 'stdout' | 'stderr', data: Uint8Array): void {
+      const text = texts[rank];
+      const decoder = decoders[rank];
+      if (text !== undefined && decoder !== undefined) text[stream] += decoder[stream].decode(data, { stream: true });
+    },
+    rendezvous: (rank: number, generation: number, card: Uint8Array) => rendezvous.meet(generation, rank, card),
+    /** The end of one rank in failure is the end of the job, as it is under a scheduler. */
+    exited(rank: number, exit: ProgramExit): void {
+      exits[rank]?.resolve(exit);
       if (exit.cause !== 'exited') killAll('another rank failed');
-    });
-  }
-  const exits = await Promise.all(programs.map((program) => program.exit));
+    },
+  };
+  await Promise.all(shares.map((share) => share.exec(hooks)));
+  run.onRunning?.(shares.flatMap((share) => (share instanceof ForkedShare ? [share.pid] : [])));
+  const limit = setTimeout(() => {
+    void Promise.all(shares.map(async (share) => (await share.waitsFor()).forEach((text, rank) => (waitsFor[rank] = text)))).finally(() =>
+      killAll(`the test's limit of ${String(limitMs)} ms has passed`),
+    );
+  }, limitMs);
+  const ended = await Promise.all(exits.map(({ promise }) => promise));
   clearTimeout(limit);
-  return { exits, stdout: output.map((each) => each.stdout), stderr: output.map((each) => each.stderr), waitsFor };
+  return { exits: ended, stdout: texts.map((each) => each.stdout), stderr: texts.map((each) => each.stderr), waitsFor };
 }

@@ -1,6 +1,6 @@
 /**
  * A developer's mpirun without a control plane, for trying a guest: node --conditions=verbena-source test/framework/src/mpirun.ts
- * -n 4 [--hosts 2] [--spin 2000] [--limit 60000] prog.c [compiler flags] [-- arguments]
+ * -n 4 [--hosts 2] [--processes 2] [--spin 2000] [--limit 60000] prog.c [compiler flags] [-- arguments]
  */
 import { closeToolchain, compile } from '@verbena/toolchain';
 import { parseArgs } from 'node:util';
@@ -9,7 +9,7 @@ import { runGuests } from './guest-runner.ts';
 const split = process.argv.indexOf('--');
 const own = process.argv.slice(2, split < 0 ? undefined : split);
 const args = split < 0 ? [] : process.argv.slice(split + 1);
-const named = new Set(['-n', '--hosts', '--spin', '--limit']);
+const named = new Set(['-n', '--hosts', '--processes', '--spin', '--limit']);
 const options: string[] = [];
 const sources: string[] = [];
 for (let i = 0; i < own.length; i++) {
@@ -19,7 +19,13 @@ for (let i = 0; i < own.length; i++) {
 }
 const { values } = parseArgs({
   args: options,
-  options: { n: { type: 'string', short: 'n' }, hosts: { type: 'string' }, spin: { type: 'string' }, limit: { type: 'string' } },
+  options: {
+    n: { type: 'string', short: 'n' },
+    hosts: { type: 'string' },
+    processes: { type: 'string' },
+    spin: { type: 'string' },
+    limit: { type: 'string' },
+  },
 });
 
 const { image, exitCode } = await compile({
@@ -35,6 +41,7 @@ const result = await runGuests({
   image,
   size,
   hosts: Number(values.hosts ?? Math.min(size, 4)),
+  processes: Number(values.processes ?? 0),
   args,
   env: Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[0].startsWith('VERBENA_'))),
   limitMs: Number(values.limit ?? 60_000),

@@ -25,8 +25,8 @@ export class GuestThread {
   readonly memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
   readonly #worker: Worker;
 
-  constructor(subnet: Subnet, module: WebAssembly.Module, pkey: number) {
-    const port = subnet.addPort({ nodeName: 'host' });
+  constructor(subnet: Subnet, module: WebAssembly.Module, pkey: number, lid?: number) {
+    const port = subnet.addPort({ nodeName: 'host', ...(lid === undefined ? {} : { lid }) });
     this.lid = port.lid;
     this.attachment = port.attachDomain({ vmId: 'vm', memory: this.memory });
     this.attachment.join(pkey);

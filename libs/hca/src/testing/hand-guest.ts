@@ -2,25 +2,74 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import * as abi from '@verbena/guest-abi';
 import type { StructValue } from '@verbena/binary';
-import { HostAdapter } from '../host-adapter.ts';
+import type { HostAdapter } from '../host-adapter.ts';
 import { openAdapter } from '../open-adapter.ts';
+import { HandLink, HandProcess, settle } from './hand-wire.ts';
 import type { Adapter, FirmwareModules, PeerMemory, PortMessage } from '../types.ts';
 
 export type Cqe = StructValue<typeof abi.cqe.fields>;
 export type UarWrite = (reg: number, lo: number, hi: number) => void;
 
-/** Hosts of one partition in one process, without a fabric: every guest learns of every other. */
-export class HandHost {
-  readonly adapter: HostAdapter;
-  readonly guests: HandGuest[] = [];
+/** What lies between two guests: the memory of their process, or a link between two processes. */
+export type Transport = 'memory' | 'wire';
+export const TRANSPORTS: readonly Transport[] = ['memory', 'wire'];
 
-  constructor(firmware: FirmwareModules) {
-    this.adapter = new HostAdapter(firmware);
+/** Hosts of one partition, without a fabric: every guest learns of every other. Over the wire, each is in a process of its own. */
+export class HandHost {
+  readonly guests: HandGuest[] = [];
+  readonly processes: HandProcess[] = [];
+  readonly links: HandLink[] = [];
+  readonly #firmware: FirmwareModules;
+  readonly #transport: Transport;
+
+  constructor(firmware: FirmwareModules, transport: Transport = 'memory') {
+    this.#firmware = firmware;
+    this.#transport = transport;
+    this.process();
+  }
+
+  /** The adapter of the first process. */
+  get adapter(): HostAdapter {
+    const [first] = this.processes;
+    if (first === undefined) throw new Error('a host has a process');
+    return first.adapter;
+  }
+
+  /** A process more, linked to all others. */
+  process(): HandProcess {
+    const fresh = new HandProcess(this.#firmware, 16 * this.processes.length);
+    for (const other of this.processes) {
+      const link = new HandLink(other, fresh);
+      this.links.push(link);
+      for (const { process, lid } of this.guests) if (process === other) fresh.adapter.route(lid, link.numbers[1]);
+    }
+    this.processes.push(fresh);
+    return fresh;
+  }
+
+  /** Lets everything that is on its way arrive. */
+  settle(): void {
+    if (this.#transport === 'wire') settle(this.processes);
+  }
+
+  tick(nowMs: number): void {
+    for (const { adapter } of this.processes) adapter.tick(nowMs);
+    this.settle();
   }
 
   guest(pkey = 1, pages = 256): HandGuest {
-    const guest = new HandGuest(this, pkey, pages);
-    for (const other of this.guests.filter((each) => each.pkey === pkey)) {
+    const [first] = this.processes;
+    const alone = this.#transport === 'memory' || this.guests.length === 0;
+    return this.guestIn(alone && first !== undefined ? first : this.process(), pkey, pages);
+  }
+
+  guestIn(process: HandProcess, pkey = 1, pages = 256): HandGuest {
+    const guest = new HandGuest(this, process, pkey, pages);
+    for (const { ends, numbers } of this.links) {
+      const here = ends.indexOf(process);
+      if (here >= 0) ends[1 - here]?.adapter.route(guest.lid, numbers[1 - here]);
+    }
+    for (const other of this.guests.filter((each) => each.pkey === pkey && each.process === process)) {
       other.tell({ kind: 'learn', peer: guest.peer });
       guest.tell({ kind: 'learn', peer: other.peer });
     }
@@ -29,8 +78,8 @@ export class HandHost {
   }
 
   /** Two guests with one connected queue pair each. */
-  pair(options: QpOptions = {}): [HandGuest, HandQp, HandGuest, HandQp] {
-    const [a, b] = [this.guest(), this.guest()];
+  pair(options: QpOptions = {}, pages = 256): [HandGuest, HandQp, HandGuest, HandQp] {
+    const [a, b] = [this.guest(1, pages), this.guest(1, pages)];
     const [qa, qb] = [a.queuePair(options), b.queuePair(options)];
     qa.connect(qb);
     qb.connect(qa);
@@ -66,22 +115,26 @@ export class HandGuest {
   #pd = 0;
 
   readonly host: HandHost;
+  readonly process: HandProcess;
 
-  constructor(host: HandHost, pkey: number, pages: number) {
+  constructor(host: HandHost, process: HandProcess, pkey: number, pages: number) {
     this.host = host;
+    this.process = process;
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
     this.view = new DataView(this.memory.buffer);
     this.bytes = new Uint8Array(this.memory.buffer);
-    this.peer = host.adapter.addDomain(this.memory, host.guests.length + 1, 1n);
+    const { adapter } = process;
+    this.peer = adapter.addDomain(this.memory, host.guests.length + 1, 1n);
+    process.learn(this.peer);
     this.pkey = pkey;
-    host.adapter.setPartition(this.peer.slot, pkey);
-    this.thread = host.adapter.addThread(this.peer);
+    adapter.setPartition(this.peer.slot, pkey);
+    this.thread = adapter.addThread(this.peer);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.unref();
     this.adapter = openAdapter({
-      firmware: host.adapter.firmware,
-      adapterMemory: host.adapter.memory.memory,
+      firmware: adapter.firmware,
+      adapterMemory: adapter.memory.memory,
       slot: this.peer.slot,
       epoch: this.peer.epoch,
       thread: this.thread,
@@ -89,11 +142,15 @@ export class HandGuest {
       peers: [],
       port: port2,
     });
-    this.uar = this.adapter.uarWrite as UarWrite;
+    const write = this.adapter.uarWrite as UarWrite;
+    this.uar = (register, low, high) => {
+      write(register, low, high);
+      host.settle();
+    };
   }
 
   get lid(): number {
-    return this.host.adapter.memory.domain(this.peer.slot).get('lid');
+    return this.process.adapter.memory.domain(this.peer.slot).get('lid');
   }
 
   tell(message: PortMessage): void {
@@ -108,7 +165,9 @@ export class HandGuest {
   }
 
   command(opcode: number, input: Uint8Array = new Uint8Array()): { status: number; output: Uint8Array } {
-    return this.adapter.command(opcode, input);
+    const result = this.adapter.command(opcode, input);
+    this.host.settle();
+    return result;
   }
 
   /** A command that must succeed. */

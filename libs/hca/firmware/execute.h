@@ -1,0 +1,212 @@
+/*
+ * The receiver of a connection whose other end is in another process: executes the requests of frames, each once and in order, with the checks
+ * that a request of this process would meet. The payload lies in the link's inbound buffer; the QP's own sq_lock is held.
+ */
+#ifndef VBF_EXECUTE_H
+#define VBF_EXECUTE_H
+
+#include "remote.h"
+
+/* What became of a frame. LATER: a memory is not known to this thread yet, look again. */
+enum heard { HEARD, HEARD_LATER, HEARD_BAD };
+
+static inline bool frame_matches(const struct vbf_qp *qp, const struct vbf_link *link, const struct vbf_frame *f) {
+  return qp->qpn == f->dest_qpn && f->dest_qpn != 0 && qp->link == link_number(link) + 1 && qp->remote_qpn == f->src_qpn &&
+         qp->dest_lid == f->src_lid && qp->lid == f->dest_lid && qp->pkey == f->pkey;
+}
+
+static inline bool frame_may_match(const struct vbf_qp *qp, const struct vbf_frame *f) {
+  return qp->qpn == f->dest_qpn && f->dest_qpn != 0 && qp->lid == f->dest_lid && qp->pkey == f->pkey && load32(&qp->state) <= VB_QPS_INIT;
+}
+
+/* Answers for a QP that cannot. When the ring is full the other end asks again. */
+static void answer_for_nobody(struct vbf_link *link, const struct vbf_frame *f, uint8_t opcode) {
+  lock_take(&link->tx_lock);
+  struct vbf_frame *frame = frame_begin(link, 0, 0);
+  if (frame != 0) {
+    frame->opcode = opcode;
+    frame->src_lid = f->dest_lid;
+    frame->dest_lid = f->src_lid;
+    frame->dest_qpn = f->src_qpn;
+    frame->src_qpn = f->dest_qpn;
+    frame->pkey = f->pkey;
+    frame_commit(link, frame);
+  }
+  lock_drop(&link->tx_lock);
+}
+
+static inline void owe(struct vbf_qp *qp, uint32_t what) {
+  __atomic_fetch_or(&qp->owe, what, __ATOMIC_SEQ_CST);
+  if (what != VBF_OWE_ACK) pend(qp);
+  else link_of(qp)->lazy = 1;
+}
+
+/* The request cannot be executed: both ends fail (InfiniBand vol. 1, section 9.9.3). */
+static void refuse_frame(struct vbf_qp *qp, uint8_t status) {
+  qp->rx_errors++;
+  qp->nak = status;
+  owe(qp, VBF_OWE_NAK);
+  qp_fail(qp);
+}
+
+/* Places [offset, offset + bytes) of a message into the receive request's list. */
+static void scatter_frame(uint32_t slot, const struct segment *to, uint32_t offset, const uint8_t *from, uint32_t bytes) {
+  while (bytes != 0) {
+    if (offset >= to->length) {
+      offset -= to++->length;
+      continue;
+    }
+    uint32_t piece = to->length - offset < bytes ? to->length - offset : bytes;
+    scatter_bytes(slot, to->addr + offset, from, piece);
+    from += piece;
+    bytes -= piece;
+    offset = 0;
+    to++;
+  }
+}
+
+static bool execute_send(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
+  bool last = f->offset + f->length == f->total;
+  uint8_t flags = f->opcode == VB_WR_SEND_IMM ? VB_CQE_F_IMM : 0;
+  uint64_t data[4] = {0, 0, 0, 0};
+  if (f->total <= VB_CQE_INLINE && (qp->flags & VB_QP_SCATTER_TO_CQE)) {
+    const uint64_t *words = (const uint64_t *)payload; /* the padding was checked with the rest, and is cut off here */
+    for (uint32_t i = 0; 8 * i < f->length; i++) data[i] = f->length - 8 * i >= 8 ? words[i] : words[i] & ((1ull << (8 * (f->length - 8 * i))) - 1);
+    flags |= VB_CQE_F_INLINE;
+  } else {
+    struct segment to[MAX_SGE];
+    uint64_t room;
+    if (rq_segments(qp, to, &room) < 0) {
+      rq_complete(qp, VB_WC_RECV, VB_WC_LOC_PROT_ERR, 0, 0, 0, f->src_lid, 0);
+      refuse_frame(qp, VB_WC_REM_OP_ERR);
+      return false;
+    }
+    if (f->total > room) {
+      rq_complete(qp, VB_WC_RECV, VB_WC_LOC_LEN_ERR, 0, 0, 0, f->src_lid, 0);
+      refuse_frame(qp, VB_WC_REM_INV_REQ_ERR);
+      return false;
+    }
+    scatter_frame(qp->slot, to, f->offset, payload, f->length);
+  }
+  if (last && !rq_complete(qp, VB_WC_RECV, VB_WC_SUCCESS, flags, f->total, f->opcode == VB_WR_SEND_IMM ? f->imm : 0, f->src_lid, data)) {
+    refuse_frame(qp, VB_WC_REM_OP_ERR);
+    return false;
+  }
+  return true;
+}
+
+static bool execute_write(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
+  bool last = f->offset + f->length == f->total;
+  if ((qp->access & VB_ACCESS_REMOTE_WRITE) == 0 ||
+      (f->total != 0 && !tpt_allows(f->rkey, qp->slot, qp->pd, VB_ACCESS_REMOTE_WRITE, f->remote_addr, f->total))) {
+    refuse_frame(qp, VB_WC_REM_ACCESS_ERR);
+    return false;
+  }
+  if (f->length != 0) scatter_bytes(qp->slot, (uint32_t)f->remote_addr + f->offset, payload, f->length);
+  if (last && f->opcode == VB_WR_RDMA_WRITE_IMM &&
+      !rq_complete(qp, VB_WC_RECV_RDMA_IMM, VB_WC_SUCCESS, VB_CQE_F_IMM, f->total, f->imm, f->src_lid, 0)) {
+    refuse_frame(qp, VB_WC_REM_OP_ERR);
+    return false;
+  }
+  return true;
+}
+
+/* A request for a connected QP, in order or not. */
+static void execute_frame(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
+  uint32_t ahead = f->psn - qp->rx_psn;
+  if ((int32_t)ahead < 0 || (ahead == 0 && f->offset < qp->rx_offset)) { /* executed before; its acknowledgement was lost */
+    owe(qp, VBF_OWE_ACK_NOW);
+    return;
+  }
+  if (ahead != 0 || f->offset != qp->rx_offset) {
+    if (!qp->rx_refused) owe(qp, VBF_OWE_RESEND);
+    qp->rx_refused = 1;
+    return;
+  }
+  if (f->opcode != VB_WR_RDMA_WRITE && !rq_ready(qp)) {
+    if (qp->state == VB_QPS_ERR) return;
+    qp->rx_refused = 1;
+    owe(qp, VBF_OWE_RNR);
+    return;
+  }
+  qp->rx_refused = 0;
+  bool good = f->opcode <= VB_WR_SEND_IMM ? execute_send(qp, f, payload) : execute_write(qp, f, payload);
+  if (!good) return;
+  qp->rx_offset += f->length;
+  if (qp->rx_offset != f->total) return;
+  qp->rx_offset = 0;
+  qp->rx_psn++;
+  qp->rx_messages++;
+  qp->rx_bytes += f->total;
+  owe(qp, f->flags & VBF_FRAME_ACK_REQUESTED ? VBF_OWE_ACK_NOW : VBF_OWE_ACK);
+}
+
+static inline bool request_sane(const struct vbf_frame *f) {
+  return f->opcode >= VB_WR_SEND && f->opcode <= VB_WR_RDMA_WRITE_IMM && f->total <= MAX_MESSAGE && f->offset <= f->total &&
+         f->length <= f->total - f->offset && (f->length != 0 || f->total == 0);
+}
+
+static enum heard hear_request(struct vbf_link *link, const struct vbf_frame *f, const uint8_t *payload) {
+  if (!request_sane(f)) return HEARD_BAD;
+  struct vbf_qp *qp = qp_at(f->dest_qpn);
+  if (frame_matches(qp, link, f) && !reachable(qp->slot, qp->epoch)) return HEARD_LATER;
+  if (!frame_matches(qp, link, f) && !frame_may_match(qp, f)) return answer_for_nobody(link, f, VBF_OP_GONE), HEARD;
+  lock_take(&qp->sq_lock);
+  enum heard heard = HEARD;
+  if (frame_matches(qp, link, f) && (qp->state == VB_QPS_RTR || qp->state == VB_QPS_RTS) && reachable(qp->slot, qp->epoch)) {
+    if (remote_acked(qp, f->ack)) execute_frame(qp, f, payload);
+    else heard = HEARD_BAD;
+  } else if (frame_matches(qp, link, f) && qp->state == VB_QPS_ERR && qp->nak != 0) {
+    owe(qp, VBF_OWE_NAK);
+  } else {
+    answer_for_nobody(link, f, frame_may_match(qp, f) ? VBF_OP_NOT_READY : VBF_OP_GONE);
+  }
+  lock_drop(&qp->sq_lock);
+  flush_deferred();
+  return heard;
+}
+
+/* A probe says nothing, and is answered with everything. */
+static void answer_probe(struct vbf_qp *qp) {
+  owe(qp, qp->rx_refused && !qp->next_valid && !rq_prefetch(qp) ? VBF_OWE_RNR : qp->rx_refused ? VBF_OWE_RESEND : VBF_OWE_ACK_NOW);
+}
+
+static bool hear_for(struct vbf_qp *qp, const struct vbf_frame *f) {
+  if (!remote_acked(qp, f->ack)) return false;
+  switch (f->opcode) {
+    case VBF_OP_RNR: remote_wait(qp, WAIT_RNR); break;
+    case VBF_OP_NOT_READY: remote_wait(qp, WAIT_ANSWER); break;
+    case VBF_OP_READY:
+      qp->waiting = 0;
+      pend(qp);
+      break;
+    case VBF_OP_RESEND:
+      remote_rewind(qp);
+      qp->waiting = 0;
+      pend(qp);
+      break;
+    case VBF_OP_NAK: remote_failed(qp, (uint8_t)f->imm); break;
+    case VBF_OP_GONE: remote_failed(qp, VB_WC_RETRY_EXC_ERR); break;
+    case VBF_OP_PROBE: answer_probe(qp); break;
+  }
+  return true;
+}
+
+static enum heard hear_control(struct vbf_link *link, const struct vbf_frame *f) {
+  struct vbf_qp *qp = qp_at(f->dest_qpn);
+  if (f->length != 0 || (f->opcode == VBF_OP_NAK && (f->imm == VB_WC_SUCCESS || f->imm > VB_WC_FATAL_ERR))) return HEARD_BAD;
+  if (frame_matches(qp, link, f) && !reachable(qp->slot, qp->epoch)) return HEARD_LATER;
+  if (!frame_matches(qp, link, f) && (f->opcode != VBF_OP_PROBE || !frame_may_match(qp, f))) {
+    if (f->opcode == VBF_OP_PROBE) answer_for_nobody(link, f, VBF_OP_GONE);
+    return HEARD;
+  }
+  lock_take(&qp->sq_lock);
+  bool good = true;
+  if (frame_matches(qp, link, f) && (qp->state == VB_QPS_RTR || qp->state == VB_QPS_RTS)) good = hear_for(qp, f);
+  else if (f->opcode == VBF_OP_PROBE) answer_for_nobody(link, f, frame_may_match(qp, f) ? VBF_OP_NOT_READY : VBF_OP_GONE);
+  lock_drop(&qp->sq_lock);
+  flush_deferred();
+  return good ? HEARD : HEARD_BAD;
+}
+
+#endif

@@ -1,0 +1,234 @@
+/*
+ * The requester of a connection whose other end is in another process. A work request is executed there, so between its frames and its
+ * completion lies an acknowledgement:
+ *
+ *   sq_head <= (acknowledged up to here) ... sq_next <= (sent up to here, tx_offset bytes of the next) ... sq_tail
+ *
+ * A request is sent again from its first byte when the receiver says so or when the connection was replaced; the receiver executes each once,
+ * since it knows the number of the request and the offset that it expects (go-back-N, InfiniBand vol. 1, section 9.7.5.1).
+ */
+#ifndef VBF_REMOTE_H
+#define VBF_REMOTE_H
+
+#include "requester.h"
+
+#define TURN_BYTES (256u * 1024u) /* of one QP, before others on the link get their turn */
+#define LINK_LOST_MS 8000u        /* a link that stays away for longer takes its QPs with it */
+#define PROBE_MS 1000u
+
+static void frame_address(struct vbf_frame *frame, const struct vbf_qp *qp, uint8_t opcode) {
+  frame->opcode = opcode;
+  frame->src_lid = (uint16_t)qp->lid;
+  frame->dest_lid = (uint16_t)qp->dest_lid;
+  frame->dest_qpn = qp->remote_qpn;
+  frame->src_qpn = qp->qpn;
+  frame->pkey = qp->pkey;
+  frame->ack = qp->rx_psn;
+}
+
+static bool control_frame(struct vbf_link *link, const struct vbf_qp *qp, uint8_t opcode, uint32_t imm) {
+  struct vbf_frame *frame = frame_begin(link, 0, 0);
+  if (frame == 0) return false;
+  frame_address(frame, qp, opcode);
+  frame->imm = imm;
+  frame_commit(link, frame);
+  return true;
+}
+
+/* What the QP owes, most urgent first. False when the ring is full. */
+static bool send_owed(struct vbf_link *link, struct vbf_qp *qp) {
+  static const struct { uint8_t bits, opcode; } order[] = {
+      {VBF_OWE_NAK, VBF_OP_NAK}, {VBF_OWE_RNR, VBF_OP_RNR}, {VBF_OWE_RESEND, VBF_OP_RESEND}, {VBF_OWE_READY, VBF_OP_READY},
+      {VBF_OWE_PROBE, VBF_OP_PROBE}, {VBF_OWE_ACK | VBF_OWE_ACK_NOW, VBF_OP_ACK}};
+  for (uint32_t i = 0; i < sizeof order / sizeof *order; i++) {
+    if ((load32(&qp->owe) & order[i].bits) == 0) continue;
+    uint32_t bits = order[i].bits | VBF_OWE_ACK | VBF_OWE_ACK_NOW; /* every frame acknowledges */
+    uint32_t had = __atomic_fetch_and(&qp->owe, ~bits, __ATOMIC_SEQ_CST) & bits;
+    if (control_frame(link, qp, order[i].opcode, qp->nak)) continue;
+    __atomic_fetch_or(&qp->owe, had, __ATOMIC_SEQ_CST);
+    return false;
+  }
+  return true;
+}
+
+/* Copies [offset, offset + bytes) of a gathered message into a frame. */
+static void gather_frame(uint8_t *to, const struct request *r, uint32_t slot, uint32_t offset, uint32_t bytes) {
+  const struct segment *from = r->list;
+  while (bytes != 0) {
+    if (offset >= from->length) {
+      offset -= from++->length;
+      continue;
+    }
+    uint32_t piece = from->length - offset < bytes ? from->length - offset : bytes;
+    gather_bytes(to, slot, from->addr + offset, piece);
+    to += piece;
+    bytes -= piece;
+    offset = 0;
+    from++;
+  }
+}
+
+/* The frames of the request at sq_next, from tx_offset on. False when the ring is full. */
+static bool send_frames(struct vbf_link *link, struct vbf_qp *qp, const struct request *r) {
+  do {
+    uint32_t left = (uint32_t)r->bytes - qp->tx_offset, bytes = left < VBF_SEGMENT ? left : VBF_SEGMENT;
+    struct vbf_frame *frame = frame_begin(link, bytes, VBF_CONTROL_ROOM);
+    if (frame == 0) return false;
+    frame_address(frame, qp, r->opcode);
+    frame->flags = (r->flags & VB_SEND_SIGNALED ? VBF_FRAME_ACK_REQUESTED : 0) | (r->flags & VB_SEND_SOLICITED ? VBF_FRAME_SOLICITED : 0);
+    frame->psn = qp->sq_next;
+    frame->offset = qp->tx_offset;
+    frame->total = (uint32_t)r->bytes;
+    frame->imm = r->imm;
+    frame->rkey = r->rkey;
+    frame->remote_addr = r->remote_addr;
+    gather_frame((uint8_t *)(frame + 1), r, qp->slot, qp->tx_offset, bytes);
+    frame_commit(link, frame);
+    __atomic_fetch_and(&qp->owe, ~(VBF_OWE_ACK | VBF_OWE_ACK_NOW), __ATOMIC_SEQ_CST);
+    qp->tx_offset += bytes;
+    qp->tx_bytes += bytes;
+  } while (qp->tx_offset < r->bytes);
+  return true;
+}
+
+/* What one turn of a QP came to. */
+enum sent { SENT_ALL, SENT_SOME, RING_FULL };
+
+static enum sent send_requests(struct vbf_link *link, struct vbf_qp *qp, struct request *failed, uint8_t *status) {
+  uint64_t limit = qp->tx_bytes + TURN_BYTES;
+  while (qp->state == VB_QPS_RTS && !qp->waiting && qp->sq_next != qp->sq_tail) {
+    if (qp->sq_next == qp->sq_head && qp->tx_offset == 0) qp->progress_at = header()->now_ms;
+    request_read(failed, qp, qp->sq_next);
+    *status = request_gather(failed, qp);
+    /* Earlier requests complete first; their acknowledgement brings us here again. */
+    if (UNLIKELY(*status != VB_WC_SUCCESS)) return SENT_ALL;
+    if (UNLIKELY(qp->tx_offset > failed->bytes)) qp->tx_offset = 0;
+    if (!send_frames(link, qp, failed)) return RING_FULL;
+    qp->tx_offset = 0;
+    qp->sq_next++;
+    if ((int32_t)(qp->sq_next - qp->sq_high) > 0) qp->sq_high = qp->sq_next;
+    if (qp->tx_bytes > limit) return SENT_SOME;
+  }
+  return SENT_ALL;
+}
+
+/* Sends what the QP owes and what is posted. The caller holds sq_lock, and calls flush_deferred after it. */
+static __attribute__((noinline)) enum sent remote_run(struct vbf_qp *qp) {
+  struct vbf_link *link = link_of(qp);
+  if (!reachable(qp->slot, qp->epoch)) return SENT_ALL;
+  struct request request;
+  uint8_t status = VB_WC_SUCCESS;
+  lock_take(&link->tx_lock);
+  enum sent sent = send_owed(link, qp) ? send_requests(link, qp, &request, &status) : RING_FULL;
+  lock_drop(&link->tx_lock);
+  if (UNLIKELY(status != VB_WC_SUCCESS) && qp->sq_next == qp->sq_head) {
+    request.bytes = 0;
+    request_complete(qp, &request, status);
+    qp->sq_next = qp->sq_head;
+    qp_fail(qp);
+  }
+  if (sent != SENT_ALL) pend(qp);
+  return sent;
+}
+
+/* The guest rang, or the connection was opened. */
+static __attribute__((noinline)) void remote_posted(struct vbf_qp *qp) {
+  remote_run(qp);
+  wire_ring();
+}
+
+/* Sends again from the oldest request that is not acknowledged. */
+static void remote_rewind(struct vbf_qp *qp) {
+  qp->sq_next = qp->sq_head;
+  qp->tx_offset = 0;
+}
+
+static void remote_gone(struct vbf_qp *qp) {
+  struct vbf_link *link = link_of(qp);
+  if (qp->remote_qpn == 0 || !lock_take_within(&link->tx_lock, 20)) return;
+  control_frame(link, qp, VBF_OP_GONE, 0);
+  lock_drop(&link->tx_lock);
+  wire_ring();
+}
+
+static uint64_t request_length(const struct request *r, const struct vbf_qp *qp) {
+  if (r->flags & VB_SEND_INLINE) return r->inline_len;
+  struct vb_sge *list = (struct vb_sge *)self()->scratch;
+  uint64_t bytes = 0;
+  if (r->num_sge == 0 || r->num_sge > MAX_SGE || r->num_sge * sizeof *list > qp->sq_stride - VB_SEND_WQE_HEADER) return 0;
+  fetch(list, qp->slot, r->wqe + VB_SEND_WQE_HEADER, r->num_sge * (uint32_t)sizeof *list);
+  for (uint32_t i = 0; i < r->num_sge; i++) bytes += list[i].length;
+  return bytes;
+}
+
+/* The other end has executed all requests before `psn`. False when that cannot be. */
+static bool remote_acked(struct vbf_qp *qp, uint32_t psn) {
+  uint32_t count = psn - qp->sq_head;
+  if (count == 0 || qp->state != VB_QPS_RTS) return true;
+  if (count > qp->sq_high - qp->sq_head) return (int32_t)count < 0;
+  while (count-- != 0 && qp->state == VB_QPS_RTS) {
+    struct request r;
+    request_read(&r, qp, qp->sq_head);
+    r.bytes = r.flags & VB_SEND_SIGNALED ? request_length(&r, qp) : 0;
+    request_complete(qp, &r, VB_WC_SUCCESS);
+    qp->tx_messages++;
+  }
+  if ((int32_t)(qp->sq_next - qp->sq_head) < 0) remote_rewind(qp);
+  qp->progress_at = header()->now_ms;
+  qp->waiting = 0;
+  if (qp->sq_next != qp->sq_tail) pend(qp);
+  return true;
+}
+
+/* The oldest request fails, and with it the connection. */
+static void remote_failed(struct vbf_qp *qp, uint8_t status) {
+  if (qp->state == VB_QPS_RTS && qp->sq_head != qp->sq_tail) {
+    struct request r;
+    request_read(&r, qp, qp->sq_head);
+    r.bytes = 0;
+    request_complete(qp, &r, status);
+  }
+  qp_fail(qp);
+}
+
+static void remote_wait(struct vbf_qp *qp, enum outcome why) {
+  remote_rewind(qp);
+  if (qp->sq_head == qp->sq_tail) return;
+  if (why == WAIT_RNR && qp->rnr_retry == 0) return remote_failed(qp, VB_WC_RNR_RETRY_EXC_ERR);
+  request_wait(qp, why);
+}
+
+/* How long the QP has been without a link, in ms. */
+static inline uint32_t remote_cut_off(const struct vbf_qp *qp, const struct vbf_link *link, uint32_t now) {
+  if (link->state == VBF_LINK_UP) return 0;
+  return now - ((int32_t)(link->down_since - qp->progress_at) > 0 ? link->down_since : qp->progress_at);
+}
+
+static uint8_t remote_verdict(const struct vbf_qp *qp, const struct vbf_link *link, uint32_t now) {
+  if (link->state != VBF_LINK_UP) return remote_cut_off(qp, link, now) > (qp->retry_count + 1) * 1000u ? VB_WC_RETRY_EXC_ERR : VB_WC_SUCCESS;
+  uint32_t waited = now - qp->wait_since;
+  if (qp->waiting == VBF_WAIT_RNR && qp->rnr_retry != 7 && waited > qp->rnr_retry * 20u) return VB_WC_RNR_RETRY_EXC_ERR;
+  if (qp->waiting == VBF_WAIT_ANSWER && waited > (qp->retry_count + 1) * 1000u) return VB_WC_RETRY_EXC_ERR;
+  return VB_WC_SUCCESS;
+}
+
+/* Time-outs, on the host's main thread. */
+static void remote_timer(struct vbf_qp *qp, uint32_t now) {
+  struct vbf_link *link = link_of(qp);
+  bool busy = qp->sq_head != qp->sq_tail && qp->state == VB_QPS_RTS;
+  bool open = qp->state == VB_QPS_RTS || qp->state == VB_QPS_RTR;
+  bool lost = remote_cut_off(qp, link, now) > LINK_LOST_MS;
+  if (!(busy || (open && lost)) || !reachable(qp->slot, qp->epoch) || !lock_try(&qp->sq_lock)) return;
+  uint8_t status = busy ? remote_verdict(qp, link, now) : VB_WC_SUCCESS;
+  if (open && lost) status = VB_WC_RETRY_EXC_ERR;
+  if (status != VB_WC_SUCCESS) {
+    remote_failed(qp, status);
+  } else if (link->state == VBF_LINK_UP && (qp->sq_next != qp->sq_head || qp->waiting) && now - qp->progress_at > PROBE_MS && now - qp->probe_at > PROBE_MS) {
+    qp->probe_at = now;
+    remote_owe(qp, VBF_OWE_PROBE);
+  }
+  lock_drop(&qp->sq_lock);
+  flush_deferred();
+}
+
+#endif

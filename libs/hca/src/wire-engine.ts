@@ -1,0 +1,161 @@
+/**
+ * The engine of a process's links, on a thread of its own: it moves frames between the links' rings and their streams and executes what comes. All
+ * of that is firmware; here are connections that come and go, and how the thread sleeps.
+ */
+import { AdapterMemory } from './adapter-memory.ts';
+import { FirmwareInstance, type WasiStream } from './firmware-instance.ts';
+import { VBF_DOMAINS, VBF_LINK_UP, VBF_NH_WORDS, VBF_RING_ADDR, VBF_RING_STRIDE, VBF_RX_BYTES, VBF_TX_BYTES, linkKeys } from './layout.ts';
+import type { FirmwareModules, PeerMemory } from './types.ts';
+
+/** Structured-cloneable. */
+export interface WireInit {
+  readonly firmware: FirmwareModules;
+  readonly adapterMemory: WebAssembly.Memory;
+  readonly thread: number;
+  readonly peers: readonly PeerMemory[];
+}
+
+/** Key material of one direction of a connection, in bytes. */
+export const LINK_KEY_BYTES = 16 + 4 * VBF_NH_WORDS;
+
+export interface LinkStatus {
+  readonly state: number;
+  /** VBF_FAULT_*, and what it was about. */
+  readonly fault: number;
+  readonly detail: number;
+  readonly wanted: boolean;
+  readonly framesSent: bigint;
+  readonly framesReceived: bigint;
+  readonly bytesSent: bigint;
+  readonly bytesReceived: bigint;
+}
+
+/** Bits of what `poll` returns. */
+export const WIRE_BUSY = 1;
+export const WIRE_BROKEN = 2;
+export const WIRE_LEARN = 4;
+
+export class WireEngine {
+  readonly #memory: AdapterMemory;
+  readonly #firmware: FirmwareInstance;
+  readonly #bell: number;
+
+  constructor(init: WireInit) {
+    this.#memory = new AdapterMemory(init.adapterMemory);
+    const nothing = new WebAssembly.Memory({ initial: 0, maximum: 1, shared: true });
+    this.#firmware = new FirmwareInstance(init.firmware, this.#memory, init.thread, VBF_DOMAINS, nothing);
+    this.#bell = this.#memory.header.wordOf('bell');
+    for (const peer of init.peers) this.#firmware.learn(peer);
+  }
+
+  /** A domain of this process: frames for it can be executed. */
+  learn(peer: PeerMemory): void {
+    this.#firmware.learn(peer);
+  }
+
+  forget(slot: number, epoch: number): void {
+    this.#firmware.forget(slot, epoch);
+  }
+
+  get links(): number {
+    return this.#memory.header.load('link_high');
+  }
+
+  status(link: number): LinkStatus {
+    const row = this.#memory.link(link);
+    return {
+      state: row.load('state'),
+      fault: row.get('fault'),
+      detail: row.get('fault_detail'),
+      wanted: row.load('wanted') !== 0,
+      framesSent: row.get('frames_sent'),
+      framesReceived: row.get('frames_received'),
+      bytesSent: row.get('bytes_sent'),
+      bytesReceived: row.get('bytes_received'),
+    };
+  }
+
+  isUp(link: number): boolean {
+    return this.#memory.link(link).load('state') === VBF_LINK_UP;
+  }
+
+  /** A new connection: frames flow again, beginning with those that were not acknowledged. Keys are LINK_KEY_BYTES each. */
+  open(link: number, stream: WasiStream, keys: { readonly send: Uint8Array; readonly receive: Uint8Array }): void {
+    const row = this.#memory.link(link);
+    row.set({ tx_keys: linkKeys.decode(keys.send), rx_keys: linkKeys.decode(keys.receive) });
+    this.#firmware.connect(link, stream);
+    this.#firmware.core.link_up(link);
+  }
+
+  /** When it returns nobody uses the stream any more. */
+  close(link: number): void {
+    this.#firmware.core.link_down(link);
+    this.#firmware.disconnect(link);
+  }
+
+  /** The process at the other end is gone for good: its connections fail. */
+  lose(link: number): void {
+    this.#firmware.core.link_lost(link);
+  }
+
+  /** Up to `turns` turns of all links. WIRE_* bits. */
+  poll(turns: number): number {
+    return this.#firmware.core.wire_poll(turns);
+  }
+
+  /** Acknowledges what was executed and has waited for a frame to travel with. */
+  settle(): void {
+    this.#firmware.core.wire_settle();
+  }
+
+  ping(link: number): void {
+    this.#memory.link(link).publish('owe_ping', 1);
+  }
+
+  /** Bytes that somebody else read from the link's stream; they come before what `poll` reads. Throws an Error when they do not fit. */
+  received(link: number, bytes: Uint8Array): void {
+    const row = this.#memory.link(link);
+    const fill = row.get('rx_fill');
+    if (bytes.length > VBF_RX_BYTES - fill) throw new Error(`${bytes.length} bytes do not fit the inbound buffer of link ${link}`);
+    const at = VBF_RING_ADDR + link * VBF_RING_STRIDE + VBF_TX_BYTES + fill;
+    new Uint8Array(this.#memory.memory.buffer, at, bytes.length).set(bytes);
+    row.set({ rx_fill: fill + bytes.length });
+  }
+
+  /** Counts what was rung for. Read it, look for work, then sleep on it. */
+  get bell(): number {
+    return Atomics.load(this.#memory.words, this.#bell);
+  }
+
+  /** Whether frames or requests wait for room in some stream. */
+  hasBacklog(): boolean {
+    for (let link = 0; link < this.links; link++) {
+      const row = this.#memory.link(link);
+      if (row.load('state') === VBF_LINK_UP && (row.load('tx_head') !== row.load('tx_tail') || row.load('pend_any') !== 0)) return true;
+    }
+    return false;
+  }
+
+  /** Sleeps until the bell is not `seen` any more, for at most so many milliseconds. Blocks the thread. False when the time was over. */
+  nap(seen: number, ms: number): boolean {
+    this.#memory.header.publish('asleep', 1);
+    const result = Atomics.wait(this.#memory.words, this.#bell, seen, ms);
+    this.#memory.header.publish('asleep', 0);
+    return result !== 'timed-out';
+  }
+
+  /** The same without blocking the thread; one at a time. */
+  async sleep(seen: number, ms: number): Promise<boolean> {
+    this.#memory.header.publish('asleep', 1);
+    const waiting = Atomics.waitAsync(this.#memory.words, this.#bell, seen, ms);
+    const result = waiting.async ? await waiting.value : waiting.value;
+    this.#memory.header.publish('asleep', 0);
+    return result !== 'timed-out';
+  }
+
+  /** Ends a `sleep` or `nap` of this or another thread. */
+  wake(): void {
+    this.#memory.header.add('bell', 1);
+    Atomics.notify(this.#memory.words, this.#bell);
+  }
+}
