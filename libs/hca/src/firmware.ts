@@ -57,7 +57,9 @@ let loading: Promise<FirmwareModules> | undefined;
 
 /** The firmware's binaries: those beside us in a bundle, else built from source on first use. */
 export async function firmwareBytes(): Promise<Readonly<Record<FirmwarePart, Uint8Array<ArrayBuffer>>>> {
-  const [core, peer, stream] = (['core', 'peer', 'stream'] as const).map((name) => readOrUndefined(join(PREBUILT_DIRECTORY, `${name}.wasm`)));
+  const [core, peer, stream] = (['core', 'peer', 'stream'] as const).map((name) =>
+    readOrUndefined(join(PREBUILT_DIRECTORY, `${name}.wasm`)),
+  );
   if (core !== undefined && peer !== undefined && stream !== undefined) return { core, peer, stream };
   const digest = digestOfSources();
   return { core: await built('core', digest), peer: await built('peer', digest), stream: await built('stream', digest) };
