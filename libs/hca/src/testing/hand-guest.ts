@@ -87,6 +87,24 @@ export class HandHost {
   }
 }
 
+export interface WirePair {
+  readonly host: HandHost;
+  readonly a: HandGuest;
+  readonly qa: HandQp;
+  readonly b: HandGuest;
+  readonly qb: HandQp;
+  readonly link: HandLink;
+}
+
+/** Two guests of two processes, connected. */
+export function pairOverWire(firmware: FirmwareModules, options: QpOptions = {}): WirePair {
+  const host = new HandHost(firmware, 'wire');
+  const [a, qa, b, qb] = host.pair(options, 512);
+  const [link] = host.links;
+  if (link === undefined) throw new Error('two processes have a link');
+  return { host, a, qa, b, qb, link };
+}
+
 export interface QpOptions {
   readonly pd?: number;
   readonly flags?: number;
