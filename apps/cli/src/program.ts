@@ -1,6 +1,7 @@
 /** The commands of verbena, put together. What a command needs is loaded when it runs, so that help and completion are quick. */
 import { Command } from 'commander';
 import { CommandContext, example, type GlobalOptions, type Action, type Registry } from './command-context.ts';
+import { registerAt } from './commands/at.ts';
 import { registerCompilers } from './commands/cc.ts';
 import { registerContexts } from './commands/contexts.ts';
 import { registerCompletion } from './commands/completion.ts';
@@ -11,6 +12,7 @@ import { registerImages } from './commands/images.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLogs } from './commands/logs.ts';
 import { registerNodes } from './commands/nodes.ts';
+import { registerReplay } from './commands/replay.ts';
 import { registerRun } from './commands/run.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerSubmit } from './commands/submit.ts';
@@ -29,6 +31,8 @@ const commands = [
   registerLogs,
   registerFiles,
   registerEvents,
+  registerAt,
+  registerReplay,
   registerUp,
   registerStatus,
   registerNodes,

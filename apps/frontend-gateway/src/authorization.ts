@@ -127,7 +127,15 @@ export const authorization: readonly ServiceRow[] = [
     listFiles: one('viewer', 'job', 'jobId'),
     getFile: one('viewer', 'job', 'jobId'),
   }),
-  rpcs(eventv1.EventService, 'storage', { listEvents: list('viewer'), followEvents: list('viewer', live), appendEvents: internal }),
+  rpcs(eventv1.EventService, 'storage', {
+    listEvents: list('viewer'),
+    followEvents: list('viewer', live),
+    appendEvents: internal,
+    listEntities: list('viewer'),
+    getStateAt: list('viewer'),
+    listReadModels: cluster('viewer'),
+    replayReadModel: cluster('operator'),
+  }),
   rpcs(migrationv1.MigrationService, 'migration-controller', {
     checkMigration: one('viewer', 'vm', 'vmId'),
     listMigrations: list('viewer'),

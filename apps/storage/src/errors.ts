@@ -2,7 +2,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ChunkError, type ChunkProblem } from '@verbena/chunk-store';
 
-export type StorageProblem = 'invalid' | 'gap' | 'sealed' | 'too-much' | 'no-space' | 'not-found' | 'not-yours' | 'corrupt';
+export type StorageProblem = 'invalid' | 'gap' | 'sealed' | 'too-much' | 'no-space' | 'not-found' | 'not-yours' | 'corrupt' | 'busy';
 
 export class StorageError extends Error {
   override readonly name = 'StorageError';
@@ -24,6 +24,7 @@ const storageCodes: Record<StorageProblem, Code> = {
   'not-found': Code.NotFound,
   'not-yours': Code.PermissionDenied,
   corrupt: Code.DataLoss,
+  busy: Code.ResourceExhausted,
 };
 
 const chunkCodes: Record<ChunkProblem, Code> = {
@@ -39,9 +40,6 @@ const chunkCodes: Record<ChunkProblem, Code> = {
 export function atTheEdge(error: unknown): unknown {
   if (error instanceof StorageError) return new ConnectError(error.message, storageCodes[error.problem], undefined, undefined, error);
   if (error instanceof ChunkError) return new ConnectError(error.message, chunkCodes[error.problem], undefined, undefined, error);
-  // The event store's adapter is not known here; its name is.
-  if (error instanceof Error && error.name === 'DatabaseError')
-    return new ConnectError(error.message, Code.Unavailable, undefined, undefined, error);
   return error;
 }
 

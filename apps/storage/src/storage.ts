@@ -3,7 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openChunkStore } from '@verbena/chunk-store';
 import { eventv1, identityv1, storagev1 } from '@verbena/contracts';
-import type { EventStore } from '@verbena/event-sourcing';
+import type { EventDatabase } from '@verbena/event-sourcing';
+import { models } from '@verbena/history';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
 import { chunkService } from './chunk-service.ts';
 import { VmOwners } from './events/vm-owners.ts';
@@ -16,7 +17,7 @@ import { outputService } from './output/output-service.ts';
 
 export interface StorageOptions {
   /** The event log; whoever opened it closes it. */
-  readonly store: EventStore;
+  readonly store: EventDatabase;
   /** Most bytes of chunks; no bound but the disk when absent. */
   readonly chunkQuotaBytes?: number;
   /** Most bytes of one job's standard output and error together; 4 GiB when absent. */
@@ -40,10 +41,11 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
   // A notification may be lost: whoever keeps what it was told forgets it soon in any case.
   const directory = await Directory.open(store, () => bus.publish(identityChanged, new Uint8Array()));
   const identity = { directory, clock: context.clock, random: context.random };
+  const history = await store.readModels(models);
   const served = await Promise.all([
     bus.serve(storagev1.ChunkService, chunkService(chunks)),
     bus.serve(storagev1.OutputService, outputService({ logs, store, chunks, owners: new JobOwners(store) })),
-    bus.serve(eventv1.EventService, eventService({ store, writable: ['vm-'], owners: new VmOwners(store) })),
+    bus.serve(eventv1.EventService, eventService({ store, history, writable: ['vm-'], owners: new VmOwners(store) })),
     bus.serve(identityv1.IdentityService, identityService(identity)),
     bus.serve(identityv1.CredentialService, credentialService(identity)),
   ]);
@@ -60,6 +62,7 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
     },
     async stop() {
       await Promise.all(served.map((one) => one.stop()));
+      await history.stop();
       await directory.stop();
     },
   };

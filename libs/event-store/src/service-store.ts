@@ -1,5 +1,6 @@
 /** The event log of a service process: waited for at the start, a condition of its readiness, closed after the service has drained. */
-import type { EventStore } from '@verbena/event-sourcing';
+import type { EventDatabase } from '@verbena/event-sourcing';
+import { eventNotices, type Bus } from '@verbena/messaging';
 import type { Tracer } from '@opentelemetry/api';
 import type { Metrics } from '@verbena/service-kit';
 import { commitWatch, tracedStore } from './commit-watch.ts';
@@ -11,6 +12,8 @@ export interface StoreHost {
   readonly tracer: Tracer;
   readonly metrics: Metrics;
   readonly log: EventStoreOptions['log'];
+  /** Where processes tell each other of new positions. */
+  readonly bus: Pick<Bus, 'publish' | 'subscribe'>;
   waitFor<T>(what: string, attempt: () => Promise<T>): Promise<T>;
   readyWhen(name: string, check: () => Promise<string | undefined>): void;
   onStop(name: string, stop: () => Promise<void>): void;
@@ -20,14 +23,14 @@ export interface StoreHost {
 const attemptMs = 2_000;
 
 /** @returns the store when the server is there and its schema is ours; rejects only when the process is told to stop. */
-export async function openServiceStore(host: StoreHost, databaseUrl: string): Promise<EventStore> {
-  const { log } = host;
+export async function openServiceStore(host: StoreHost, databaseUrl: string): Promise<EventDatabase> {
+  const { log, bus } = host;
   const what = `Postgres at ${describeDatabase(databaseUrl)}`;
   const store = await host.waitFor(what, async () => {
     const probe = await openEventStore({ databaseUrl, log, retryMs: attemptMs });
     await probe.close();
     // Now that it is there, calls outlive its restarts for as long as the default says.
-    return openEventStore({ databaseUrl, log, watch: commitWatch(host) });
+    return openEventStore({ databaseUrl, log, watch: commitWatch(host), notices: eventNotices(bus) });
   });
   host.onStop('event store', () => store.close());
   host.readyWhen(what, async () => {

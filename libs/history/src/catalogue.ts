@@ -3,6 +3,7 @@
  * shape. When a payload changes: add an upcaster here and a fixture of the new shape (`fixtures/<type>.v<shape>.json`); the old fixtures stay.
  */
 import type { DistributionEvent, ImageEvent } from '@verbena/domain-image';
+import type { TenantEvent, TokenEvent, UserEvent } from '@verbena/domain-identity';
 import type { JobEvent } from '@verbena/domain-job';
 import type { MigrationEvent } from '@verbena/domain-migration';
 import type { NodeEvent } from '@verbena/domain-node';
@@ -55,6 +56,18 @@ export const distributionEvents: Shapes<DistributionEvent> = {
   DistributionFailed: [],
 };
 
+export const identityEvents: Shapes<TenantEvent | UserEvent | TokenEvent> = {
+  TenantCreated: [],
+  TenantDisabled: [],
+  TenantEnabled: [],
+  UserCreated: [],
+  UserRoleChanged: [],
+  UserDisabled: [],
+  UserEnabled: [],
+  TokenIssued: [],
+  TokenRevoked: [],
+};
+
 export const migrationEvents: Shapes<MigrationEvent> = { MigrationPlanned: [], MigrationRefused: [] };
 
 export const catalogue = {
@@ -64,6 +77,7 @@ export const catalogue = {
   ...imageEvents,
   ...distributionEvents,
   ...migrationEvents,
+  ...identityEvents,
 };
 
 function withFabricEndpoint(data: unknown): unknown {

@@ -1,11 +1,12 @@
 /** One event of each type as it is written today. Optional fields are given too, so that a shape that grows is noticed. */
 import type { DistributionEvent, ImageEvent } from '@verbena/domain-image';
+import type { TenantEvent, TokenEvent, UserEvent } from '@verbena/domain-identity';
 import type { JobEvent } from '@verbena/domain-job';
 import type { MigrationEvent } from '@verbena/domain-migration';
 import type { NodeEvent } from '@verbena/domain-node';
 import type { VmEvent } from '@verbena/domain-vm';
 
-type AnyEvent = JobEvent | VmEvent | NodeEvent | ImageEvent | DistributionEvent | MigrationEvent;
+type AnyEvent = TenantEvent | UserEvent | TokenEvent | JobEvent | VmEvent | NodeEvent | ImageEvent | DistributionEvent | MigrationEvent;
 type Whole<T> = T extends readonly (infer I)[]
   ? readonly Whole<I>[]
   : T extends object
@@ -124,5 +125,23 @@ export const samples: Samples = {
   DistributionCompleted: { bytes: 600_000, at },
   DistributionFailed: { reason: 'node-1 is unreachable', at },
   MigrationPlanned: { ...route, at },
+  TenantCreated: { name: 'physics', description: 'lattices', at },
+  TenantDisabled: { at },
+  TenantEnabled: { at },
+  UserCreated: { tenant: 'physics', name: 'ada', role: 'user', at },
+  UserRoleChanged: { role: 'operator', at },
+  UserDisabled: { at },
+  UserEnabled: { at },
+  TokenIssued: {
+    secretHash: 'ab'.repeat(32),
+    tenant: 'physics',
+    user: 'ada',
+    role: 'user',
+    description: 'laptop',
+    expiresAt: at + 1,
+    createdBy: 'root',
+    at,
+  },
+  TokenRevoked: { by: 'root', reason: 'lost', at },
   MigrationRefused: { ...route, obstacles: ['it has no free core'], at },
 };

@@ -23,6 +23,7 @@ export {
   type Identity,
 } from './identity.ts';
 export { createInProcessBus, type ComposedBus, type InProcessBusOptions } from './in-process.ts';
+export { eventNotices, eventsAppended } from './event-notices.ts';
 export { callInContext, rpcAttributes, serveInCallContext, type AnsweredCall, type ServerInterceptorOptions } from './interceptors.ts';
 export { createNatsBus, type NatsBusOptions } from './nats/nats-bus.ts';
 export { natsPermissions, type NatsPermissions } from './permissions/nats-permissions.ts';

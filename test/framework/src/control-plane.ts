@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { imagev1, jobv1, nodev1, storagev1, vmv1 } from '@verbena/contracts';
-import { createMemoryEventStore, type EventStore, type RecordedEvent } from '@verbena/event-sourcing';
+import { createMemoryEventStore, type EventDatabase, type RecordedEvent } from '@verbena/event-sourcing';
 import { buildImage, chunk, type GuestImage } from '@verbena/guest-image';
 import type { Hypervisor } from '@verbena/hypervisor';
 import { startImageManager } from '@verbena/image-manager';
@@ -31,7 +31,7 @@ const patience = 20_000;
 
 export class ControlPlane {
   readonly bus = createInProcessBus({ drain: { unaryMs: 500, streamMs: 50 } });
-  readonly store: EventStore = createMemoryEventStore({ now: () => new Date() });
+  readonly store: EventDatabase = createMemoryEventStore({ now: () => new Date() });
   readonly #options: ControlPlaneOptions;
   readonly #agents = new Map<number, RunningService>();
   #services: RunningService[] = [];

@@ -103,6 +103,8 @@ describe('what physics has', () => {
     'verbena.image.v1.ImageService/ListImages': 'image',
     'verbena.event.v1.EventService/ListEvents': 'job',
     'verbena.event.v1.EventService/FollowEvents': 'job',
+    'verbena.event.v1.EventService/ListEntities': 'job',
+    'verbena.event.v1.EventService/GetStateAt': 'job',
     'verbena.migration.v1.MigrationService/ListMigrations': 'migration',
     'verbena.identity.v1.IdentityService/ListTokens': 'token',
     'verbena.identity.v1.IdentityService/ListTenants': undefined,

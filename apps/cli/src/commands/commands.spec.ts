@@ -36,7 +36,24 @@ describe('help', () => {
   it('lists the commands, on standard output and with code 0', async () => {
     const { code, out, err } = await run(['--help']);
     expect([code, err]).toEqual([0, '']);
-    for (const name of ['run', 'submit', 'jobs', 'logs', 'cancel', 'nodes', 'vms', 'images', 'events', 'cc', 'c++', 'up', 'down', 'status'])
+    for (const name of [
+      'run',
+      'submit',
+      'jobs',
+      'logs',
+      'cancel',
+      'nodes',
+      'vms',
+      'images',
+      'events',
+      'at',
+      'replay',
+      'cc',
+      'c++',
+      'up',
+      'down',
+      'status',
+    ])
       expect(out).toMatch(new RegExp(`^  ${name.replaceAll('+', '\\+')}\\b|^  ${name.replaceAll('+', '\\+')} `, 'm'));
   });
 
@@ -145,7 +162,7 @@ describe('completion', () => {
     };
     expect(typed('verbena', 'ev')).toBe('events');
     expect(typed('verbena', 'node', 'd')).toBe('drain');
-    expect(typed('verbena', 'events', '--fol')).toBe('--follow');
+    expect(typed('verbena', 'events', 'at', 'replay', '--fol')).toBe('--follow');
   });
 
   it('names every command for zsh and fish', () => {

@@ -13,6 +13,7 @@ interface Options {
   readonly follow?: boolean;
   readonly job?: string;
   readonly vm?: string;
+  readonly node?: string;
   readonly stream?: string;
   readonly type?: readonly string[];
   readonly trace?: string;
@@ -34,6 +35,7 @@ function filterOf(options: Options, now: Date): eventv1.EventFilter {
   return create(eventv1.EventFilterSchema, {
     jobId: options.job ?? '',
     vmId: options.vm ?? '',
+    nodeId: options.node ?? '',
     stream: options.stream ?? '',
     types: [...(options.type ?? [])],
     traceId: options.trace ?? '',
@@ -114,8 +116,9 @@ export function registerEvents({ program, action }: Registry): void {
       .summary('read the event log')
       .description('read the event log: the story of a job, a VM, or everything')
       .option('-f, --follow', 'go on with what comes, until interrupted (with --json: one document a line)')
-      .option('--job <id>', 'everything that happened on behalf of this job')
-      .option('--vm <id>', 'everything about this VM')
+      .option('--job <id>', 'everything that concerns this job')
+      .option('--vm <id>', 'everything that concerns this VM')
+      .option('--node <id>', 'everything that concerns this node')
       .option('--stream <name>', 'one stream, or all that begin so: "job-*"')
       .option('--type <types>', 'only these types of event (repeatable)', collectValues)
       .option('--trace <id>', 'everything within this trace')

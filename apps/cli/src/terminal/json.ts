@@ -15,7 +15,7 @@ import {
 } from '@bufbuild/protobuf';
 
 /** Bytes fields that hold JSON. */
-const jsonPayloads = new Set(['verbena.event.v1.Event.data', 'verbena.image.v1.Image.manifest']);
+const jsonPayloads = new Set(['verbena.event.v1.Event.data', 'verbena.event.v1.Entity.state', 'verbena.image.v1.Image.manifest']);
 
 /** JOB_STATE_RUNNING -> "running"; END_CAUSE_EXIT_NONZERO -> "exit-nonzero". */
 export function enumName(desc: DescEnum, value: number): string {

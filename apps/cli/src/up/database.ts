@@ -1,10 +1,13 @@
 /** The event log: on the server that DATABASE_URL names, or on an embedded one in the data directory. */
 import { join } from 'node:path';
-import type { EventStore } from '@verbena/event-sourcing';
+import type { EventDatabase } from '@verbena/event-sourcing';
 import type { Composition } from './cluster.ts';
 
-export async function startDatabase({ options, log, shutdown, tracer, metrics }: Composition): Promise<EventStore> {
-  const { commitWatch, openEventStore, startEmbeddedPostgres } = await import('@verbena/event-store');
+export async function startDatabase({ options, log, shutdown, bus, tracer, metrics }: Composition): Promise<EventDatabase> {
+  const [{ commitWatch, openEventStore, startEmbeddedPostgres }, { eventNotices }] = await Promise.all([
+    import('@verbena/event-store'),
+    import('@verbena/messaging'),
+  ]);
   let databaseUrl = options.databaseUrl;
   if (databaseUrl === undefined) {
     options.onStep?.('Postgres');
@@ -13,7 +16,7 @@ export async function startDatabase({ options, log, shutdown, tracer, metrics }:
     databaseUrl = postgres.databaseUrl;
   }
   options.onStep?.('the event log');
-  const store = await openEventStore({ databaseUrl, log, watch: commitWatch({ tracer, metrics }) });
+  const store = await openEventStore({ databaseUrl, log, watch: commitWatch({ tracer, metrics }), notices: eventNotices(bus) });
   shutdown.add('event store', () => store.close());
   return store;
 }

@@ -1,5 +1,5 @@
 /** The services of the control plane, in the order in which they need each other, and the gateway before them. */
-import type { EventStore } from '@verbena/event-sourcing';
+import type { EventDatabase } from '@verbena/event-sourcing';
 import { authModeFor, startGateway, type Gateway } from '@verbena/frontend-gateway';
 import { startImageManager } from '@verbena/image-manager';
 import { startMigrationController } from '@verbena/migration-controller';
@@ -9,7 +9,7 @@ import { version } from '../version.ts';
 import type { Composition } from './cluster.ts';
 import { adminSecret } from './door.ts';
 
-export async function startServices({ options, contextFor, add }: Composition, store: EventStore): Promise<void> {
+export async function startServices({ options, contextFor, add }: Composition, store: EventDatabase): Promise<void> {
   options.onStep?.('services');
   const { tracedStore } = await import('@verbena/event-store');
   const parts = async (name: string) => {

@@ -8,16 +8,19 @@ import {
   type EventFilter,
   type EventMetadata,
   type EventStore,
+  type ReadModels,
   type StreamAppend,
 } from '@verbena/event-sourcing';
 import { callContext, currentTraceparent, seesEverything } from '@verbena/messaging';
 import { masked } from '@verbena/service-kit';
 import { edge, StorageError, streamEdge } from '../errors.ts';
+import { historyMethods } from './history-methods.ts';
 import type { VmOwners } from './vm-owners.ts';
 import { eventOnWire, filterFromWire, payloadFromWire } from './wire.ts';
 
 export interface EventServiceOptions {
   readonly store: EventStore;
+  readonly history: ReadModels;
   /** Streams that may be written over the bus begin with one of these: every other one has a service as its only writer. */
   readonly writable: readonly string[];
   readonly owners: VmOwners;
@@ -27,7 +30,7 @@ const defaultPage = 100;
 const maximumPage = 1_000;
 const maximumBytes = 1 << 20;
 
-export function eventService({ store, writable, owners }: EventServiceOptions): ServiceImpl<typeof eventv1.EventService> {
+export function eventService({ store, history, writable, owners }: EventServiceOptions): ServiceImpl<typeof eventv1.EventService> {
   return {
     listEvents: edge(async ({ filter, afterPosition, pageSize, descending, readMask }: eventv1.ListEventsRequest) => {
       const size = Math.min(pageSize || defaultPage, maximumPage);
@@ -55,6 +58,7 @@ export function eventService({ store, writable, owners }: EventServiceOptions): 
       await owners.admit({ ...append, expectedVersion: request.expectedVersion, actor, epoch: Number(request.epoch) });
       return answerTo(await store.append([append], options));
     }),
+    ...historyMethods(store, history),
   };
 }
 

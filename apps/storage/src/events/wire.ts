@@ -24,17 +24,17 @@ export function eventOnWire(recorded: RecordedEvent): MessageInitShape<typeof ev
   };
 }
 
-/** A filter's empty fields pass everything. A VM is a stream, so asking for both names one stream or nothing. */
+/** A filter's empty fields pass everything. */
 export function filterFromWire(filter: eventv1.EventFilter | undefined): EventFilter {
   if (filter === undefined) return {};
-  const { stream, types, jobId, vmId, traceId, since, until } = filter;
-  if (stream !== '' && vmId !== '' && stream !== vmId) {
-    throw new StorageError('invalid', `a filter for the stream ${stream} and for ${vmId} passes nothing: name one of them`);
-  }
+  const { stream, types, jobId, vmId, nodeId, traceId, since, until } = filter;
+  const subjects = [jobId, vmId, nodeId].filter((id) => id !== '');
+  if (subjects.length > 1) throw new StorageError('invalid', `a filter names ${subjects.join(' and ')}: name one of them`);
+  const [subject] = subjects;
   return {
-    ...((stream || vmId) && { stream: stream || vmId }),
+    ...(stream && { stream }),
+    ...(subject !== undefined && { subject }),
     ...(types.length > 0 && { types }),
-    ...(jobId && { correlationId: jobId }),
     ...(traceId && { traceId }),
     ...(since && { since: timestampDate(since) }),
     ...(until && { until: timestampDate(until) }),

@@ -112,13 +112,15 @@ export declare type EventFilter = Message<"verbena.event.v1.EventFilter"> & {
   types: string[];
 
   /**
-   * Everything that happened on behalf of this job, by correlation.
+   * Everything that concerns this job: its own events, what happened on its behalf, and what names it.
    *
    * @generated from field: string job_id = 3;
    */
   jobId: string;
 
   /**
+   * Everything that concerns this VM. Of job_id, vm_id and node_id at most one is given.
+   *
    * @generated from field: string vm_id = 4;
    */
   vmId: string;
@@ -137,6 +139,13 @@ export declare type EventFilter = Message<"verbena.event.v1.EventFilter"> & {
    * @generated from field: google.protobuf.Timestamp until = 7;
    */
   until?: Timestamp | undefined;
+
+  /**
+   * Everything that concerns this node.
+   *
+   * @generated from field: string node_id = 8;
+   */
+  nodeId: string;
 };
 
 /**
@@ -348,6 +357,455 @@ export declare type AppendEventsResponse = Message<"verbena.event.v1.AppendEvent
 export declare const AppendEventsResponseSchema: GenMessage<AppendEventsResponse>;
 
 /**
+ * Entity is what a stream has come to: a job, a VM, a node, an image, a distribution or a migration.
+ *
+ * @generated from message verbena.event.v1.Entity
+ */
+export declare type Entity = Message<"verbena.event.v1.Entity"> & {
+  /**
+   * "job", "vm", "node", "image", "distribution" or "migration".
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * The stream, for example "job-7k2m9q".
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * In the words of the domain, for example "running" or "shut-down".
+   *
+   * @generated from field: string status = 3;
+   */
+  status: string;
+
+  /**
+   * @generated from field: string name = 4;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string tenant = 5;
+   */
+  tenant: string;
+
+  /**
+   * The job that it is, belongs to, or worked for last.
+   *
+   * @generated from field: string job_id = 6;
+   */
+  jobId: string;
+
+  /**
+   * The node that it is, or is on.
+   *
+   * @generated from field: string node_id = 7;
+   */
+  nodeId: string;
+
+  /**
+   * @generated from field: bool ended = 8;
+   */
+  ended: boolean;
+
+  /**
+   * Events of its stream so far.
+   *
+   * @generated from field: uint32 version = 9;
+   */
+  version: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created = 10;
+   */
+  created?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp changed = 11;
+   */
+  changed?: Timestamp | undefined;
+
+  /**
+   * Position of its last event.
+   *
+   * @generated from field: uint64 position = 12;
+   */
+  position: bigint;
+
+  /**
+   * The whole state as JSON.
+   *
+   * @generated from field: bytes state = 13;
+   */
+  state: Uint8Array;
+};
+
+/**
+ * Describes the message verbena.event.v1.Entity.
+ * Use `create(EntitySchema)` to create a new message.
+ */
+export declare const EntitySchema: GenMessage<Entity>;
+
+/**
+ * @generated from message verbena.event.v1.ListEntitiesRequest
+ */
+export declare type ListEntitiesRequest = Message<"verbena.event.v1.ListEntitiesRequest"> & {
+  /**
+   * The read model: "jobs", "vms", "nodes", "images", "distributions" or "migrations".
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * @generated from field: string status = 2;
+   */
+  status: string;
+
+  /**
+   * @generated from field: string job_id = 3;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: string node_id = 4;
+   */
+  nodeId: string;
+
+  /**
+   * Leave out what has ended.
+   *
+   * @generated from field: bool live_only = 5;
+   */
+  liveOnly: boolean;
+
+  /**
+   * @generated from field: uint32 page_size = 6;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 7;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message verbena.event.v1.ListEntitiesRequest.
+ * Use `create(ListEntitiesRequestSchema)` to create a new message.
+ */
+export declare const ListEntitiesRequestSchema: GenMessage<ListEntitiesRequest>;
+
+/**
+ * @generated from message verbena.event.v1.ListEntitiesResponse
+ */
+export declare type ListEntitiesResponse = Message<"verbena.event.v1.ListEntitiesResponse"> & {
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated verbena.event.v1.Entity entities = 1;
+   */
+  entities: Entity[];
+
+  /**
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message verbena.event.v1.ListEntitiesResponse.
+ * Use `create(ListEntitiesResponseSchema)` to create a new message.
+ */
+export declare const ListEntitiesResponseSchema: GenMessage<ListEntitiesResponse>;
+
+/**
+ * @generated from message verbena.event.v1.GetStateAtRequest
+ */
+export declare type GetStateAtRequest = Message<"verbena.event.v1.GetStateAtRequest"> & {
+  /**
+   * @generated from oneof verbena.event.v1.GetStateAtRequest.moment
+   */
+  moment: {
+    /**
+     * Just after the event at this position.
+     *
+     * @generated from field: uint64 position = 1;
+     */
+    value: bigint;
+    case: "position";
+  } | {
+    /**
+     * After everything that had happened by then.
+     *
+     * @generated from field: google.protobuf.Timestamp time = 2;
+     */
+    value: Timestamp;
+    case: "time";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * One stream: a job, a VM, a node ...; the whole cluster when empty.
+   *
+   * @generated from field: string id = 3;
+   */
+  id: string;
+
+  /**
+   * Of the cluster, leave out what had ended.
+   *
+   * @generated from field: bool live_only = 4;
+   */
+  liveOnly: boolean;
+};
+
+/**
+ * Describes the message verbena.event.v1.GetStateAtRequest.
+ * Use `create(GetStateAtRequestSchema)` to create a new message.
+ */
+export declare const GetStateAtRequestSchema: GenMessage<GetStateAtRequest>;
+
+/**
+ * @generated from message verbena.event.v1.GetStateAtResponse
+ */
+export declare type GetStateAtResponse = Message<"verbena.event.v1.GetStateAtResponse"> & {
+  /**
+   * The last event that is taken into account, and when it happened.
+   *
+   * @generated from field: uint64 position = 1;
+   */
+  position: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * In the order in which they came to be. Of a cluster at most 10,000, the oldest that had ended left out first.
+   *
+   * @generated from field: repeated verbena.event.v1.Entity entities = 3;
+   */
+  entities: Entity[];
+
+  /**
+   * Entities that were left out because there were too many.
+   *
+   * @generated from field: uint64 omitted = 4;
+   */
+  omitted: bigint;
+};
+
+/**
+ * Describes the message verbena.event.v1.GetStateAtResponse.
+ * Use `create(GetStateAtResponseSchema)` to create a new message.
+ */
+export declare const GetStateAtResponseSchema: GenMessage<GetStateAtResponse>;
+
+/**
+ * @generated from message verbena.event.v1.ReadModel
+ */
+export declare type ReadModel = Message<"verbena.event.v1.ReadModel"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Everything up to here is in it.
+   *
+   * @generated from field: uint64 position = 2;
+   */
+  position: bigint;
+
+  /**
+   * @generated from field: uint64 rows = 3;
+   */
+  rows: bigint;
+
+  /**
+   * Why it stands still; empty when it does not.
+   *
+   * @generated from field: string problem = 4;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message verbena.event.v1.ReadModel.
+ * Use `create(ReadModelSchema)` to create a new message.
+ */
+export declare const ReadModelSchema: GenMessage<ReadModel>;
+
+/**
+ * @generated from message verbena.event.v1.ListReadModelsRequest
+ */
+export declare type ListReadModelsRequest = Message<"verbena.event.v1.ListReadModelsRequest"> & {
+};
+
+/**
+ * Describes the message verbena.event.v1.ListReadModelsRequest.
+ * Use `create(ListReadModelsRequestSchema)` to create a new message.
+ */
+export declare const ListReadModelsRequestSchema: GenMessage<ListReadModelsRequest>;
+
+/**
+ * @generated from message verbena.event.v1.ListReadModelsResponse
+ */
+export declare type ListReadModelsResponse = Message<"verbena.event.v1.ListReadModelsResponse"> & {
+  /**
+   * @generated from field: repeated verbena.event.v1.ReadModel models = 1;
+   */
+  models: ReadModel[];
+
+  /**
+   * The last position of the log.
+   *
+   * @generated from field: uint64 head = 2;
+   */
+  head: bigint;
+};
+
+/**
+ * Describes the message verbena.event.v1.ListReadModelsResponse.
+ * Use `create(ListReadModelsResponseSchema)` to create a new message.
+ */
+export declare const ListReadModelsResponseSchema: GenMessage<ListReadModelsResponse>;
+
+/**
+ * @generated from message verbena.event.v1.ReplayReadModelRequest
+ */
+export declare type ReplayReadModelRequest = Message<"verbena.event.v1.ReplayReadModelRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Only compare, and leave the model that is in use.
+   *
+   * @generated from field: bool check_only = 2;
+   */
+  checkOnly: boolean;
+};
+
+/**
+ * Describes the message verbena.event.v1.ReplayReadModelRequest.
+ * Use `create(ReplayReadModelRequestSchema)` to create a new message.
+ */
+export declare const ReplayReadModelRequestSchema: GenMessage<ReplayReadModelRequest>;
+
+/**
+ * @generated from message verbena.event.v1.ReplayReadModelResponse
+ */
+export declare type ReplayReadModelResponse = Message<"verbena.event.v1.ReplayReadModelResponse"> & {
+  /**
+   * @generated from oneof verbena.event.v1.ReplayReadModelResponse.step
+   */
+  step: {
+    /**
+     * @generated from field: verbena.event.v1.ReplayProgress progress = 1;
+     */
+    value: ReplayProgress;
+    case: "progress";
+  } | {
+    /**
+     * @generated from field: verbena.event.v1.ReplayOutcome outcome = 2;
+     */
+    value: ReplayOutcome;
+    case: "outcome";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message verbena.event.v1.ReplayReadModelResponse.
+ * Use `create(ReplayReadModelResponseSchema)` to create a new message.
+ */
+export declare const ReplayReadModelResponseSchema: GenMessage<ReplayReadModelResponse>;
+
+/**
+ * @generated from message verbena.event.v1.ReplayProgress
+ */
+export declare type ReplayProgress = Message<"verbena.event.v1.ReplayProgress"> & {
+  /**
+   * "reading", "comparing" or "swapping".
+   *
+   * @generated from field: string phase = 1;
+   */
+  phase: string;
+
+  /**
+   * @generated from field: uint64 position = 2;
+   */
+  position: bigint;
+
+  /**
+   * @generated from field: uint64 target = 3;
+   */
+  target: bigint;
+};
+
+/**
+ * Describes the message verbena.event.v1.ReplayProgress.
+ * Use `create(ReplayProgressSchema)` to create a new message.
+ */
+export declare const ReplayProgressSchema: GenMessage<ReplayProgress>;
+
+/**
+ * @generated from message verbena.event.v1.ReplayOutcome
+ */
+export declare type ReplayOutcome = Message<"verbena.event.v1.ReplayOutcome"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Where both stood when they were compared.
+   *
+   * @generated from field: uint64 position = 2;
+   */
+  position: bigint;
+
+  /**
+   * @generated from field: uint64 events = 3;
+   */
+  events: bigint;
+
+  /**
+   * @generated from field: uint64 rows = 4;
+   */
+  rows: bigint;
+
+  /**
+   * @generated from field: string live_hash = 5;
+   */
+  liveHash: string;
+
+  /**
+   * @generated from field: string rebuilt_hash = 6;
+   */
+  rebuiltHash: string;
+
+  /**
+   * Whether the rebuilt model is the one in use now.
+   *
+   * @generated from field: bool swapped = 7;
+   */
+  swapped: boolean;
+};
+
+/**
+ * Describes the message verbena.event.v1.ReplayOutcome.
+ * Use `create(ReplayOutcomeSchema)` to create a new message.
+ */
+export declare const ReplayOutcomeSchema: GenMessage<ReplayOutcome>;
+
+/**
  * EventService reads the event log, and appends to it for those who hold no database credentials. Storage serves it.
  *
  * @generated from service verbena.event.v1.EventService
@@ -379,6 +837,47 @@ export declare const EventService: GenService<{
     methodKind: "unary";
     input: typeof AppendEventsRequestSchema;
     output: typeof AppendEventsResponseSchema;
+  },
+  /**
+   * ListEntities pages through a read model: jobs, vms, nodes, images, distributions or migrations, those that have ended included.
+   *
+   * @generated from rpc verbena.event.v1.EventService.ListEntities
+   */
+  listEntities: {
+    methodKind: "unary";
+    input: typeof ListEntitiesRequestSchema;
+    output: typeof ListEntitiesResponseSchema;
+  },
+  /**
+   * GetStateAt folds the log up to a moment: what the cluster, or one stream, was then.
+   *
+   * @generated from rpc verbena.event.v1.EventService.GetStateAt
+   */
+  getStateAt: {
+    methodKind: "unary";
+    input: typeof GetStateAtRequestSchema;
+    output: typeof GetStateAtResponseSchema;
+  },
+  /**
+   * ListReadModels says which read models there are, and how far each has come.
+   *
+   * @generated from rpc verbena.event.v1.EventService.ListReadModels
+   */
+  listReadModels: {
+    methodKind: "unary";
+    input: typeof ListReadModelsRequestSchema;
+    output: typeof ListReadModelsResponseSchema;
+  },
+  /**
+   * ReplayReadModel builds a read model again from the log, compares it with the one in use, and puts it in its place. It sends progress, and at
+   * last the outcome.
+   *
+   * @generated from rpc verbena.event.v1.EventService.ReplayReadModel
+   */
+  replayReadModel: {
+    methodKind: "server_streaming";
+    input: typeof ReplayReadModelRequestSchema;
+    output: typeof ReplayReadModelResponseSchema;
   },
 }>;
 
