@@ -43,7 +43,7 @@ export const parts = {
       rpcs(imagev1.ImageService, 'registerImage', 'getImage', 'listImages'),
       all(storagev1.ChunkService),
       rpcs(storagev1.OutputService, 'streamOutput', 'listFiles', 'getFile'),
-      rpcs(eventv1.EventService, 'listEvents', 'followEvents'),
+      rpcs(eventv1.EventService, 'listEvents', 'followEvents', 'listEntities', 'getStateAt', 'listReadModels', 'replayReadModel'),
       all(migrationv1.MigrationService),
       all(identityv1.IdentityService),
       all(identityv1.CredentialService),
