@@ -1,0 +1,141 @@
+/** Each service and each node-agent in a process of its own; NATS and Postgres are real. What is killed comes back, and nobody has to help. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { jobv1, nodev1 } from '@verbena/contracts';
+import { example, ProcessCluster, Sandbox, type Ended, type Running } from '@verbena/framework';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/** Ticks for some seconds, so that things can be killed meanwhile, and says what it has counted. */
+const ticking = `
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <mpi.h>
+int main(int argc, char **argv) {
+  int rank, size, sum = 0;
+  int ticks = argc > 1 ? atoi(argv[1]) : 40;
+  MPI_Init(&argc, &argv);
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  for (int i = 0; i < ticks; i++) {
+    int one = 1, all = 0;
+    MPI_Allreduce(&one, &all, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+    sum += all;
+    if (rank == 0) { printf("tick %d\\n", i); fflush(stdout); }
+    usleep(100000);
+  }
+  if (rank == 0) printf("counted %d\\n", sum);
+  MPI_Finalize();
+  return 0;
+}
+`;
+
+describe('a cluster of processes', () => {
+  let cluster: ProcessCluster;
+  let sandbox: Sandbox;
+  let program: string;
+  beforeAll(async () => {
+    [cluster, sandbox] = await Promise.all([ProcessCluster.start({ hosts: 2, cores: 2 }), Sandbox.create()]);
+    program = await sandbox.file('ticking.c', ticking);
+  });
+  afterAll(async () => {
+    expect(await cluster?.stop()).toEqual([]);
+    await sandbox?.destroy();
+  });
+
+  const run = (...args: string[]): Promise<Ended> => sandbox.cli(['--endpoint', cluster.url, 'run', ...args]);
+  const start = (...args: string[]): Running => sandbox.start(['--endpoint', cluster.url, 'run', ...args]);
+  const verified = async (...args: string[]): Promise<void> => {
+    const { code, stderr } = await run(...args);
+    expect([code, code === 0 ? '' : stderr]).toEqual([0, '']);
+  };
+  const job = async (): Promise<jobv1.Job | undefined> => (await cluster.client(jobv1.JobService).listJobs({})).jobs[0];
+
+  it('runs a job across node-agents that share no memory', async () => {
+    await verified('-n', '4', example('hello'));
+    expect(new Set((await job())?.ranks.map(({ nodeId }) => nodeId)).size).toBe(2);
+  });
+
+  it.each(['storage', 'image-manager', 'migration-controller', 'frontend-gateway'])(
+    'goes on with a running job while %s is killed and comes back',
+    async (service) => {
+      const { jobs } = await cluster.client(jobv1.JobService).listJobs({});
+      const running = start('-n', '2', program, '--', '30');
+      await running.printed(/tick 3\n/);
+      await cluster.kill(service);
+      await cluster.ready();
+      await running.ended;
+      // Whoever watched through the gateway that was killed may have lost the connection; the job has not.
+      await expect.poll(async () => (await job())?.state, { timeout: 60_000 }).toBe(jobv1.JobState.COMPLETED);
+      expect((await cluster.client(jobv1.JobService).listJobs({})).jobs.length).toBe(jobs.length + 1);
+      await verified('-n', '4', example('hello'));
+    },
+  );
+
+  it('ends every job when the scheduler is killed, loses none, and runs the next', async () => {
+    const running = start('-n', '2', program, '--', '30');
+    await running.printed(/tick 3\n/);
+    const before = await job();
+    await cluster.kill('scheduler');
+    await cluster.ready();
+    await expect
+      .poll(async () => (await cluster.client(jobv1.JobService).getJob({ id: before?.id ?? '' })).job?.state, { timeout: 60_000 })
+      .toBeGreaterThanOrEqual(jobv1.JobState.COMPLETED);
+    await running.ended;
+    await verified('-n', '4', example('hello'));
+  });
+
+  it('frees what a node-agent held that was killed, and gives it work again', async () => {
+    const running = start('-n', '4', program, '--', '600');
+    await running.printed(/tick 3\n/);
+    await cluster.kill('node-1');
+    const { code } = await running.ended;
+    expect(code).not.toBe(0);
+    await cluster.ready();
+    await verified('-n', '4', example('hello'));
+    expect(new Set((await job())?.ranks.map(({ nodeId }) => nodeId)).size).toBe(2);
+  });
+
+  it('needs nobody when NATS comes back with nothing of what it had', async () => {
+    const running = start('-n', '2', program, '--', '60');
+    await running.printed(/tick 3\n/);
+    await cluster.wipeNats();
+    await cluster.ready();
+    const { code, stdout } = await running.ended;
+    expect([code, stdout.endsWith('counted 120\n')]).toEqual([0, true]);
+    await verified('-n', '4', example('hello'));
+  });
+
+  it('needs nobody when Postgres is killed', async () => {
+    const running = start('-n', '2', program, '--', '60');
+    await running.printed(/tick 3\n/);
+    cluster.killPostgres();
+    const { code, stdout } = await running.ended;
+    expect([code, stdout.endsWith('counted 120\n')]).toEqual([0, true]);
+    await cluster.ready();
+    await verified('-n', '4', example('hello'));
+  });
+
+  it('is not ready while something is missing, and says what', async () => {
+    await cluster.hold('nats');
+    try {
+      const reasons = (): Promise<string> => cluster.ready(0).then(String, String);
+      await expect.poll(reasons, { timeout: 20_000 }).toMatch(/scheduler: NATS: the connection/);
+    } finally {
+      cluster.release('nats');
+    }
+    await cluster.ready();
+    const { nodes } = await cluster.client(nodev1.NodeService).listNodes({});
+    expect(nodes.map(({ state }) => state)).toEqual([nodev1.NodeState.READY, nodev1.NodeState.READY]);
+  });
+
+  it('drains on SIGTERM: every process ends by itself with code 0', async () => {
+    for (const name of cluster.names) if (name !== 'nats') await cluster.kill(name, 'SIGTERM');
+    await delay(0);
+    const said = await cluster.logs('launcher');
+    const ends = said.split('\n').flatMap((line) => /"process":"([^"]+)","how":"([^"]+)"/.exec(line)?.slice(1, 3).join(' ') ?? []);
+    for (const name of cluster.names)
+      if (name !== 'nats') expect(ends.findLast((end) => end.startsWith(`${name} `))).toBe(`${name} code 0`);
+    await cluster.ready();
+    await verified('-n', '4', example('hello'));
+  });
+});
