@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { createClient, createRouterTransport, type HandlerContext } from '@connectrpc/connect';
+import { Code, ConnectError, createClient, createRouterTransport, type HandlerContext } from '@connectrpc/connect';
 import { jobv1, storagev1 } from '@verbena/contracts';
 import { describe, expect, it } from 'vitest';
 import type { Session } from '../endpoint/session.ts';
@@ -68,6 +68,49 @@ describe('following a job', () => {
     expect(seen.filter((text) => text.length === 1)).toEqual(['a', 'b']);
     expect(seen.filter((text) => text.length > 1)).toEqual(['QUEUED', 'RUNNING', 'COMPLETED']);
     expect(cancelled).toEqual([]);
+  });
+
+  it('goes on where it was when the cluster was away for a moment', async () => {
+    const away = new ConnectError('no connection to NATS', Code.Unavailable);
+    const asked: bigint[] = [];
+    let watched = 0;
+    const transport = createRouterTransport((router) => {
+      router.service(jobv1.JobService, {
+        watchJob: async function* () {
+          yield { job: job(watched++ === 0 ? JobState.RUNNING : JobState.COMPLETED) };
+          if (watched === 1) throw away;
+          await Promise.resolve();
+        },
+      });
+      router.service(storagev1.OutputService, {
+        streamOutput: async function* ({ after }) {
+          asked.push(after);
+          for (let next = after + 1n; next <= 3n; next++) {
+            yield { pieces: [{ rank: 0, stream: storagev1.OutputStream.STDOUT, data: new TextEncoder().encode(String(next)) }], next };
+            if (next === after + 1n && next < 3n) throw away;
+          }
+          await Promise.resolve();
+        },
+      });
+    });
+    const session: Session = { url: '', client: (service) => createClient(service, transport) };
+    const { seen, result } = follow(session, { bounds: { cancelMs: 50, silenceMs: 5_000, awayMs: 5_000 } });
+    expect(await result).toMatchObject({ job: { state: JobState.COMPLETED }, outputComplete: true });
+    expect(asked).toEqual([0n, 1n, 2n]);
+    expect(seen.filter((text) => text.length === 1)).toEqual(['1', '2', '3']);
+  });
+
+  it('does not wait for ever for a cluster that stays away, and leaves the job alone', async () => {
+    const transport = createRouterTransport((router) => {
+      router.service(jobv1.JobService, {
+        watchJob: () => {
+          throw new ConnectError('no connection to NATS', Code.Unavailable);
+        },
+      });
+    });
+    const session: Session = { url: '', client: (service) => createClient(service, transport) };
+    const { result } = follow(session, { bounds: { cancelMs: 50, silenceMs: 50, awayMs: 50 } });
+    await expect(result).rejects.toThrow(/no connection to NATS|UNIMPLEMENTED|not implemented/i);
   });
 
   it('waits for a reader that is slow, however long it takes', async () => {

@@ -2,11 +2,11 @@
  * Stays with a job until it has ended and all of its output is here. Cancelling is asked for once; the end then comes from the cluster, like any
  * other, and is waited for within a bound. The output's end is waited for as long as output comes and is taken.
  */
-import { Code, ConnectError } from '@connectrpc/connect';
 import { jobv1, storagev1 } from '@verbena/contracts';
 import type { Session } from '../endpoint/session.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { isCutOff, resuming } from './resuming.ts';
 
 export interface FollowHandlers {
   onJob(job: jobv1.Job): void;
@@ -25,6 +25,8 @@ export interface FollowOptions {
 interface Bounds {
   /** How long a cancelled job may take to end, in milliseconds. */
   readonly cancelMs: number;
+  /** How long the cluster may be out of reach, in milliseconds. */
+  readonly awayMs: number;
   /** How long nothing may come of an ended job's output before we give up on the rest, in milliseconds. */
   readonly silenceMs: number;
 }
@@ -35,13 +37,13 @@ export interface Followed {
   readonly outputComplete: boolean;
 }
 
-const defaultBounds: Bounds = { cancelMs: 10_000, silenceMs: 10_000 };
+const defaultBounds: Bounds = { cancelMs: 10_000, silenceMs: 10_000, awayMs: 20_000 };
 
 export async function followJob(session: Session, jobId: string, options: FollowOptions): Promise<Followed> {
-  const { cancelMs, silenceMs } = { ...defaultBounds, ...options.bounds };
+  const { cancelMs, silenceMs, awayMs } = { ...defaultBounds, ...options.bounds };
   const jobs = session.client(jobv1.JobService);
   const leave = new AbortController();
-  const output = new OutputReader(session, jobId, options.handlers, leave.signal);
+  const output = new OutputReader(session, jobId, options.handlers, { signal: leave.signal, awayMs });
   // A failure of the stream (a reader that has gone) ends the job's watching as well.
   output.done.catch((error: unknown) => leave.abort(error));
   const ask = (): Promise<unknown> => jobs.cancelJob({ id: jobId, reason: options.cancelReason }, { timeoutMs: cancelMs });
@@ -54,11 +56,11 @@ export async function followJob(session: Session, jobId: string, options: Follow
   if (options.stop.aborted) cancel();
   else options.stop.addEventListener('abort', cancel, { once: true });
   try {
-    const job = await watch(session, jobId, options.handlers, leave.signal);
+    const job = await watch(session, jobId, options.handlers, { signal: leave.signal, awayMs });
     return { job, outputComplete: await output.rest(silenceMs) };
   } catch (error) {
     // Whoever has stopped reading leaves a job behind that nobody waits for.
-    if (!options.stop.aborted && !isUnavailable(error)) await ask().catch(() => undefined);
+    if (!options.stop.aborted && !isCutOff(error)) await ask().catch(() => undefined);
     throw leave.signal.aborted && leave.signal.reason instanceof Error ? leave.signal.reason : error;
   } finally {
     timers.forEach((timer) => clearTimeout(timer));
@@ -67,20 +69,24 @@ export async function followJob(session: Session, jobId: string, options: Follow
   }
 }
 
-function isUnavailable(error: unknown): boolean {
-  return error instanceof ConnectError && error.code === Code.Unavailable;
+interface Bounded {
+  readonly signal: AbortSignal;
+  readonly awayMs: number;
 }
 
-async function watch(session: Session, jobId: string, handlers: FollowHandlers, signal: AbortSignal): Promise<jobv1.Job> {
+async function watch(session: Session, jobId: string, handlers: FollowHandlers, { signal, awayMs }: Bounded): Promise<jobv1.Job> {
   const jobs = session.client(jobv1.JobService);
-  for await (const { job } of jobs.watchJob({ id: jobId }, { signal })) {
-    if (!job) continue;
-    handlers.onJob(job);
-    if (job.endedAt || job.state >= jobv1.JobState.COMPLETED) return job;
-  }
-  const { job } = await jobs.getJob({ id: jobId }, { signal });
-  if (job && job.state >= jobv1.JobState.COMPLETED) return job;
-  throw new CliError(`the cluster stopped telling of ${jobId} before its end; "verbena job show ${jobId}" tells more`);
+  return resuming({ signal, awayMs }, async (alive) => {
+    for await (const { job } of jobs.watchJob({ id: jobId }, { signal })) {
+      alive();
+      if (!job) continue;
+      handlers.onJob(job);
+      if (job.endedAt || job.state >= jobv1.JobState.COMPLETED) return job;
+    }
+    const { job } = await jobs.getJob({ id: jobId }, { signal });
+    if (job && job.state >= jobv1.JobState.COMPLETED) return job;
+    throw new CliError(`the cluster stopped telling of ${jobId} before its end; "verbena job show ${jobId}" tells more`);
+  });
 }
 
 /** Reads a job's output, and knows whether it waits for the cluster or for whoever takes the output from us. */
@@ -90,8 +96,12 @@ class OutputReader {
   #taking = false;
   #heardAt = performance.now();
 
-  constructor(session: Session, jobId: string, handlers: FollowHandlers, signal: AbortSignal) {
-    this.done = this.#read(session, jobId, handlers, AbortSignal.any([signal, this.#stop.signal]));
+  /** Where to go on after having been cut off. */
+  #next = 0n;
+
+  constructor(session: Session, jobId: string, handlers: FollowHandlers, { signal, awayMs }: Bounded) {
+    const both = AbortSignal.any([signal, this.#stop.signal]);
+    this.done = resuming({ signal: both, awayMs }, (alive) => this.#read(session, jobId, handlers, both, alive));
   }
 
   /** Waits for the end; resolves to false when nothing has come for so long. */
@@ -114,12 +124,14 @@ class OutputReader {
     }
   }
 
-  async #read(session: Session, jobId: string, handlers: FollowHandlers, signal: AbortSignal): Promise<void> {
-    const stream = session.client(storagev1.OutputService).streamOutput({ jobId, follow: true }, { signal });
-    for await (const { pieces } of stream) {
+  async #read(session: Session, jobId: string, handlers: FollowHandlers, signal: AbortSignal, alive: () => void): Promise<void> {
+    const stream = session.client(storagev1.OutputService).streamOutput({ jobId, follow: true, after: this.#next }, { signal });
+    for await (const { pieces, next } of stream) {
+      alive();
       this.#taking = true;
       for (const { rank, stream: which, data } of pieces) await handlers.onOutput(rank, which, data);
       this.#taking = false;
+      if (next > this.#next) this.#next = next;
       // A message without pieces is a sign of life of the stream, not of the job.
       if (pieces.length > 0) this.#heardAt = performance.now();
     }
