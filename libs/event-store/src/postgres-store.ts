@@ -44,6 +44,8 @@ export interface EventStoreOptions {
   readonly catalogue?: EventCatalogue;
   /** Where other processes are told of new positions, and tell of theirs: the bus. */
   readonly notices?: PositionNotices;
+  /** Whether to LISTEN for what others append; not behind a pooler that shares sessions, which does not carry it. */
+  readonly listen?: boolean;
   /** Told of each commit. */
   readonly watch?: CommitWatch;
 }
@@ -115,7 +117,7 @@ class PostgresEventStore implements EventDatabase {
   #closed: Promise<void> | undefined;
 
   constructor(pool: pg.Pool, db: Kysely<Tables>, options: EventStoreOptions & { readonly retryMs: number }, database: string) {
-    const { databaseUrl, log, now = () => new Date(), retryMs, pollMs = 1_000, catalogue = everyEvent, notices } = options;
+    const { databaseUrl, log, now = () => new Date(), retryMs, pollMs = 1_000, catalogue = everyEvent, notices, listen = true } = options;
     this.#pool = pool;
     this.#reader = new LogReader(db, catalogue);
     this.#catalogue = catalogue;
@@ -123,7 +125,7 @@ class PostgresEventStore implements EventDatabase {
     this.#options = options;
     this.#database = database;
     const onFailure = (error: unknown): void => log.warn(`no notifications from ${database}: ${reasonOf(error)}`);
-    this.#wake = new Wake({ databaseUrl, pollMs, onFailure, notices });
+    this.#wake = new Wake({ databaseUrl, pollMs, onFailure, notices, listen });
     this.#writer = new Writer({
       pool,
       catalogue,

@@ -14,6 +14,8 @@ export interface WakeOptions {
   readonly pollMs: number;
   readonly onFailure: (error: unknown) => void;
   readonly notices: PositionNotices | undefined;
+  /** Whether to LISTEN. */
+  readonly listen: boolean;
 }
 
 export class Wake {
@@ -27,7 +29,7 @@ export class Wake {
 
   constructor(options: WakeOptions) {
     this.#options = options;
-    this.#listening = this.#listen();
+    this.#listening = options.listen ? this.#listen() : Promise.resolve();
     this.#unsubscribe = options.notices?.subscribe(() => this.nudge());
   }
 
