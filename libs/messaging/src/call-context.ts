@@ -5,7 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isSpanContextValid, ROOT_CONTEXT, context as otel, trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
 import type { Caller } from './caller.ts';
-import { identityFromHeaders, identityHeaders, type Identity } from './identity.ts';
+import { identityFromHeaders, identityFromLines, identityHeaders, type Identity } from './identity.ts';
 
 export interface CallContext extends Identity {
   readonly roles: readonly string[];
@@ -50,6 +50,20 @@ export function parseTraceparent(traceparent: string | undefined): SpanContext |
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
   const span: SpanContext = { traceId, spanId, traceFlags: parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true };
   return isSpanContextValid(span) ? span : undefined;
+}
+
+/** What a call carries of the context, as header lines; nothing where the receiver takes nothing for the same. */
+export function contextLines(): [string, string][] {
+  const context = callContext();
+  const traceparent = currentTraceparent();
+  const lines = context === onOwnAccount ? [] : Object.entries(identityHeaders(context));
+  if (traceparent !== undefined) lines.push([traceparentHeader, traceparent]);
+  return lines;
+}
+
+export function callContextFromLines(lines: readonly (readonly [string, string])[], caller: Caller | undefined): CallContext {
+  const traceparent = lines.find(([name]) => name === traceparentHeader)?.[1];
+  return { ...identityFromLines(lines), ...(traceparent !== undefined && { traceparent }), ...(caller !== undefined && { caller }) };
 }
 
 /** Writes the context into a call's headers, where the caller has not said otherwise. */

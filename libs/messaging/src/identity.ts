@@ -23,10 +23,7 @@ export function identityFromHeaders(headers: Headers): Identity & { readonly rol
   return {
     actor: decode(headers.get(actorHeader)) ?? 'system',
     tenant: decode(headers.get(tenantHeader)) ?? 'default',
-    roles: (headers.get(rolesHeader) ?? '')
-      .split(',')
-      .filter((role) => role !== '')
-      .map((role) => decode(role) ?? ''),
+    roles: rolesOf(headers.get(rolesHeader) ?? ''),
   };
 }
 
@@ -41,6 +38,30 @@ export function seesEverything({ actor, roles = [] }: Identity): boolean {
 /** Whether a caller may know of what belongs to a tenant. What it may not know of does not exist for it: NOT_FOUND. */
 export function seesTenant(identity: Identity, owner: string): boolean {
   return identity.tenant === owner || seesEverything(identity);
+}
+
+/** The same from header lines. */
+export function identityFromLines(lines: Iterable<readonly [string, string]>): Identity & { readonly roles: readonly string[] } {
+  let actor: string | undefined;
+  let tenant: string | undefined;
+  let roles = '';
+  for (const [name, value] of lines)
+    if (name === actorHeader) actor = value;
+    else if (name === tenantHeader) tenant = value;
+    else if (name === rolesHeader) roles = value;
+  return {
+    actor: decode(actor ?? null) ?? 'system',
+    tenant: decode(tenant ?? null) ?? 'default',
+    roles: rolesOf(roles),
+  };
+}
+
+function rolesOf(text: string): readonly string[] {
+  if (text === '') return [];
+  return text
+    .split(',')
+    .filter((role) => role !== '')
+    .map((role) => decode(role) ?? '');
 }
 
 /** The identity that a call carries. */

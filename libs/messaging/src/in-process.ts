@@ -3,16 +3,18 @@
  * deadlines, cancellation, codes, details and headers behave as they do over a network; only the bytes change hands in memory.
  */
 import type { DescService } from '@bufbuild/protobuf';
-import { Code, ConnectError, createClient, type Client, type ServiceImpl } from '@connectrpc/connect';
-import type { UniversalClientFn } from '@connectrpc/connect/protocol';
+import { Code, ConnectError, createClient, type Client, type ServiceImpl, type Transport } from '@connectrpc/connect';
 import { createTransport } from '@connectrpc/connect/protocol-connect';
 import type { Bus, Served } from './bus.ts';
 import { cancelOnReturn } from './cancel-on-return.ts';
 import { callerName, type Caller } from './caller.ts';
-import { callInContext, serveInCallContext, type ServerInterceptorOptions } from './interceptors.ts';
-import { isListed, mayCall } from './permissions/table.ts';
+import { callInContext, type ServerInterceptorOptions } from './interceptors.ts';
+import { keep } from './keep.ts';
+import { defaultLimits } from './nats/limits.ts';
+import { isRefused } from './permissions/table.ts';
 import { defaultDrainTimes, ServedService, type DrainTimes } from './served-service.ts';
 import { subjectMatches } from './subjects.ts';
+import { unaryOver } from './unary.ts';
 
 export interface InProcessBusOptions extends ServerInterceptorOptions {
   readonly drain?: Partial<DrainTimes>;
@@ -27,7 +29,7 @@ export interface ComposedBus extends Bus {
 }
 
 const baseUrl = 'https://in-process';
-const noLimit = 0xffff_ffff;
+const { messageBytes } = defaultLimits;
 
 /** What all views of one bus have in common. */
 interface Wires {
@@ -39,6 +41,7 @@ interface Wires {
 class InProcessBus implements ComposedBus {
   readonly #wires: Wires;
   readonly #options: InProcessBusOptions;
+  readonly #clients = new Map<string, unknown>();
 
   constructor(options: InProcessBusOptions, wires: Wires = { served: new Map(), subscriptions: new Set(), closed: false }) {
     this.#options = options;
@@ -50,18 +53,12 @@ class InProcessBus implements ComposedBus {
   }
 
   client<S extends DescService>(service: S, address?: string): Client<S> {
-    const transport = createTransport({
-      httpClient: this.#connect(service, address),
-      baseUrl,
-      useBinaryFormat: true,
-      interceptors: [callInContext(this.#options)],
-      acceptCompression: [],
-      sendCompression: null,
-      compressMinBytes: noLimit,
-      readMaxBytes: noLimit,
-      writeMaxBytes: noLimit,
-    });
-    return cancelOnReturn(service, createClient(service, transport));
+    const key = keyOf(service, address);
+    const known = this.#clients.get(key);
+    if (known !== undefined) return known as Client<S>;
+    const client = cancelOnReturn(service, createClient(service, this.#transport(key)));
+    keep(this.#clients, key, client);
+    return client;
   }
 
   async serve<S extends DescService>(service: S, implementation: ServiceImpl<S>, address?: string): Promise<Served> {
@@ -71,7 +68,8 @@ class InProcessBus implements ComposedBus {
       throw new Error(`${key} is already served: stop the other one, or give this one an address of its own`);
     const served = new ServedService(service, implementation as ServiceImpl<DescService>, {
       name: key,
-      interceptors: [serveInCallContext(this.#options)],
+      telemetry: this.#options,
+      messageBytes,
       drain: { ...defaultDrainTimes, ...this.#options.drain },
       unregister: () => {
         if (this.#wires.served.get(key) === served) this.#wires.served.delete(key);
@@ -108,19 +106,36 @@ class InProcessBus implements ComposedBus {
     await Promise.all([...this.#wires.served.values()].map((served) => served.stop()));
   }
 
+  #transport(key: string): Transport {
+    const { stream } = createTransport({
+      httpClient: async (request) => {
+        const path = new URL(request.url).pathname;
+        return this.#find(key, path).stream(path, request, this.#options.caller);
+      },
+      baseUrl,
+      useBinaryFormat: true,
+      interceptors: [callInContext(this.#options)],
+      acceptCompression: [],
+      sendCompression: null,
+      compressMinBytes: messageBytes,
+      readMaxBytes: messageBytes,
+      writeMaxBytes: messageBytes,
+    });
+    const unary = unaryOver(
+      (method, request) => this.#find(key, `/${method.parent.typeName}/${method.name}`).unary(method, request, this.#options.caller),
+      { ...this.#options, messageBytes },
+    );
+    return { stream, unary };
+  }
+
   /** Looks the service up at the time of each call, so that services may start and stop in any order. */
-  #connect(service: DescService, address: string | undefined): UniversalClientFn {
-    const key = keyOf(service, address);
+  #find(key: string, path: string): ServedService {
     const { caller } = this.#options;
-    const refused = caller === undefined || !isListed(service) ? [] : service.methods.filter((method) => !mayCall(caller, method));
-    const refusedPaths = new Set(refused.map(({ name }) => `/${service.typeName}/${name}`));
-    return (request) => {
-      if (caller !== undefined && refusedPaths.has(new URL(request.url).pathname))
-        return Promise.reject(new ConnectError(`${callerName(caller)} may not call ${key}`, Code.PermissionDenied));
-      const served = this.#wires.served.get(key);
-      if (served === undefined) return Promise.reject(new ConnectError(`${key} is not served at the moment`, Code.Unavailable));
-      return served.call(new URL(request.url).pathname, request, this.#options.caller);
-    };
+    const served = this.#wires.served.get(key);
+    if (caller !== undefined && isRefused(caller, path))
+      throw new ConnectError(`${callerName(caller)} may not call ${path}`, Code.PermissionDenied);
+    if (served === undefined) throw new ConnectError(`${key} is not served at the moment`, Code.Unavailable);
+    return served;
   }
 
   #notify(subject: string, handle: () => void): void {

@@ -17,7 +17,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { callerKey } from './caller.ts';
-import { callContextFromHeaders, injectCallContext, parseTraceparent, withCallContext } from './call-context.ts';
+import { callContextFromHeaders, injectCallContext, parseTraceparent, withCallContext, type CallContext } from './call-context.ts';
 
 /** A call that has been answered, or has failed. */
 export interface AnsweredCall {
@@ -73,6 +73,43 @@ export function callInContext(options: ServerInterceptorOptions = {}): Intercept
       throw error;
     }
   };
+}
+
+/** Runs a unary call in a span of its own, when the code that calls runs within a trace. */
+export async function callSpanned<T>(options: ServerInterceptorOptions, method: DescMethod, run: () => Promise<T>): Promise<T> {
+  if (!tracing()) return run();
+  const span = open(options, SpanKind.CLIENT, method);
+  try {
+    const result = await otel.with(trace.setSpan(otel.active(), span), run);
+    close(span);
+    return result;
+  } catch (error) {
+    close(span, error);
+    throw error;
+  }
+}
+
+/** Runs the handler of a unary call in its caller's context, and in a span of its own when the call belongs to a trace. */
+export function serveSpanned<T>(
+  options: ServerInterceptorOptions,
+  method: DescMethod,
+  carried: CallContext,
+  call: { readonly aborted: boolean },
+  run: () => Promise<T>,
+): Promise<T> {
+  return withCallContext(carried, async () => {
+    const span = parseTraceparent(carried.traceparent) === undefined ? undefined : open(options, SpanKind.SERVER, method);
+    const ended = ending(options, method, span, call);
+    try {
+      const result = await (span === undefined ? run() : otel.with(trace.setSpan(otel.active(), span), run));
+      ended();
+      return result;
+    } catch (thrown) {
+      const error = options.translate?.(thrown) ?? thrown;
+      ended(error);
+      throw error;
+    }
+  });
 }
 
 /** Makes the caller's context current in the handler, and opens a span for a call that belongs to a trace. */
@@ -140,14 +177,14 @@ function ending(
   { onAnswered, onUnexpectedError }: ServerInterceptorOptions,
   method: DescMethod,
   span: Span | undefined,
-  signal: AbortSignal,
+  call: { readonly aborted: boolean },
 ) {
   const started = performance.now();
   let over = false;
   return (error?: unknown): void => {
     if (over) return;
     over = true;
-    const expected = error === undefined || error instanceof ConnectError || signal.aborted;
+    const expected = error === undefined || error instanceof ConnectError || call.aborted;
     if (!expected) onUnexpectedError?.(error, `${method.parent.typeName}/${method.name}`);
     const code = error === undefined ? 'ok' : codeOf(error);
     onAnswered?.({ service: method.parent.typeName, method: method.name, code, seconds: (performance.now() - started) / 1000 });

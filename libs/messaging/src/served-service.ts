@@ -1,10 +1,22 @@
 /** One served service, whatever carries its calls: its handlers, the calls under way, and how it drains. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { DescService } from '@bufbuild/protobuf';
-import { Code, ConnectError, createConnectRouter, createContextValues, type Interceptor, type ServiceImpl } from '@connectrpc/connect';
+import type { DescMethodUnary, DescService } from '@bufbuild/protobuf';
+import { Code, ConnectError, createConnectRouter, createContextValues, type ServiceImpl } from '@connectrpc/connect';
 import type { UniversalClientRequest, UniversalClientResponse, UniversalHandler } from '@connectrpc/connect/protocol';
 import type { Served } from './bus.ts';
+import { callContextFromLines } from './call-context.ts';
 import { callerKey, type Caller } from './caller.ts';
+import { serveInCallContext, serveSpanned, type ServerInterceptorOptions } from './interceptors.ts';
+import {
+  answerToError,
+  answerWith,
+  handleUnary,
+  ServedContext,
+  type SentUnary,
+  type UnaryAnswer,
+  type UnaryImplementation,
+  type UnaryRequest,
+} from './unary.ts';
 
 export interface DrainTimes {
   /** How long `stop` waits for unary calls, in milliseconds. */
@@ -15,44 +27,69 @@ export interface DrainTimes {
 
 export const defaultDrainTimes: DrainTimes = { unaryMs: 5_000, streamMs: 500 };
 
+export interface ServedServiceOptions {
+  readonly name: string;
+  readonly telemetry: ServerInterceptorOptions;
+  readonly drain: DrainTimes;
+  /** Bytes that one message may have. */
+  readonly messageBytes: number;
+  readonly unregister: () => void;
+}
+
+interface UnderWay {
+  readonly unary: boolean;
+  readonly finished: Promise<unknown>;
+  abort(reason: ConnectError): void;
+}
+
 export class ServedService implements Served {
-  readonly #name: string;
+  readonly #options: ServedServiceOptions;
+  readonly #unary = new Map<string, UnaryImplementation>();
   readonly #handlers = new Map<string, UniversalHandler>();
-  readonly #calls = new Set<Call>();
-  readonly #drain: DrainTimes;
-  readonly #unregister: () => void;
+  readonly #calls = new Set<UnderWay>();
   #stopped: Promise<void> | undefined;
 
-  constructor(
-    service: DescService,
-    implementation: ServiceImpl<DescService>,
-    options: { name: string; interceptors: Interceptor[]; drain: DrainTimes; unregister: () => void; readMaxBytes?: number },
-  ) {
-    const router = createConnectRouter({
-      connect: true,
-      grpc: false,
-      grpcWeb: false,
-      interceptors: options.interceptors,
-      ...(options.readMaxBytes !== undefined && { readMaxBytes: options.readMaxBytes }),
-    });
+  constructor(service: DescService, implementation: ServiceImpl<DescService>, options: ServedServiceOptions) {
+    const { telemetry, messageBytes: readMaxBytes } = options;
+    const interceptors = [serveInCallContext(telemetry)];
+    const router = createConnectRouter({ connect: true, grpc: false, grpcWeb: false, interceptors, readMaxBytes });
     router.service(service, implementation);
     for (const handler of router.handlers) this.#handlers.set(handler.requestPath, handler);
-    this.#name = options.name;
-    this.#drain = options.drain;
-    this.#unregister = options.unregister;
+    const methods = implementation as Readonly<Record<string, UnaryImplementation | undefined>>;
+    for (const { name, localName, methodKind } of service.methods)
+      if (methodKind === 'unary') this.#unary.set(name, methods[localName]?.bind(implementation) ?? unimplemented(service, name));
+    this.#options = options;
   }
 
-  /** The calls that are under way. */
-  get size(): number {
-    return this.#calls.size;
+  /** Runs a unary call; the bytes that cross are all that the two sides have in common. Its answer never rejects. */
+  unary(method: DescMethodUnary, { lines, body }: UnaryRequest, caller: Caller | undefined): SentUnary {
+    const implementation = this.#unary.get(method.name) ?? unimplemented(method.parent, method.name);
+    if (this.#stopped !== undefined) return { answer: Promise.resolve(answerToError(this.#stopping())), cancel: () => undefined };
+    const { telemetry, messageBytes } = this.#options;
+    const context = new ServedContext(method, lines, (reason) => call.abort(reason));
+    const { promise: finished, resolve } = Promise.withResolvers<UnaryAnswer>();
+    const end = (answer: UnaryAnswer, reason?: ConnectError): void => {
+      this.#calls.delete(call);
+      context.abort(reason);
+      resolve(answer);
+    };
+    // A handler that ignores its signal holds nobody up.
+    const call: UnderWay = { unary: true, finished, abort: (reason) => end(answerToError(reason), reason) };
+    this.#calls.add(call);
+    const run = (): Promise<Uint8Array> => handleUnary(method, implementation, body, context, messageBytes);
+    serveSpanned(telemetry, method, callContextFromLines(lines, caller), context, run).then(
+      (bytes) => end(answerWith(bytes, context)),
+      (error: unknown) => end(answerToError(error)),
+    );
+    return { answer: finished, cancel: (reason) => call.abort(reason) };
   }
 
-  /** Runs a call of somebody's; the bytes that cross are all that the two sides have in common. */
-  async call(path: string, request: UniversalClientRequest, caller?: Caller): Promise<UniversalClientResponse> {
+  /** Runs a call that has a stream. */
+  async stream(path: string, request: UniversalClientRequest, caller: Caller | undefined): Promise<UniversalClientResponse> {
     const handler = this.#handlers.get(path);
-    if (handler === undefined) throw new ConnectError(`${this.#name} has no method ${path}`, Code.Unimplemented);
-    if (this.#stopped !== undefined) throw new ConnectError(`${this.#name} is stopping`, Code.Unavailable);
-    const call = new Call(handler.method.methodKind === 'unary', request.signal, () => this.#calls.delete(call));
+    if (handler === undefined) throw new ConnectError(`${this.#options.name} has no method ${path}`, Code.Unimplemented);
+    if (this.#stopped !== undefined) throw this.#stopping();
+    const call = new Call(request.signal, () => this.#calls.delete(call));
     this.#calls.add(call);
     try {
       const response = await call.race(
@@ -83,30 +120,36 @@ export class ServedService implements Served {
     return this.#stopped;
   }
 
-  /** Ends what is under way at once: nobody can hear the answers any more. */
-  abort(reason: ConnectError): void {
-    for (const call of [...this.#calls]) call.abort(reason);
-  }
-
   async #stop(): Promise<void> {
-    this.#unregister();
+    const { drain, unregister } = this.#options;
+    unregister();
     const drained = (unary: boolean): Promise<unknown> =>
       Promise.all([...this.#calls].filter((call) => call.unary === unary).map(({ finished }) => finished));
-    await Promise.all([within(this.#drain.streamMs, drained(false)), within(this.#drain.unaryMs, drained(true))]);
-    this.abort(new ConnectError(`${this.#name} is stopping`, Code.Unavailable));
+    await Promise.all([within(drain.streamMs, drained(false)), within(drain.unaryMs, drained(true))]);
+    for (const call of [...this.#calls]) call.abort(this.#stopping());
+  }
+
+  #stopping(): ConnectError {
+    return new ConnectError(`${this.#options.name} is stopping`, Code.Unavailable);
   }
 }
 
-class Call {
-  readonly unary: boolean;
+function unimplemented(service: DescService, method: string): UnaryImplementation {
+  return () => {
+    throw new ConnectError(`${service.typeName}.${method} is not implemented`, Code.Unimplemented);
+  };
+}
+
+/** A call with a stream. */
+class Call implements UnderWay {
+  readonly unary = false;
   readonly finished: Promise<void>;
   readonly finish: () => void;
   readonly #controller = new AbortController();
 
-  constructor(unary: boolean, caller: AbortSignal | undefined, onFinish: () => void) {
+  constructor(caller: AbortSignal | undefined, onFinish: () => void) {
     const { promise, resolve } = Promise.withResolvers<void>();
     const aborted = (): void => this.abort(caller?.reason);
-    this.unary = unary;
     this.finished = promise;
     this.finish = () => {
       caller?.removeEventListener('abort', aborted);

@@ -107,12 +107,14 @@ export class Connection {
   }
 
   /** Calls a function when the connection is lost: nothing that was under way can be heard of again. */
-  onLost(react: () => void): void {
+  onLost(react: () => void): () => void {
     this.#lost.add(react);
+    return () => this.#lost.delete(react);
   }
 
-  onBack(react: () => void): void {
+  onBack(react: () => void): () => void {
     this.#back.add(react);
+    return () => this.#back.delete(react);
   }
 
   /** Calls a function when the server refuses to let us publish to, or listen on, a subject. */

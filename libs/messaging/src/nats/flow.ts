@@ -125,19 +125,24 @@ export class Sender {
     this.#wake?.();
   }
 
-  /** Sends what is left of a body, and its end. Rejects when the receiver takes nothing for too long, or when the call fails. */
-  async pump(body: AsyncIterator<Uint8Array>): Promise<void> {
-    try {
-      for (let step = await body.next(); step.done !== true; step = await body.next()) await this.write(step.value);
-    } catch (error) {
-      await body.return?.();
-      throw error;
-    }
+  /** Sends a body, and its end. Rejects when the receiver takes nothing for too long, or when the call fails. */
+  async sendAll(first: Uint8Array | undefined, body: AsyncIterator<Uint8Array> | undefined): Promise<void> {
+    if (first !== undefined) await this.#write(first);
+    else if (body !== undefined) await this.#pump(body);
     if (this.#error !== undefined) throw this.#error;
     this.#options.send(this.#sequence++, undefined, true);
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async #pump(body: AsyncIterator<Uint8Array>): Promise<void> {
+    try {
+      for (let step = await body.next(); step.done !== true; step = await body.next()) await this.#write(step.value);
+    } catch (error) {
+      await body.return?.();
+      throw error;
+    }
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
     const { pieceBytes } = this.#options;
     for (let at = 0; at < bytes.length; at += pieceBytes) {
       if (this.#sequence >= this.#limit) await this.#credited();
@@ -162,4 +167,20 @@ export class Sender {
 
 function tookNothing(ms: number): ConnectError {
   return new ConnectError(`the other side took nothing of a body for ${ms / 1_000} s, so the call was given up`, Code.ResourceExhausted);
+}
+
+/** All of a body, which may have so many bytes. @throws {ConnectError} RESOURCE_EXHAUSTED */
+export async function gather(body: AsyncIterator<Uint8Array>, most: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (let step = await body.next(); step.done !== true; step = await body.next()) {
+    length += step.value.length;
+    if (length > most) {
+      await body.return?.();
+      throw new ConnectError(`a message may have ${most} bytes on the bus, this one has more`, Code.ResourceExhausted);
+    }
+    pieces.push(step.value);
+  }
+  const [only] = pieces;
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
 }

@@ -39,6 +39,10 @@ export const endFlag = 1;
 /** Bytes that the header lines of one call may take. */
 export const maxHeadBytes = 32 << 10;
 const maxHeadLines = 256;
+/** A header's name by RFC 9110, section 5.6.2, in small letters; the frame's own begin with a colon. */
+const lineName = /^:?[!#$%&'*+.^_`|~0-9a-z-]+$/;
+// eslint-disable-next-line no-control-regex -- they are what must not be there
+const notInValues = /[\0\r]/;
 
 export interface Frame {
   readonly kind: FrameKind;
@@ -67,7 +71,7 @@ export interface FrameParts {
   readonly limit?: number;
   /** Lines as encodeLines makes them. */
   readonly head?: string;
-  readonly body?: Uint8Array;
+  readonly body?: Uint8Array | undefined;
 }
 
 export function encodeFrame({ kind, end = false, status = 0, sequence = 0, limit = 0, head = '', body }: FrameParts): Uint8Array {
@@ -131,21 +135,26 @@ function decodeLines(data: Uint8Array, start: number, end: number): Frame['lines
     const colon = text.indexOf(':', at + 1);
     if (stop < 0 || colon < 0 || colon > stop) throw new FrameError('a header line is a name, a colon, a value and a line feed');
     if (lines.length === maxHeadLines) throw new FrameError(`more than ${maxHeadLines} header lines`);
-    lines.push([text.slice(at, colon), text.slice(colon + 1, stop)]);
+    const line: [string, string] = [text.slice(at, colon), text.slice(colon + 1, stop)];
+    if (!lineName.test(line[0]) || notInValues.test(line[1])) throw new FrameError('a header line is no header of HTTP');
+    lines.push(line);
     at = stop + 1;
   }
   return lines;
 }
 
-/** The headers among a frame's lines. @throws {FrameError} for what is no header of HTTP's. */
+/** The headers among a frame's lines. */
 export function headersOf(frame: Frame): Headers {
-  const headers = new Headers();
-  try {
-    for (const [name, value] of frame.lines) if (!name.startsWith(':')) headers.append(name, value);
-  } catch (cause) {
-    throw new FrameError('a header line is no header', { cause });
-  }
-  return headers;
+  return new Headers(headerLines(frame).map(([name, value]) => [name, value]));
+}
+
+/** A frame's lines without its own. */
+export function headerLines({ lines }: Frame): Frame['lines'] {
+  return lines.some(isOwn) ? lines.filter((line) => !isOwn(line)) : lines;
+}
+
+function isOwn([name]: readonly [string, string]): boolean {
+  return name.startsWith(':');
 }
 
 /** What a line of the frame's own says, such as ":replica". */

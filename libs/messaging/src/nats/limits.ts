@@ -19,7 +19,7 @@ export interface NatsBusLimits {
 }
 
 export const defaultLimits: NatsBusLimits = {
-  messageBytes: 16 << 20,
+  messageBytes: 32 << 20,
   window: 16,
   pieceBytes: 64 << 10,
   idleCreditMs: 300_000,

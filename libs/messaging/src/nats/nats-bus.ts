@@ -3,14 +3,16 @@
  * its server may be restarted, or lose all that it has, at any moment.
  */
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
-import { createClient, type Client, type ServiceImpl } from '@connectrpc/connect';
+import { createClient, type Client, type ServiceImpl, type Transport } from '@connectrpc/connect';
 import { createTransport } from '@connectrpc/connect/protocol-connect';
 import type { Bus, Served } from '../bus.ts';
 import { cancelOnReturn } from '../cancel-on-return.ts';
 import { callerName, type Caller } from '../caller.ts';
-import { callInContext, serveInCallContext, type ServerInterceptorOptions } from '../interceptors.ts';
+import { callInContext, type ServerInterceptorOptions } from '../interceptors.ts';
 import { defaultDrainTimes, ServedService, type DrainTimes } from '../served-service.ts';
-import { Calls } from './calls.ts';
+import { keep } from '../keep.ts';
+import { unaryOver } from '../unary.ts';
+import { Calls, type Callee } from './calls.ts';
 import { Connection } from './connection.ts';
 import { callerTokens, serviceSubjects } from './layout.ts';
 import { defaultLimits, type NatsBusLimits } from './limits.ts';
@@ -33,7 +35,6 @@ export interface NatsBusOptions extends ServerInterceptorOptions {
 }
 
 const baseUrl = 'https://nats';
-const noLimit = 0xffff_ffff;
 
 /**
  * Connects to a NATS server. Once connected, the bus restores its connection by itself, for ever.
@@ -59,6 +60,7 @@ class NatsBus implements Bus {
   readonly #prefix: string;
   readonly #calls: Calls;
   readonly #served = new Map<string, Serving>();
+  readonly #clients = new Map<string, unknown>();
   #closed: Promise<void> | undefined;
 
   constructor(connection: Connection, options: NatsBusOptions) {
@@ -75,21 +77,13 @@ class NatsBus implements Bus {
   }
 
   client<S extends DescService>(service: S, address?: string): Client<S> {
-    const subjects = serviceSubjects(this.#prefix, service.typeName, address);
-    const methods = new Map<string, DescMethod>(service.methods.map((method) => [`/${service.typeName}/${method.name}`, method]));
     const name = nameOf(service, address);
-    const transport = createTransport({
-      httpClient: (request) => this.#calls.call(methods.get(new URL(request.url).pathname)!, subjects, name, request),
-      baseUrl,
-      useBinaryFormat: true,
-      interceptors: [callInContext(this.#options)],
-      acceptCompression: [],
-      sendCompression: null,
-      compressMinBytes: noLimit,
-      readMaxBytes: this.#limits.messageBytes,
-      writeMaxBytes: this.#limits.messageBytes,
-    });
-    return cancelOnReturn(service, createClient(service, transport));
+    const known = this.#clients.get(name);
+    if (known !== undefined) return known as Client<S>;
+    const to = { name, subjects: serviceSubjects(this.#prefix, service.typeName, address) };
+    const client = cancelOnReturn(service, createClient(service, this.#transport(service, to)));
+    keep(this.#clients, name, client);
+    return client;
   }
 
   async serve<S extends DescService>(service: S, implementation: ServiceImpl<S>, address?: string): Promise<Served> {
@@ -98,9 +92,9 @@ class NatsBus implements Bus {
     if (this.#served.has(name)) throw new Error(`${name} is already served: stop the other one, or give this one an address of its own`);
     const local = new ServedService(service, implementation as ServiceImpl<DescService>, {
       name,
-      interceptors: [serveInCallContext(this.#options)],
+      telemetry: this.#options,
+      messageBytes: this.#limits.messageBytes,
       drain: { ...defaultDrainTimes, ...this.#options.drain },
-      readMaxBytes: this.#limits.messageBytes,
       unregister: () => {
         if (this.#served.get(name) === serving) this.#served.delete(name);
       },
@@ -108,7 +102,6 @@ class NatsBus implements Bus {
     const serving = new Serving(this.#connection, local, {
       service,
       name,
-      prefix: this.#prefix,
       subjects: serviceSubjects(this.#prefix, service.typeName, address),
       limits: this.#limits,
       told: (error, what) => this.#options.onUnexpectedError?.(error, what),
@@ -140,6 +133,24 @@ class NatsBus implements Bus {
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  #transport(service: DescService, to: Callee): Transport {
+    const { messageBytes } = this.#limits;
+    const methods = new Map<string, DescMethod>(service.methods.map((method) => [`/${service.typeName}/${method.name}`, method]));
+    const { stream } = createTransport({
+      httpClient: (request) => this.#calls.stream(methods.get(new URL(request.url).pathname)!, to, request),
+      baseUrl,
+      useBinaryFormat: true,
+      interceptors: [callInContext(this.#options)],
+      acceptCompression: [],
+      sendCompression: null,
+      compressMinBytes: messageBytes,
+      readMaxBytes: messageBytes,
+      writeMaxBytes: messageBytes,
+    });
+    const unary = unaryOver((method, request) => this.#calls.unary(method, to, request), { ...this.#options, messageBytes });
+    return { stream, unary };
   }
 
   async #close(): Promise<void> {

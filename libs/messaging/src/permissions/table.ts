@@ -111,9 +111,16 @@ export function mayCall(caller: Caller, method: DescMethod): boolean {
   return row?.methods.some(({ name }) => name === method.name) === true;
 }
 
-/** Whether the table speaks of a service at all; others are a test's own. */
-export function isListed(service: DescService): boolean {
-  return Object.values(parts).some((part: Part) => part.serves.some(({ typeName }) => typeName === service.typeName));
+const listed = new Map<string, DescMethod>(
+  Object.values(parts).flatMap(({ serves }) =>
+    serves.flatMap(({ typeName, methods }) => methods.map((method): [string, DescMethod] => [`/${typeName}/${method.name}`, method])),
+  ),
+);
+
+/** Whether an RPC, by its path, is in the table and the caller has no row for it. Others are a test's own. */
+export function isRefused(caller: Caller, path: string): boolean {
+  const method = listed.get(path);
+  return method !== undefined && !mayCall(caller, method);
 }
 
 /** Whether the service is served once an instance, under its address. */

@@ -81,8 +81,9 @@ async function findNatsServer(): Promise<string> {
 }
 
 function portOf(ports: string): number {
-  const { nats } = JSON.parse(ports) as { nats?: string[] };
-  return Number(new URL(nats?.[0] ?? '').port);
+  // The server may be about to write the rest.
+  const url = /"(nats:\/\/[^"]+:\d+)"/.exec(ports)?.[1];
+  return url === undefined ? -1 : Number(new URL(url).port);
 }
 
 function listens(port: number): Promise<boolean> {
