@@ -41,7 +41,6 @@ export const maxHeadBytes = 32 << 10;
 const maxHeadLines = 256;
 /** A header's name by RFC 9110, section 5.6.2, in small letters; the frame's own begin with a colon. */
 const lineName = /^:?[!#$%&'*+.^_`|~0-9a-z-]+$/;
-// eslint-disable-next-line no-control-regex -- they are what must not be there
 const notInValues = /[\0\r]/;
 
 export interface Frame {
