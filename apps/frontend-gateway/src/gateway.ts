@@ -6,19 +6,21 @@ import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, MethodImpl, ServiceImpl } from '@connectrpc/connect';
 import { clusterv1, healthv1, identityv1, loadRequestCheck, reflectionv1, reflectionv1alpha } from '@verbena/contracts';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
-import { letIn } from './access.ts';
+import { admitted, letIn } from './access.ts';
 import { authorization, publicServices, type ServiceRow } from './authorization.ts';
 import { authenticatorFor, type AuthOptions } from './bootstrap.ts';
 import { checked } from './checked.ts';
 import { clusterService, type ClusterFacts } from './cluster-service.ts';
 import { forward, type Forwarding } from './forwarder.ts';
 import { healthService } from './health.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { hostCheck } from './host-check.ts';
 import { identityService } from './identity-service.ts';
-import type { ConnectionLimits } from './limits.ts';
+import { defaultLimits, type ConnectionLimits } from './limits.ts';
 import { nodeListener } from './node-listener.ts';
 import { listenOnOnePort, type Load } from './one-port.ts';
 import { Reflection, reflectionAlphaService, reflectionService } from './reflection.ts';
+import { countRefusal, observePort, requestMetrics } from './request-metrics.ts';
 import { requestSpans } from './request-span.ts';
 import { readTls, watchTls, type TlsFiles } from './tls.ts';
 
@@ -43,7 +45,7 @@ export interface Gateway extends RunningService {
   /** For clients: "http://127.0.0.1:7070". */
   readonly url: string;
   /** What it is busy with. */
-  load(): Load;
+  load(): Load & { readonly heldBytes: number };
 }
 
 const drainMs = 3_000;
@@ -90,15 +92,22 @@ export async function startGateway(context: ServiceContext, options: GatewayOpti
   const forwarding = { bus, clock, random, heartbeatMs, authenticator: auth.authenticator, draining: draining.signal };
   const own = ownServices(forwarding, facts);
   const check = loadRequestCheck();
+  const held = new HeldBytes({ ...defaultLimits, ...options.limits }.requestBytes);
   const listener = nodeListener({
     log,
+    held,
+    admit: (handler, headers) =>
+      admitted(auth.authenticator, handler.service, handler.method, headers).catch((error: unknown) => {
+        countRefusal(context.metrics, handler, error);
+        throw error;
+      }),
     routes: (router) => {
       for (const row of authorization) {
         const implementation = own.get(row.service) ?? forward(row.service, forwarding);
         register(router, row, checked(row.service, implementation, check), maxRequestBytes);
       }
     },
-    interceptors: [requestSpans(context.tracer), letIn(auth.authenticator)],
+    interceptors: [requestSpans(context.tracer), requestMetrics(context.metrics), letIn(auth.authenticator)],
   });
   const port = { host, port: options.listen?.port ?? 0, ...(secure && { secure }), ...(options.limits && { limits: options.limits }) };
   // Without tokens the name that a request is addressed to is all that keeps pages in a browser out, wherever we listen: what a container
@@ -108,6 +117,8 @@ export async function startGateway(context: ServiceContext, options: GatewayOpti
     auth.stop();
     throw error;
   });
+  const load = () => ({ ...server.load(), heldBytes: held.held });
+  const unobserve = observePort(context.metrics, load);
   const unwatch = options.tls && watchTls(options.tls, { log, clock, use: (renewed) => server.useCertificate(renewed) });
   const url = `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${server.address.port}`;
   log.info({ url, auth: auth.mode }, 'gateway listens');
@@ -118,12 +129,13 @@ export async function startGateway(context: ServiceContext, options: GatewayOpti
     host,
     port: server.address.port,
     url,
-    load: () => server.load(),
+    load,
     notReady: () => Promise.resolve(stopping ? 'stopping' : auth.notReady()),
     stop: () => {
       draining.abort();
       auth.stop();
       unwatch?.();
+      unobserve();
       stopping ??= server.stop(drainMs);
       return stopping;
     },

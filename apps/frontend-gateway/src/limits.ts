@@ -4,6 +4,8 @@ export interface ConnectionLimits {
   readonly connections: number;
   /** Requests at once, over all connections; more are answered 503. */
   readonly exchanges: number;
+  /** Bytes of requests that are held at once, over all connections; what would be more is refused with RESOURCE_EXHAUSTED. */
+  readonly requestBytes: number;
   /** Streams at once on one HTTP/2 connection; more wait at the client, as the protocol has it. */
   readonly streamsPerConnection: number;
   /** Until the TLS handshake is done, the first byte has come, the headers of a request are complete, HTTP/2 settings are exchanged. */
@@ -19,6 +21,7 @@ export interface ConnectionLimits {
 export const defaultLimits: ConnectionLimits = {
   connections: 10_000,
   exchanges: 20_000,
+  requestBytes: 256 << 20,
   streamsPerConnection: 1_000,
   openingMs: 10_000,
   requestMs: 120_000,

@@ -6,16 +6,21 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
-import type { UniversalServerRequest } from '@connectrpc/connect/protocol';
+import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol';
 import type { Logger } from 'pino';
 import type { RequestListener } from './exchanges.ts';
+import { letInFirst, type HeldBytes } from './held-bytes.ts';
 
 export interface ListenerOptions extends ConnectRouterOptions {
   readonly log: Logger;
+  /** What requests may hold together. */
+  readonly held: HeldBytes;
   routes(router: ConnectRouter): void;
+  /** Rejects for a caller who may not call this; asked before anything of the request is read. */
+  admit(handler: UniversalHandler, headers: Headers): Promise<unknown>;
 }
 
-export function nodeListener({ log, routes, ...options }: ListenerOptions): RequestListener {
+export function nodeListener({ log, held, routes, admit, ...options }: ListenerOptions): RequestListener {
   const router = createConnectRouter({ acceptCompression: [compressionGzip, compressionBrotli], ...options });
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -27,7 +32,10 @@ export function nodeListener({ log, routes, ...options }: ListenerOptions): Requ
       response.end();
       return;
     }
-    handler(universal)
+    const holding = held.hold();
+    response.once('close', () => holding.release());
+    const body = letInFirst(universal.body as AsyncIterable<Uint8Array>, holding, () => admit(handler, universal.header));
+    handler({ ...universal, body })
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((err: unknown) => log.debug({ err, rpc: handler.requestPath }, 'an answer could not be delivered'));
   };

@@ -1,4 +1,4 @@
-/** An interceptor around every request, refused ones too: a span that ends when the last message has gone out. */
+/** An interceptor around every request that was let in: a span that ends when the last message has gone out. */
 import type { Interceptor, StreamResponse } from '@connectrpc/connect';
 import { ConnectError } from '@connectrpc/connect';
 import { codeToString } from '@connectrpc/connect/protocol-connect';

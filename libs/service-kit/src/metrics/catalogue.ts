@@ -44,6 +44,13 @@ export const metric = {
     'method',
     'code',
   ),
+  gatewayConnections: gauge('verbena_gateway_connections', 'Connections of callers outside.'),
+  gatewayHeldBytes: gauge('verbena_gateway_held_bytes', 'Bytes of requests that the gateway holds.'),
+  gatewayTurnedAway: counter(
+    'verbena_gateway_turned_away_total',
+    'Clients that were let go: connections beyond the limit, requests and streams whose client stood still.',
+    'reason',
+  ),
   gatewayStreams: gauge('verbena_gateway_streams', 'Streams to callers outside that are open.'),
 
   jobs: gauge('verbena_jobs', 'Jobs that the scheduler knows, by state.', 'state'),
