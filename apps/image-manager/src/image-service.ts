@@ -7,7 +7,7 @@ import { digestOfManifest, ImageFormatError, parseManifest } from '@verbena/gues
 import { suffix } from '@verbena/ids';
 import { callContext, currentTraceparent } from '@verbena/messaging';
 import { matchImage, type ImageOffer } from '@verbena/placement';
-import { inSpan, pageOf, type ServiceContext } from '@verbena/service-kit';
+import { inSpan, metric, pageOf, type Metrics, type ServiceContext } from '@verbena/service-kit';
 import type { EventStore } from '@verbena/event-sourcing';
 import type { Catalogue, HeldVersion } from './catalogue.ts';
 import { Distribution, DistributionError, type Status } from './distributor.ts';
@@ -131,7 +131,7 @@ function offerOf(stored: StoredVersion): Offer {
 }
 
 async function* distribute(parts: ImageServiceParts, request: imagev1.DistributeRequest, signal: AbortSignal) {
-  const { catalogue, tracer, random } = parts;
+  const { catalogue, clock, metrics, tracer, random } = parts;
   const image = catalogue.byDigest(request.imageDigest);
   if (image === undefined) throw new ConnectError(`there is no image ${JSON.stringify(request.imageDigest.slice(0, 80))}`, Code.NotFound);
   const nodes = [...new Set(request.nodeIds)];
@@ -156,9 +156,16 @@ async function* distribute(parts: ImageServiceParts, request: imagev1.Distribute
     const onProgress = (status: Status): void => feed.put(status);
     return new Distribution(parts, { distributionId, image, nodes, jobId: request.jobId, metadata, signal, onProgress }).run();
   });
+  const began = clock.monotonic();
   finished.then(
-    () => feed.end(),
-    () => feed.end(),
+    (status) => {
+      feed.end();
+      tellMetrics(metrics, (clock.monotonic() - began) / 1000, status);
+    },
+    () => {
+      feed.end();
+      tellMetrics(metrics, (clock.monotonic() - began) / 1000, undefined);
+    },
   );
   for await (const status of feed) yield statusView(distributionId, status, false);
   try {
@@ -167,6 +174,14 @@ async function* distribute(parts: ImageServiceParts, request: imagev1.Distribute
     if (error instanceof DistributionError) throw new ConnectError(error.message, Code.Aborted, undefined, undefined, error);
     throw error;
   }
+}
+
+function tellMetrics(metrics: Metrics, seconds: number, status: Status | undefined): void {
+  metrics.count(metric.distributions, { outcome: status === undefined ? 'failed' : 'completed' });
+  metrics.record(metric.distributionSeconds, {}, seconds);
+  if (status === undefined) return;
+  metrics.record(metric.distributionRounds, {}, status.rounds);
+  metrics.count(metric.distributionBytes, {}, Math.max(0, status.bytesDone));
 }
 
 function statusView(distributionId: string, status: Status, done: boolean): imagev1.DistributeResponse {

@@ -11,6 +11,7 @@ import { jobPorts } from './jobs/job-ports.ts';
 import { JobTable } from './jobs/job-table.ts';
 import { Registration, type NodeDescription } from './registration.ts';
 import type { NodePort } from './node-port.ts';
+import { observeNode } from './metrics.ts';
 import { nodeAgentService } from './service.ts';
 import { VmTable } from './vms/vm-table.ts';
 
@@ -35,7 +36,7 @@ export interface NodeAgentOptions {
  * node-agent may use. Resolves when it serves; the registration with the scheduler goes on from there (see `notReady`).
  */
 export async function startNodeAgent(context: ServiceContext, options: NodeAgentOptions): Promise<RunningService> {
-  const { bus, clock, dataDir, tracer } = context;
+  const { bus, clock, dataDir, metrics, tracer } = context;
   const id = nodeId(options.nodeId);
   const log = context.log.child({ node: id });
   const scratchRoot = join(dataDir, 'scratch');
@@ -66,14 +67,16 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     log,
     vmLog: { bus, clock, signal: working.signal, actor: id, epoch: () => registration.epoch },
     tracer,
+    metrics,
   });
   const ports = jobPorts({ bus, clock, log, nodeId: id, signal: working.signal });
-  const jobs = new JobTable({ nodeId: id, nodeName: options.name, vms, ports, scratchRoot, tracer }, log);
+  const jobs = new JobTable({ nodeId: id, nodeName: options.name, vms, ports, scratchRoot, tracer, metrics }, log);
   const parts = {
     nodeId: id,
     bus,
     log,
     tracer,
+    metrics,
     images,
     vms,
     jobs,
@@ -82,10 +85,12 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     signal: working.signal,
   };
   const served = await bus.serve(nodev1.NodeAgentService, nodeAgentService(parts), id);
+  const unobserve = observeNode(metrics, parts);
   registration.start();
 
   const stop = async (): Promise<void> => {
     registering.abort(new Error('the node-agent stops'));
+    unobserve();
     await registration.done;
     await bounded(stopJobsMs, jobs.close('the node stops'));
     await bounded(stopVmsMs, vms.close('the node stops'));

@@ -6,6 +6,15 @@ export interface PeerPort {
   readonly endpoint: string;
 }
 
+/** Port counters by their InfiniBand names (volume 1, section 16.1.3.5); data in units of 4 bytes. */
+export interface PortCounters {
+  readonly PortXmitData: bigint;
+  readonly PortRcvData: bigint;
+  readonly PortXmitPkts: bigint;
+  readonly PortRcvPkts: bigint;
+  readonly PortRcvErrors: bigint;
+}
+
 export interface NodePort {
   /** 0 until one is assigned. */
   readonly lid: number;
@@ -16,6 +25,8 @@ export interface NodePort {
   assignLid(lid: number): void;
   /** Who has which LID, so that connections to it can be made when they are needed. */
   learnPeers(peers: readonly PeerPort[]): void;
+  /** Since the port was made; absent where nothing counts. */
+  counters?(): PortCounters;
 }
 
 /** A port with nothing behind it: for hypervisors whose domains do not communicate. */

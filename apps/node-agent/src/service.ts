@@ -3,7 +3,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import { nodev1 } from '@verbena/contracts';
 import type { Tracer } from '@opentelemetry/api';
 import type { Bus } from '@verbena/messaging';
-import { inSpan } from '@verbena/service-kit';
+import { inSpan, metric, type Metrics } from '@verbena/service-kit';
 import type { Logger } from 'pino';
 import { asConnectError, messageOf, Refusal } from './errors.ts';
 import { receiptOf, serveChildren, type ChildPort } from './images/distribute.ts';
@@ -18,6 +18,7 @@ export interface NodeAgentParts {
   readonly bus: Bus;
   readonly log: Logger;
   readonly tracer: Tracer;
+  readonly metrics: Metrics;
   readonly images: ImageCache;
   readonly vms: VmTable;
   readonly jobs: JobTable;
@@ -155,13 +156,15 @@ async function prepareImage(parts: NodeAgentParts, request: nodev1.PrepareImageR
 }
 
 async function bringHere(
-  { images, fetchChunk, log }: NodeAgentParts,
+  { images, fetchChunk, log, metrics, nodeId }: NodeAgentParts,
   image: CachedImage,
   request: nodev1.PrepareImageRequest,
 ): Promise<nodev1.NodeReceipt> {
   const node = { nodeId: request.tree?.nodeId ?? '', round: request.tree?.round ?? 0 };
   const sent = { bytes: 0, chunks: 0 };
   try {
+    const outcome = images.list().includes(image.digest) ? 'hit' : 'miss';
+    metrics.count(metric.imageCacheLookups, { node: nodeId, outcome });
     await images.makeRoom(image);
     const queue = request.fetchFromStorage ? images.missing(image.chunks) : [];
     const fetcher = async (): Promise<void> => {

@@ -6,6 +6,7 @@ import { defaultConfig, type SchedulerConfig } from './config.ts';
 import { openJobs } from './jobs/jobs.ts';
 import { jobService } from './jobs/job-service.ts';
 import { RankEnds } from './jobs/rank-ends.ts';
+import { observeScheduler } from './metrics.ts';
 import { Caretaker } from './nodes/caretaker.ts';
 import { nodeService } from './nodes/node-service.ts';
 import { Nodes } from './nodes/nodes.ts';
@@ -71,6 +72,7 @@ export async function startScheduler(context: ServiceContext, { store, ...given 
     const [first] = (await store.findCommand(commandId)) ?? [];
     return first === undefined ? undefined : jobs.known(first.stream);
   };
+  const unobserve = observeScheduler(context.metrics, ports);
   const registered = (id: string): void => void caretaker.registered(id);
   const served = [
     await bus.serve(jobv1.JobService, jobService({ ...ports, random, rankEnds: new RankEnds(jobs), start, findSubmission })),
@@ -87,6 +89,7 @@ export async function startScheduler(context: ServiceContext, { store, ...given 
   const stop = async (): Promise<void> => {
     stopping.abort(new Error('the scheduler stops'));
     queue.close();
+    unobserve();
     await Promise.all(served.map((service) => service.stop()));
     await bounded(stopRunsMs, Promise.allSettled([...runs, ...background]));
     await vms.stop();

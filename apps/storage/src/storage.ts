@@ -5,7 +5,7 @@ import { openChunkStore } from '@verbena/chunk-store';
 import { eventv1, identityv1, storagev1 } from '@verbena/contracts';
 import type { EventDatabase } from '@verbena/event-sourcing';
 import { models } from '@verbena/history';
-import type { RunningService, ServiceContext } from '@verbena/service-kit';
+import { metric, type RunningService, type ServiceContext } from '@verbena/service-kit';
 import { chunkService } from './chunk-service.ts';
 import { VmOwners } from './events/vm-owners.ts';
 import { eventService } from './events/event-service.ts';
@@ -30,7 +30,7 @@ const defaultOutputBytes = 4 * 1024 ** 3;
 
 /** Starts the service in `context.dataDir`. What was kept there before is there again. */
 export async function startStorage(context: ServiceContext, options: StorageOptions): Promise<RunningService> {
-  const { bus, dataDir, log } = context;
+  const { bus, dataDir, log, metrics } = context;
   const { store, chunkQuotaBytes, outputBytesPerJob = defaultOutputBytes } = options;
   await mkdir(dataDir, { recursive: true });
   const chunks = await openChunkStore({
@@ -49,6 +49,10 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
     bus.serve(identityv1.IdentityService, identityService(identity)),
     bus.serve(identityv1.CredentialService, credentialService(identity)),
   ]);
+  const unobserve = [
+    metrics.observe(metric.chunkStoreBytes, () => [[{}, chunks.bytes]]),
+    metrics.observe(metric.chunkStoreChunks, () => [[{}, chunks.list().length]]),
+  ];
   log.debug({ chunks: chunks.list().length, bytes: chunks.bytes }, 'storage is ready');
   return {
     name: 'storage',
@@ -61,6 +65,7 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
       }
     },
     async stop() {
+      for (const end of unobserve) end();
       await Promise.all(served.map((one) => one.stop()));
       await history.stop();
       await directory.stop();

@@ -48,6 +48,24 @@ export function commitWatch({ tracer, metrics }: { readonly tracer: Tracer; read
   };
 }
 
+/** What a pool of connections tells; `pg.Pool` is one. */
+export interface PoolFacts {
+  readonly totalCount: number;
+  readonly idleCount: number;
+  readonly waitingCount: number;
+}
+
+/** For `EventStoreOptions.onPool`. */
+export function poolMetrics(metrics: Metrics): (pool: PoolFacts) => void {
+  return (pool) => {
+    metrics.observe(metric.postgresConnections, () => [
+      [{ state: 'idle' }, pool.idleCount],
+      [{ state: 'busy' }, pool.totalCount - pool.idleCount],
+    ]);
+    metrics.observe(metric.postgresWaiting, () => [[{}, pool.waitingCount]]);
+  };
+}
+
 /** A store the appends of which are spans of the service that makes them, where they belong to a trace. */
 export function tracedStore<S extends EventStore>(store: S, tracer: Tracer): S {
   const append = (appends: readonly StreamAppend[], options: AppendOptions): Promise<AppendResult> => {

@@ -1,4 +1,4 @@
-export { commitWatch, tracedStore, type CommitFacts, type CommitWatch } from './commit-watch.ts';
+export { commitWatch, poolMetrics, tracedStore, type CommitFacts, type CommitWatch, type PoolFacts } from './commit-watch.ts';
 export { DatabaseError } from './connection.ts';
 export { openEventStore, type EventStoreOptions } from './postgres-store.ts';
 export { openServiceStore, type StoreHost } from './service-store.ts';

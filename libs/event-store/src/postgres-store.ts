@@ -23,7 +23,7 @@ import { migrate } from './migrate.ts';
 import { openReadModels } from './read-models/open.ts';
 import { LogReader } from './reader.ts';
 import type { Tables } from './schema.ts';
-import type { CommitWatch } from './commit-watch.ts';
+import type { CommitWatch, PoolFacts } from './commit-watch.ts';
 import { Wake } from './wake.ts';
 import { Writer } from './writer.ts';
 
@@ -48,6 +48,8 @@ export interface EventStoreOptions {
   readonly listen?: boolean;
   /** Told of each commit. */
   readonly watch?: CommitWatch;
+  /** Given the pool of connections, to look at. */
+  readonly onPool?: (pool: PoolFacts) => void;
 }
 
 /**
@@ -82,6 +84,7 @@ export async function openEventStore(options: EventStoreOptions): Promise<EventD
     await db.destroy();
     throw new DatabaseError(problemOf(cause), `cannot use Postgres at ${database}: ${reasonOf(cause)}${adviceOn(cause)}`, { cause });
   }
+  options.onPool?.(pool);
   return new PostgresEventStore(pool, db, { ...options, retryMs }, database);
 }
 

@@ -3,7 +3,7 @@ import type { EventDatabase } from '@verbena/event-sourcing';
 import { eventNotices, type Bus } from '@verbena/messaging';
 import type { Tracer } from '@opentelemetry/api';
 import type { Metrics } from '@verbena/service-kit';
-import { commitWatch, tracedStore } from './commit-watch.ts';
+import { commitWatch, poolMetrics, tracedStore } from './commit-watch.ts';
 import { describeDatabase, reasonOf } from './connection.ts';
 import { openEventStore, type EventStoreOptions } from './postgres-store.ts';
 
@@ -30,7 +30,7 @@ export async function openServiceStore(host: StoreHost, databaseUrl: string): Pr
     const probe = await openEventStore({ databaseUrl, log, retryMs: attemptMs });
     await probe.close();
     // Now that it is there, calls outlive its restarts for as long as the default says.
-    return openEventStore({ databaseUrl, log, watch: commitWatch(host), notices: eventNotices(bus) });
+    return openEventStore({ databaseUrl, log, watch: commitWatch(host), onPool: poolMetrics(host.metrics), notices: eventNotices(bus) });
   });
   host.onStop('event store', () => store.close());
   host.readyWhen(what, async () => {

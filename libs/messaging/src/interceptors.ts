@@ -37,6 +37,8 @@ export interface ServerInterceptorOptions {
   readonly tracer?: Tracer;
   /** What is true of every call that crosses this bus, such as messaging.system. */
   readonly attributes?: Attributes;
+  /** Told when the connection was lost and is there again, where a bus has one. */
+  readonly onReconnected?: () => void;
   /** Told of each call that was served. */
   readonly onAnswered?: (call: AnsweredCall) => void;
 }

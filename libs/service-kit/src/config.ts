@@ -1,5 +1,6 @@
 /** Configuration from the environment: the one place that reads it. A service declares what it needs as a zod schema of variables. */
 import { z } from 'zod';
+import { listenAddress } from './process/variables.ts';
 
 /** One or several variables are missing or wrong; the message has a line for each. */
 export class ConfigError extends Error {
@@ -29,5 +30,6 @@ export const processVariables = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url().optional(),
   DATABASE_URL: z.string().optional(),
+  VERBENA_HEALTH_LISTEN: listenAddress.optional(),
 });
 export type ProcessVariables = z.output<typeof processVariables>;

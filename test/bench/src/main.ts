@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { closeToolchain } from '@verbena/toolchain';
 import { run, type Result } from './figure.ts';
 import { figures } from './figures.ts';
+import { jobFigures } from './job-figures.ts';
 import { startOurs } from './ours.ts';
 import { findPeers } from './peers.ts';
 import { report } from './report.ts';
@@ -10,14 +11,16 @@ import { report } from './report.ts';
 const wanted = process.argv.slice(2).join(' ').toLowerCase();
 const peers = await findPeers();
 const ours = startOurs();
+const jobs = await jobFigures();
 const results: Result[] = [];
 try {
-  for (const figure of figures(ours, peers)) {
+  for (const figure of [...figures(ours, peers), ...jobs.figures]) {
     if (!figure.name.toLowerCase().includes(wanted)) continue;
     process.stderr.write(`${figure.name} ...\n`);
     results.push(await run(figure));
   }
 } finally {
+  await jobs.close();
   await ours.close();
   await peers.close();
   await closeToolchain();

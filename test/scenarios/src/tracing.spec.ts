@@ -1,7 +1,10 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { example, OtlpCollector, traceProblems, type CollectedSpan } from '@verbena/framework';
-import { spanAttributes, spans as listed } from '@verbena/service-kit';
+import { metricCatalogue, spanAttributes, spans as listed } from '@verbena/service-kit';
 import * as contracts from '@verbena/contracts';
+import { parseOpenMetrics } from '@verbena/service-kit/testing';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StoryCluster } from './cluster.ts';
 
@@ -13,7 +16,7 @@ let jobId = '';
 beforeAll(async () => {
   collector = await OtlpCollector.start();
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint };
-  cluster = await StoryCluster.up({ env });
+  cluster = await StoryCluster.up({ env: { ...env, VERBENA_HEALTH_LISTEN: '127.0.0.1:0' } });
   const { code, stderr } = await cluster.run(['-n', '8', example('hello')], { env });
   expect([code, stderr]).toEqual([0, '']);
   ({ id: jobId } = await cluster.lastJob());
@@ -89,5 +92,43 @@ describe('the trace of a job', () => {
       /^(rpc\.(system|service|method|messages_sent|connect_rpc\.error_code)|enduser\.id|messaging\.[a-z_.]+|exception\..*)$/;
     const attributes = new Set(collector.spans.flatMap((span) => Object.keys(span.attributes)));
     expect([...attributes].filter((name) => !(name in spanAttributes) && !conventions.test(name))).toEqual([]);
+  });
+});
+
+describe('the metrics of a cluster', () => {
+  it('are OpenMetrics, all of the catalogue, and tell what happened', async () => {
+    const log = await readFile(join(cluster.sandbox.data, 'verbena.log'), 'utf8');
+    const url = /"url":"([^"]+)","msg":"health and metrics are served"/.exec(log)?.[1];
+    const response = await fetch(`${url}/metrics`);
+    expect(response.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    const { samples, types } = parseOpenMetrics(await response.text());
+    const declared = new Set(metricCatalogue.map(({ name }) => name.replace(/_total$/, '')));
+    expect([...types.keys()].filter((name) => name.startsWith('verbena_') && !declared.has(name))).toEqual([]);
+    const total = (name: string, labels: Readonly<Record<string, string>> = {}): number =>
+      samples
+        .filter((sample) => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
+        .reduce((sum, { value }) => sum + value, 0);
+    expect(total('verbena_jobs_submitted_total')).toBe(1);
+    expect(total('verbena_jobs_ended_total', { cause: 'exited' })).toBe(1);
+    expect(total('verbena_jobs', { state: 'completed' })).toBe(1);
+    expect(total('verbena_queue_length')).toBe(0);
+    expect(total('verbena_vm_boot_seconds_count', { outcome: 'booted' })).toBe(8);
+    expect(total('verbena_node_vms', { phase: 'idle' })).toBe(8);
+    expect(total('verbena_node_ranks_ended_total', { cause: 'exited' })).toBe(8);
+    expect(total('verbena_distributions_total', { outcome: 'completed' })).toBe(1);
+    for (const name of [
+      'verbena_distribution_bytes_total',
+      'verbena_image_cache_bytes',
+      'verbena_node_output_bytes_total',
+      'verbena_adapter_bytes_total',
+    ])
+      expect([name, total(name)]).toEqual([name, expect.any(Number)]);
+    expect(total('verbena_node_output_bytes_total')).toBeGreaterThan(0);
+    expect(total('verbena_rpc_server_seconds_count', { method: 'StartRanks', code: 'ok' })).toBe(4);
+    expect(total('verbena_gateway_request_seconds_count', { method: 'SubmitJob', code: 'ok' })).toBe(1);
+    expect(total('verbena_events_appended_total')).toBeGreaterThan(20);
+    expect(total('verbena_projection_lag_events')).toBe(0);
+    expect(total('verbena_postgres_connections')).toBeGreaterThan(0);
+    expect(total('verbena_bus_connected')).toBe(1);
   });
 });

@@ -13,9 +13,12 @@ import {
   createLogger,
   createMetrics,
   createShutdown,
+  metric,
   observeProcess,
   processVariables,
+  Readiness,
   rpcMetrics,
+  serveHealth,
   startTelemetry,
   systemClock,
   translateStoreErrors,
@@ -83,6 +86,8 @@ export interface Composition {
   readonly services: RunningService[];
   /** A service's context: its logger, its tracer, and a directory of its own; the service is called like the directory unless said. */
   contextFor(directory: string, service?: string): Promise<ServiceContext>;
+  /** Everything serves. */
+  ready(): void;
   /** Registers a service that has started, so that it is shown, waited for, and stopped in its turn. */
   add(service: RunningService): void;
 }
@@ -102,6 +107,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
     const gateway = await startGatewayService(composition);
     options.onStep?.('waiting for the hosts');
     await untilReady(services);
+    composition.ready();
     goOn();
     return { url: gateway.url, dataDir: options.dataDir, bus, metrics, services: () => services, stop: () => shutdown.run() };
   } catch (error) {
@@ -132,8 +138,17 @@ async function compose(options: ClusterOptions): Promise<Composition> {
     onUnexpectedError: (err, method) => log.error({ err, method }, 'a call failed unexpectedly'),
   });
   shutdown.add('bus', () => bus.close());
+  metrics.observe(metric.busConnected, () => [[{}, bus.connected() ? 1 : 0]]);
   const services: RunningService[] = [];
+  const readiness = new Readiness();
+  const listen = variables.VERBENA_HEALTH_LISTEN;
+  if (listen !== undefined) {
+    const health = await serveHealth({ service: 'verbena', listen, readiness, metrics: metrics.render });
+    log.info({ url: health.url }, 'health and metrics are served');
+    shutdown.add('health endpoint', () => health.stop());
+  }
   return {
+    ready: () => readiness.phase(undefined),
     options: variables.DATABASE_URL === undefined ? options : { databaseUrl: variables.DATABASE_URL, ...options },
     bus,
     log,
@@ -145,6 +160,7 @@ async function compose(options: ClusterOptions): Promise<Composition> {
     contextFor: (directory, service = directory) => contextFor({ directory, service, root: options.dataDir, bus, log, telemetry, metrics }),
     add: (service) => {
       services.push(service);
+      readiness.when(service.name, () => service.notReady());
       shutdown.add(service.name, () => service.stop(), 30_000);
     },
   };

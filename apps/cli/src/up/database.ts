@@ -4,7 +4,7 @@ import type { EventDatabase } from '@verbena/event-sourcing';
 import type { Composition } from './cluster.ts';
 
 export async function startDatabase({ options, log, shutdown, bus, tracer, metrics }: Composition): Promise<EventDatabase> {
-  const [{ commitWatch, openEventStore, startEmbeddedPostgres }, { eventNotices }] = await Promise.all([
+  const [{ commitWatch, openEventStore, poolMetrics, startEmbeddedPostgres }, { eventNotices }] = await Promise.all([
     import('@verbena/event-store'),
     import('@verbena/messaging'),
   ]);
@@ -16,7 +16,13 @@ export async function startDatabase({ options, log, shutdown, bus, tracer, metri
     databaseUrl = postgres.databaseUrl;
   }
   options.onStep?.('the event log');
-  const store = await openEventStore({ databaseUrl, log, watch: commitWatch({ tracer, metrics }), notices: eventNotices(bus) });
+  const store = await openEventStore({
+    databaseUrl,
+    log,
+    watch: commitWatch({ tracer, metrics }),
+    onPool: poolMetrics(metrics),
+    notices: eventNotices(bus),
+  });
   shutdown.add('event store', () => store.close());
   return store;
 }

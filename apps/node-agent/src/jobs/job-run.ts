@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Domain, ProgramExit, RunningProgram } from '@verbena/hypervisor';
-import { failSpan, inSpan, startSpan } from '@verbena/service-kit';
+import { failSpan, inSpan, metric, startSpan, type Metrics } from '@verbena/service-kit';
 import { context as otel, ROOT_CONTEXT, trace, type Span, type Tracer } from '@opentelemetry/api';
 import { messageOf, Refusal } from '../errors.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
@@ -31,6 +31,7 @@ export interface JobRunOptions {
   readonly ports: JobPorts;
   readonly scratchRoot: string;
   readonly tracer: Tracer;
+  readonly metrics: Metrics;
 }
 
 interface Rank {
@@ -222,6 +223,9 @@ export class JobRun {
     this.#monitor.forget(rank.rank);
     rank.exit = exit;
     rank.span?.setAttribute('verbena.exit.cause', exit.cause);
+    const { metrics, nodeId: node } = this.#options;
+    metrics.count(metric.ranksEnded, { node, cause: exit.cause });
+    metrics.count(metric.outputBytes, { node }, Math.max(0, exit.counters.outputBytes));
     let kept = 0;
     const notes: string[] = [];
     try {

@@ -9,7 +9,7 @@
 import type { VmCommand } from '@verbena/domain-vm';
 import type { Domain, Hypervisor } from '@verbena/hypervisor';
 import { vmId } from '@verbena/ids';
-import { inSpan, type Clock } from '@verbena/service-kit';
+import { inSpan, metric, type Clock, type Metrics } from '@verbena/service-kit';
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { messageOf, Refusal } from '../errors.ts';
@@ -49,6 +49,7 @@ export interface VmTableOptions {
   readonly log: Logger;
   readonly vmLog: VmLogOptions;
   readonly tracer: Tracer;
+  readonly metrics: Metrics;
 }
 
 export class VmTable {
@@ -141,9 +142,11 @@ export class VmTable {
       await vm.log.record(request.jobId, { type: 'RecordBoot', data: { seconds } });
       stillWanted(vm);
       vm.phase = 'idle';
+      this.#booted('booted', seconds);
       return seconds;
     } catch (error) {
       const why = `the boot failed: ${messageOf(error)}`;
+      this.#booted('failed', (clock.monotonic() - start) / 1000);
       await this.#end(vm, why);
       // It may have been ended before its domain was there.
       await this.#destroyDomain(vm, why);
@@ -157,6 +160,10 @@ export class VmTable {
     domain.onState((state, detail) => {
       if (state === 'crashed' && vm.phase === 'idle') void this.#end(vm, detail, { type: 'CrashVm', data: { detail } });
     });
+  }
+
+  #booted(outcome: 'booted' | 'failed', seconds: number): void {
+    this.#options.metrics.record(metric.vmBootSeconds, { node: this.#options.nodeId, outcome }, seconds);
   }
 
   /** Takes an idle VM for a job. @throws Refusal when it is not there or not idle */

@@ -42,6 +42,17 @@ export class VmMap {
     return this.#runner.onChange(listener);
   }
 
+  /** Up to here the log is in the map. */
+  get position(): bigint {
+    return this.#runner.position;
+  }
+
+  /** By how many positions the map is behind the log. */
+  async lag(): Promise<bigint> {
+    const head = await this.#store.head();
+    return head > this.position ? head - this.position : 0n;
+  }
+
   /** Resolves when the map shows everything that is in the log now. */
   async caughtUp(signal?: AbortSignal): Promise<void> {
     await this.#runner.reached(await this.#store.head(), signal);

@@ -68,6 +68,7 @@ class NatsBus implements Bus {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#prefix = options.prefix ?? 'verbena';
+    connection.onBack(() => options.onReconnected?.());
     this.#calls = new Calls(connection, {
       prefix: this.#prefix,
       me: callerTokens(options.caller),

@@ -85,7 +85,6 @@ export const metric = {
   eventsAppended: counter('verbena_events_appended_total', 'Events appended to the event log.'),
   eventBatch: histogram('verbena_event_batch_appends', 'Appends in one commit to the event log.', counts),
   eventCommitSeconds: histogram('verbena_event_commit_seconds', 'Time of one commit to the event log.', callSeconds),
-  eventLogPosition: gauge('verbena_event_log_position', 'Position of the last event that is known to be committed.'),
   projectionPosition: gauge('verbena_projection_position', 'Position up to which a projection has read.', 'projection'),
   projectionLag: gauge('verbena_projection_lag_events', 'Positions by which a projection is behind the log.', 'projection'),
   postgresConnections: gauge('verbena_postgres_connections', 'Connections to Postgres, by state.', 'state'),

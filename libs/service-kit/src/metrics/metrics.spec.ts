@@ -84,6 +84,13 @@ describe('the catalogue', () => {
     for (const label of labels) expect(label).toMatch(/^[a-z]+$/);
   });
 
+  it('has every metric that the dashboard shows', async () => {
+    const dashboard = await readFile(new URL('../../../../deploy/prometheus/dashboard.json', import.meta.url), 'utf8');
+    const shown = new Set(dashboard.match(/(verbena|process|nodejs)_[a-z_]+/g)?.map((name) => name.replace(/_(bucket|count|sum)$/, '')));
+    expect(shown.size).toBeGreaterThan(10);
+    for (const name of shown) expect(all.map((declared) => declared.name)).toContain(name);
+  });
+
   it('and docs/telemetry.md name the same metrics with the same labels', async () => {
     const page = await readFile(new URL('../../../../docs/telemetry.md', import.meta.url), 'utf8');
     const rows = page.matchAll(/^\| `((?:verbena|process|nodejs)_[a-z_]+)` \| (\w+) \| ([^|]*) \|/gm);

@@ -20,14 +20,18 @@ export interface Metrics {
    * the total so far. A reader that throws gives nothing.
    * @returns a function that ends it
    */
-  observe<M extends OfKind<'gauge'> | OfKind<'counter'>>(declared: M, read: () => Iterable<Sample<M>>): () => void;
+  observe<M extends OfKind<'gauge'> | OfKind<'counter'>>(
+    declared: M,
+    read: () => Iterable<Sample<M>> | Promise<Iterable<Sample<M>>>,
+  ): () => void;
   /** The text of all metrics, and its media type. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 type Labels = Readonly<Record<string, string>>;
 type Instrument = Counter | Gauge | Histogram;
-type Reader = () => Iterable<readonly [Labels, number]>;
+type Samples = Iterable<readonly [Labels, number]>;
+type Reader = () => Samples | Promise<Samples>;
 
 const defaultMostSets = 512;
 const separator = '\u0000';
@@ -49,11 +53,12 @@ export function createMetrics(): Metrics {
       registers: [registry],
     };
     if (kind === 'histogram') return new Histogram({ ...options, buckets: [...(buckets ?? [])] });
-    const collect = function (this: Counter | Gauge): void {
+    const collect = async function (this: Counter | Gauge): Promise<void> {
       const those = readers.get(name);
       if (those === undefined || those.size === 0) return;
+      const samples = (await Promise.all([...those].map(samplesOf))).flat();
       this.reset();
-      for (const read of those) for (const [labels, value] of samplesOf(read)) this.inc(bounded(declared, labels), value);
+      for (const [labels, value] of samples) this.inc(bounded(declared, labels), value);
     };
     return kind === 'counter' ? new Counter({ ...options, collect }) : new Gauge({ ...options, collect });
   };
@@ -93,9 +98,9 @@ export function createMetrics(): Metrics {
   };
 }
 
-function samplesOf(read: Reader): readonly (readonly [Labels, number])[] {
+async function samplesOf(read: Reader): Promise<readonly (readonly [Labels, number])[]> {
   try {
-    return [...read()].filter(([, value]) => Number.isFinite(value) && value >= 0);
+    return [...(await read())].filter(([, value]) => Number.isFinite(value) && value >= 0);
   } catch {
     return [];
   }

@@ -17,6 +17,7 @@ import { translateStoreErrors } from '../edge.ts';
 import { createLogger } from '../logging.ts';
 import type { RunningService, ServiceContext } from '../service.ts';
 import { createShutdown, onStopSignals, type Shutdown } from '../shutdown.ts';
+import { metric } from '../metrics/catalogue.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { observeProcess, rpcMetrics } from '../metrics/process-metrics.ts';
 import { startTelemetry } from '../tracing/telemetry.ts';
@@ -170,11 +171,13 @@ async function start<S extends z.ZodObject>(
       log,
       tracer: telemetry.tracer,
       onAnswered: rpcMetrics(metrics),
+      onReconnected: () => metrics.count(metric.busReconnects, {}),
       translate: translateStoreErrors,
       onUnexpectedError: (err, method) => log.error({ err, method }, 'a call failed unexpectedly'),
     }),
   );
   shutdown.add('bus', () => bus.close());
+  metrics.observe(metric.busConnected, () => [[{}, bus.connected() ? 1 : 0]]);
   readiness.when('NATS', () => (bus.connected() ? undefined : 'the connection is lost, and being restored'));
   const service = await program.start(
     {
