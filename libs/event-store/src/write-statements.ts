@@ -14,6 +14,18 @@ export const channel = 'verbena_events';
  */
 const longestPause = '10s';
 
+const beginning = [
+  'begin isolation level read committed',
+  `set local idle_in_transaction_session_timeout = '${longestPause}'`,
+  `select pg_advisory_xact_lock(${appendLock})`,
+];
+
+/** Begins a transaction that takes the lock and fails (22012, division by zero) unless the log ends where the writer believes it does. */
+export function beginAt(head: bigint): string {
+  const expected = `select 1 / (case when coalesce(max(position), 0) = ${head} then 1 else 0 end) from events`;
+  return [...beginning, expected].join('; ');
+}
+
 export interface Wanted {
   /** Begin the transaction and take the lock first. */
   readonly begin: boolean;
@@ -41,11 +53,7 @@ export async function readStatements(client: pg.PoolClient, { begin, streams, co
     results.push(name);
     parts.push(text);
   };
-  if (begin) {
-    part('', 'begin isolation level read committed');
-    part('', `set local idle_in_transaction_session_timeout = '${longestPause}'`);
-    part('', `select pg_advisory_xact_lock(${appendLock})`);
-  }
+  if (begin) for (const text of beginning) part('', text);
   part('head', 'select coalesce(max(position), 0) as head from events');
   if (streams.length > 0) part('streams', lastVersions(streams));
   if (commands.length > 0) {

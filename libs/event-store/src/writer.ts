@@ -4,8 +4,9 @@
  * last plus one.
  *
  * A batch is what came while the one before was being written, and takes two round trips: take the lock and read what matters; then write
- * everything and commit. When the connection is lost, the batch is tried again; ids chosen before the first attempt tell whether that attempt was
- * committed after all. Streams' versions are remembered from batch to batch as long as nobody else has written.
+ * everything and commit. A writer that was the last to write knows what matters already, and needs one: it says where it believes the log to end,
+ * and the transaction fails when that is not so. When the connection is lost, the batch is tried again; ids chosen before the first attempt tell
+ * whether that attempt was committed after all.
  */
 import {
   checkAppend,
@@ -19,11 +20,13 @@ import {
 import type { SpanContext } from '@opentelemetry/api';
 import type pg from 'pg';
 import { causeOf, type CommitWatch } from './commit-watch.ts';
-import { DatabaseError, isConflict, isConnectionFailure, isDiskFull, reasonOf, withRetry } from './connection.ts';
+import { appendFailure, isWrongGuess, leavesDoubt } from './append-failure.ts';
+import { DatabaseError, isConflict, isConnectionFailure, isDiskFull, withRetry } from './connection.ts';
 import { copyIn } from './copy.ts';
 import { newEventId } from './event-ids.ts';
-import { plan, type Current, type NewEvent, type Outcome, type Plan, type Range, type Request, type StreamState } from './plan.ts';
-import { appendStatements, readStatements } from './write-statements.ts';
+import { plan, type Current, type NewEvent, type Outcome, type Plan, type Range, type Request } from './plan.ts';
+import { StreamMemory } from './stream-memory.ts';
+import { appendStatements, beginAt, readStatements } from './write-statements.ts';
 import { Written } from './written.ts';
 
 interface Waiting extends Request {
@@ -61,7 +64,6 @@ const maximumEventsInBatch = 10_000;
 const maximumBytesInBatch = 8 << 20;
 const maximumWaiting = 20_000;
 const maximumBytesWaiting = 256 << 20;
-const rememberedStreams = 100_000;
 
 export class Writer {
   readonly #options: WriterOptions;
@@ -69,11 +71,7 @@ export class Writer {
   #waitingBytes = 0;
   #draining: Promise<void> | undefined;
   readonly #stop = new AbortController();
-  readonly #streams = new Map<string, StreamState>();
-  /** The head that `#streams` is true of. */
-  #streamsAt: bigint | undefined;
-  /** Whether somebody else wrote between our last two batches: then nothing that is remembered will do. */
-  #contended = false;
+  readonly #memory = new StreamMemory();
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -137,7 +135,7 @@ export class Writer {
   async #writeOneByOne(batch: Batch, error: unknown): Promise<void> {
     const { requests } = batch;
     if (requests.length === 1 || batch.lostAfter !== undefined || isConnectionFailure(error) || isDiskFull(error)) {
-      const failure = this.#failure(batch, error);
+      const failure = appendFailure(batch, error, this.#options.database);
       for (const { reject } of requests) reject(failure);
       return;
     }
@@ -145,20 +143,6 @@ export class Writer {
       const alone: Batch = { requests: [request], lostAfter: undefined, diskFull: false };
       await this.#write(alone).catch((cause: unknown) => this.#writeOneByOne(alone, cause));
     }
-  }
-
-  #failure({ lostAfter, diskFull }: Batch, cause: unknown): DatabaseError {
-    const mayHaveCommitted = lostAfter !== undefined;
-    const outcome = mayHaveCommitted
-      ? 'it may have been written all the same; asking again with the same command id is safe, and tells'
-      : 'nothing was written; ask again';
-    const where = `could not append to the event log at ${this.#options.database}`;
-    if (diskFull || isDiskFull(cause)) {
-      const message = `${where}: its disk is full (${reasonOf(cause)}). Free space there, or give it more: appends succeed again by themselves. Of this one: ${outcome}`;
-      return new DatabaseError('no-space', message, { cause, mayHaveCommitted });
-    }
-    const problem = isConnectionFailure(cause) ? 'unavailable' : 'failed';
-    return new DatabaseError(problem, `${where}: ${reasonOf(cause)}; ${outcome}`, { cause, mayHaveCommitted });
   }
 
   async #write(batch: Batch): Promise<void> {
@@ -209,7 +193,7 @@ export class Writer {
       return await this.#transaction(client, batch);
     } catch (error) {
       broken = error instanceof Error ? error : new Error(String(error));
-      this.#streamsAt = undefined;
+      this.#memory.forget();
       throw error;
     } finally {
       // After a failure the state of the connection is not worth finding out.
@@ -218,50 +202,68 @@ export class Writer {
   }
 
   async #transaction(client: pg.PoolClient, batch: Batch): Promise<{ planned: Plan; time: Date }> {
+    const remembered = batch.lostAfter === undefined ? this.#memory.guess(batch.requests) : undefined;
+    if (remembered !== undefined) {
+      const planned = plan(batch.requests, remembered);
+      // A refusal stands on what is true only if nobody else has written, which the transaction finds out; without one, the log is asked.
+      if (planned.events.length > 0) {
+        try {
+          return await this.#commit(client, batch, planned, remembered.head, `${beginAt(remembered.head)}; `);
+        } catch (error) {
+          if (!isWrongGuess(error)) throw error;
+          await client.query('rollback');
+        }
+      }
+    }
     const current = await this.#readCurrent(client, batch);
     const planned = plan(batch.requests, current);
-    const time = this.#options.now();
     if (planned.events.length === 0 && planned.commands.size === 0) {
       await client.query('rollback');
-      return { planned, time };
+      return { planned, time: this.#options.now() };
     }
+    return this.#commit(client, batch, planned, current.head, '');
+  }
+
+  async #commit(
+    client: pg.PoolClient,
+    batch: Batch,
+    planned: Plan,
+    head: bigint,
+    beginning: string,
+  ): Promise<{ planned: Plan; time: Date }> {
+    const time = this.#options.now();
     const { text, rows } = appendStatements(planned, time);
     // From here on nobody knows whether it is committed, until the server says so or the log was looked at.
-    batch.lostAfter = current.head;
+    batch.lostAfter = head;
     try {
-      const tags = await copyIn(client, text, rows);
+      const tags = await copyIn(client, beginning + text, rows);
       if (tags.at(-1) !== 'COMMIT') throw new Error(`the server answered the commit of a batch with ${tags.at(-1) ?? 'nothing'}`);
     } catch (error) {
-      // An error that the server reports, and survives, has undone the transaction.
-      if (!isConnectionFailure(error) && !isFatal(error)) batch.lostAfter = undefined;
+      if (!leavesDoubt(error)) batch.lostAfter = undefined;
       throw error;
     }
     batch.lostAfter = undefined;
-    this.#remember(planned);
+    this.#memory.committed(planned);
     return { planned, time };
   }
 
   async #readCurrent(client: pg.PoolClient, batch: Batch): Promise<Current> {
     const names = new Set(batch.requests.flatMap(({ appends }) => appends.map(({ stream }) => stream)));
-    const ids = batch.requests.flatMap(({ options }) => options.commandId ?? []);
-    const guess = this.#streamsAt !== undefined && !this.#contended;
-    const unknown = guess ? [...names].filter((name) => !this.#streams.has(name)) : [...names];
-    const found = await readStatements(client, { begin: true, streams: unknown, commands: ids, lost: lostOf(batch) });
-    const known = new Map<string, StreamState>();
-    if (guess) {
-      this.#contended = found.head !== this.#streamsAt;
-      if (this.#contended) {
-        const others = [...names].filter((name) => this.#streams.has(name));
-        const again = await readStatements(client, { begin: false, streams: others, commands: [], lost: undefined });
-        for (const [name, state] of again.streams) known.set(name, state);
-      } else for (const name of names) known.set(name, this.#streams.get(name) ?? { version: 0, epoch: 0 });
-    } else this.#contended = this.#streamsAt !== undefined && found.head !== this.#streamsAt;
-    for (const [name, state] of found.streams) known.set(name, state);
+    const commands = batch.requests.flatMap(({ options }) => options.commandId ?? []);
+    const asked = new Set(this.#memory.unknown(names));
+    const found = await readStatements(client, { begin: true, streams: [...asked], commands, lost: lostOf(batch) });
+    const rest = [...names].filter((name) => !asked.has(name));
+    const remembered = rest.map((name) => [name, this.#memory.get(name)] as const);
     // The log was looked at, so that what it does not hold was not committed.
     batch.lostAfter = undefined;
-    if (this.#streamsAt !== found.head || this.#streams.size > rememberedStreams) this.#streams.clear();
-    this.#streamsAt = found.head;
-    for (const name of names) this.#streams.set(name, known.get(name) ?? { version: 0, epoch: 0 });
+    const known = new Map(found.streams);
+    if (this.#memory.meet(found.head)) {
+      for (const [name, state] of remembered) if (state !== undefined) known.set(name, state);
+    } else if (rest.length > 0) {
+      const again = await readStatements(client, { begin: false, streams: rest, commands: [], lost: undefined });
+      for (const [name, state] of again.streams) known.set(name, state);
+    }
+    this.#memory.learn(names, known);
     return {
       head: found.head,
       stream: (name) => known.get(name),
@@ -272,21 +274,9 @@ export class Writer {
       },
     };
   }
-
-  #remember({ streams, events }: Plan): void {
-    for (const [name, state] of streams) this.#streams.set(name, state);
-    const head = events.at(-1)?.position;
-    if (head !== undefined) this.#streamsAt = head;
-  }
 }
 
 /** What to look for when an earlier attempt may have been committed. */
 function lostOf({ requests, lostAfter }: Batch): { after: bigint; ids: readonly Buffer[] } | undefined {
   return lostAfter === undefined ? undefined : { after: lostAfter, ids: requests.flatMap(({ events: [first] }) => first?.id ?? []) };
-}
-
-/** The server, or this session, goes down with the error. */
-function isFatal(error: unknown): boolean {
-  const { severity } = (error ?? {}) as { severity?: unknown };
-  return severity === 'FATAL' || severity === 'PANIC';
 }

@@ -1,6 +1,7 @@
 /** `npm run bench [-- part of a name]`: the figures, each measured in turn with its peer in one run. */
 import { cpus } from 'node:os';
 import { closeToolchain } from '@verbena/toolchain';
+import { eventLogBench } from './event-log.ts';
 import { run, type Result } from './figure.ts';
 import { figures } from './figures.ts';
 import { jobFigures } from './job-figures.ts';
@@ -11,15 +12,16 @@ import { report } from './report.ts';
 const wanted = process.argv.slice(2).join(' ').toLowerCase();
 const peers = await findPeers();
 const ours = startOurs();
-const jobs = await jobFigures();
+const [jobs, eventLog] = await Promise.all([jobFigures(), eventLogBench()]);
 const results: Result[] = [];
 try {
-  for (const figure of [...figures(ours, peers), ...jobs.figures]) {
+  for (const figure of [...figures(ours, peers), ...jobs.figures, ...eventLog.figures]) {
     if (!figure.name.toLowerCase().includes(wanted)) continue;
     process.stderr.write(`${figure.name} ...\n`);
     results.push(await run(figure));
   }
 } finally {
+  await eventLog.close();
   await jobs.close();
   await ours.close();
   await peers.close();
