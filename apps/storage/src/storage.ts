@@ -6,6 +6,7 @@ import { eventv1, identityv1, storagev1 } from '@verbena/contracts';
 import type { EventDatabase } from '@verbena/event-sourcing';
 import { models } from '@verbena/history';
 import { metric, type RunningService, type ServiceContext } from '@verbena/service-kit';
+import { ChunkOwners } from './chunk-owners.ts';
 import { chunkService } from './chunk-service.ts';
 import { VmOwners } from './events/vm-owners.ts';
 import { eventService } from './events/event-service.ts';
@@ -37,13 +38,14 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
     directory: join(dataDir, 'chunks'),
     ...(chunkQuotaBytes !== undefined && { quotaBytes: chunkQuotaBytes }),
   });
+  const chunkOwners = await ChunkOwners.open(join(dataDir, 'chunk-owners'));
   const logs = new OutputLogs({ directory: join(dataDir, 'output'), maximumBytes: outputBytesPerJob });
   // A notification may be lost: whoever keeps what it was told forgets it soon in any case.
   const directory = await Directory.open(store, () => bus.publish(identityChanged, new Uint8Array()));
   const identity = { directory, clock: context.clock, random: context.random };
   const history = await store.readModels(models);
   const served = await Promise.all([
-    bus.serve(storagev1.ChunkService, chunkService(chunks)),
+    bus.serve(storagev1.ChunkService, chunkService(chunks, chunkOwners)),
     bus.serve(storagev1.OutputService, outputService({ logs, store, chunks, owners: new JobOwners(store) })),
     bus.serve(eventv1.EventService, eventService({ store, history, writable: ['vm-'], owners: new VmOwners(store) })),
     bus.serve(identityv1.IdentityService, identityService(identity)),
