@@ -9,3 +9,5 @@ export { testServers, type TestServer, type TestServers } from './servers/test-s
 export { traceProblems } from './otlp/check-trace.ts';
 export { OtlpCollector } from './otlp/collector.ts';
 export type { CollectedSpan, SpanRef } from './otlp/span.ts';
+export { ComposeCluster, type ContainerFacts } from './compose.ts';
+export { engineAnswers } from './servers/containers.ts';

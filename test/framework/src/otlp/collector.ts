@@ -23,22 +23,23 @@ export class OtlpCollector {
   readonly #http: Server;
   readonly #grpc: GrpcServer;
 
-  private constructor(http: Server, grpc: GrpcServer, grpcPort: number, port: number) {
+  private constructor(http: Server, grpc: GrpcServer, grpcPort: number) {
     this.#http = http;
     this.#grpc = grpc;
-    this.endpoint = `http://127.0.0.1:${port}`;
+    this.endpoint = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     this.grpcAddress = `127.0.0.1:${grpcPort}`;
   }
 
-  static async start(): Promise<OtlpCollector> {
+  /** @param host the address to listen on; loopback unless something in a container has to reach it */
+  static async start(host = '127.0.0.1'): Promise<OtlpCollector> {
     const definitions = await otlpTraceDefinitions();
     const http = createServer();
-    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => http.listen(0, host, resolve));
     const grpc = new GrpcServer();
     const grpcPort = await new Promise<number>((resolve, reject) =>
       grpc.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port))),
     );
-    const collector = new OtlpCollector(http, grpc, grpcPort, (http.address() as AddressInfo).port);
+    const collector = new OtlpCollector(http, grpc, grpcPort);
     http.on('request', (request, response) => void collector.#receive(definitions, request, response));
     collector.#serveGrpc(definitions);
     return collector;
