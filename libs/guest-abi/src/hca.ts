@@ -5,6 +5,8 @@ export const VB_UAR_SQ = 0;
 export const VB_UAR_RQ = 1;
 export const VB_UAR_CQ_ARM = 2;
 export const VB_UAR_CQ_CI = 3;
+export const VB_UAR_POLL = 4;
+export const VB_DEVICE_LINKS = 1;
 export const VB_WR_SEND = 1;
 export const VB_WR_SEND_IMM = 2;
 export const VB_WR_RDMA_WRITE = 3;
@@ -98,7 +100,7 @@ export const deviceInfo = struct(
     max_cqe: u32,
     max_sge: u32,
     max_inline: u32,
-    reserved: u32,
+    flags: u32,
     max_msg_size: u64,
   },
   64,

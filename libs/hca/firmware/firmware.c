@@ -1,7 +1,7 @@
 /* The adapter's firmware: what a doorbell does, and what the control path asks for. One translation unit, so that all of it inlines. */
 #include "requester.h"
 #include "remote.h"
-#include "wire.h"
+#include "engage.h"
 #include "timer.h"
 #include "recover.h"
 
@@ -18,14 +18,30 @@ static inline struct vbf_cq *own_cq(uint32_t cqn) {
   return LIKELY(cq->cqn == cqn && cqn != 0 && cq->slot == own_slot()) ? cq : 0;
 }
 
+/* The same for a connection to another process: frames, and a push if nobody else is at it. */
+static __attribute__((noinline)) void remote_doorbell(struct vbf_qp *qp, uint32_t tail) {
+  struct vbf_link *link = link_of(qp);
+  lock_take(&qp->sq_lock);
+  if (tail - qp->sq_head > qp->sq_mask + 1) {
+    qp_fail(qp);
+  } else {
+    qp->sq_tail = tail;
+    if (qp->state == VB_QPS_RTS && qp->link != 0) remote_run(qp);
+    else if (qp->state == VB_QPS_ERR) flush_send_queue(qp);
+  }
+  lock_drop(&qp->sq_lock);
+  flush_deferred();
+  guest_push(link);
+}
+
 static inline void send_doorbell(struct vbf_qp *qp, uint32_t tail) {
+  if (UNLIKELY(qp->link != 0)) return remote_doorbell(qp, tail);
   lock_take(&qp->sq_lock);
   if (UNLIKELY(tail - qp->sq_head > qp->sq_mask + 1)) {
     qp_fail(qp);
   } else {
     qp->sq_tail = tail;
-    if (LIKELY(qp->state == VB_QPS_RTS && qp->link == 0)) send_queue_run(qp);
-    else if (qp->state == VB_QPS_RTS) remote_posted(qp);
+    if (LIKELY(qp->state == VB_QPS_RTS)) send_queue_run(qp);
     else if (qp->state == VB_QPS_ERR) flush_send_queue(qp);
   }
   lock_drop(&qp->sq_lock);
@@ -54,10 +70,17 @@ EXPORT(uar_write) void uar_write(uint32_t reg, uint32_t lo, uint32_t hi) {
     else receive_doorbell(qp, hi);
     return;
   }
+  uint64_t links = domain_at(own_slot())->links;
+  if (reg == VB_UAR_POLL) {
+    if (links != 0) guest_poll(links);
+    return;
+  }
   struct vbf_cq *cq = own_cq(lo);
   if (cq == 0) return;
-  if (reg == VB_UAR_CQ_ARM) cq_arm(cq, hi);
-  else if (reg == VB_UAR_CQ_CI) cq_consumed(cq, hi);
+  if (reg == VB_UAR_CQ_ARM) {
+    cq_arm(cq, hi);
+    if (links != 0) wire_ring(); /* it is about to sleep, and polls no more */
+  } else if (reg == VB_UAR_CQ_CI) cq_consumed(cq, hi);
 }
 
 /* The control path opened a connection: this QP's queued requests and those of the other end may go. */
@@ -66,7 +89,7 @@ EXPORT(qp_opened) void qp_opened(uint32_t qpn) {
   if (qp->qpn != qpn) return;
   resume_requester_of(qp);
   lock_take(&qp->sq_lock);
-  if (qp->state == VB_QPS_RTS && qp->link != 0) remote_posted(qp);
+  if (qp->state == VB_QPS_RTS && qp->link != 0) pend(qp);
   else if (qp->state == VB_QPS_RTS) send_queue_run(qp);
   lock_drop(&qp->sq_lock);
   flush_deferred();
@@ -115,6 +138,10 @@ EXPORT(wire_settle) void wire_settle(void) {
   uint32_t high = load32(&header()->link_high);
   for (uint32_t i = 0; i < high; i++) wire_acknowledge(link_at(i));
 }
+
+EXPORT(wire_doze) uint32_t wire_doze(void) { return wire_hold(); }
+
+EXPORT(wire_resume) void wire_resume(uint32_t held) { wire_release(held); }
 
 EXPORT(tick) void tick(uint32_t now_ms) { timer_tick(now_ms); }
 

@@ -53,7 +53,8 @@ struct vbf_header {
   uint32_t link_high;
   uint32_t bell;           /* counts what the link worker should look at */
   uint32_t asleep;         /* the link worker sleeps on `bell` */
-  uint32_t reserved[6];
+  uint32_t guest_polls;    /* grows while guests' threads do the link worker's part */
+  uint32_t reserved[5];
 };
 
 /* One virtual function: a domain's share of an adapter. Counters are those of QPs and threads that are gone. */
@@ -66,6 +67,8 @@ struct vbf_domain {
   uint64_t port_guid;
   uint64_t doorbells, tx_messages, tx_bytes, rx_messages, rx_bytes;
   uint64_t rx_errors, tx_waits;
+  uint64_t links;          /* bit n: a QP of the domain uses link n */
+  uint64_t reserved1[3];
 };
 
 struct vbf_pd {
@@ -210,7 +213,8 @@ struct vbf_link {
   uint32_t generation;     /* counts connections */
   uint32_t wanted;         /* a QP is connected through it */
   uint32_t down_since;     /* ms */
-  uint32_t reserved1[2];
+  uint32_t fd;             /* of the connection's socket; 0: only the link worker can use it */
+  uint32_t reserved1;
   uint32_t vector[4];      /* for the stream's calls (stream.wat) */
   uint8_t line0[16];
   /* whoever holds io_lock: seals and writes the ring, reads and executes what comes */
@@ -256,6 +260,9 @@ struct vbf_thread {
   uint32_t deferred[20];   /* QPs to flush once no lock is held */
   uint8_t scratch[512];
   uint32_t known[VBF_DOMAINS];   /* epoch of the domain whose memory this thread can reach; 0: none */
+  uint32_t streams[VBF_LINKS];   /* generation of the connection whose stream this thread can use; 0: none */
+  uint32_t poll_next;            /* link */
+  uint32_t reserved;
 };
 
 #endif

@@ -80,6 +80,19 @@ static inline void pend(const struct vbf_qp *qp) {
   store32(&link->pend_any, 1);
 }
 
+/* Opens the stream of a link's present connection on this thread; 0 when that cannot be. The only call that leaves WebAssembly for set-up: once for
+ * each connection and thread. */
+__attribute__((import_module("host"), import_name("connect"))) uint32_t host_connect(uint32_t link);
+
+/* Whether this thread can move bytes of the link. The caller holds io_lock, so that the connection stays. */
+static inline bool has_stream(const struct vbf_link *link) {
+  uint32_t *mine = &self()->streams[link_number(link)];
+  if (LIKELY(*mine == link->generation)) return true;
+  if (host_connect(link_number(link)) == 0) return false;
+  *mine = link->generation;
+  return true;
+}
+
 static __attribute__((noinline)) void remote_owe(struct vbf_qp *qp, uint32_t what) {
   __atomic_fetch_or(&qp->owe, what, __ATOMIC_SEQ_CST);
   pend(qp);

@@ -131,12 +131,6 @@ static __attribute__((noinline)) enum sent remote_run(struct vbf_qp *qp) {
   return sent;
 }
 
-/* The guest rang, or the connection was opened. */
-static __attribute__((noinline)) void remote_posted(struct vbf_qp *qp) {
-  remote_run(qp);
-  wire_ring();
-}
-
 /* Sends again from the oldest request that is not acknowledged. */
 static void remote_rewind(struct vbf_qp *qp) {
   qp->sq_next = qp->sq_head;

@@ -114,6 +114,7 @@ static bool wire_pending(struct vbf_link *link) {
   if (load32(&link->pend_any) == 0) return false;
   store32(&link->pend_any, 0);
   uint32_t head = link->tx_head;
+  bool foreign = false;
   uint32_t words = (load32(&header()->qp_high) + 31) / 32, first = link->pend_next < words ? link->pend_next : 0;
   for (uint32_t i = 0; i < words; i++) {
     uint32_t word = first + i < words ? first + i : first + i - words;
@@ -122,6 +123,11 @@ static bool wire_pending(struct vbf_link *link) {
       struct vbf_qp *qp = qp_at(word * 32 + (uint32_t)__builtin_ctz(bits));
       bits &= bits - 1;
       if (qp->qpn == 0 || qp->link != link_number(link) + 1) continue;
+      if (!reachable(qp->slot, qp->epoch)) { /* of another partition, where only the link worker can read */
+        pend(qp);
+        foreign = true;
+        continue;
+      }
       if (!lock_try(&qp->sq_lock)) { /* its thread is at it, and may leave the rest to us */
         pend(qp);
         continue;
@@ -136,6 +142,7 @@ static bool wire_pending(struct vbf_link *link) {
       return link->tx_head != head;
     }
   }
+  if (foreign && own_slot() < VBF_DOMAINS) wire_ring();
   return link->tx_head != head;
 }
 
@@ -221,7 +228,7 @@ static bool wire_read(struct vbf_link *link) {
 static uint32_t wire_run(struct vbf_link *link) {
   if (load32(&link->state) != VBF_LINK_UP || !lock_try(&link->io_lock)) return 0;
   uint32_t result = 0;
-  if (load32(&link->state) == VBF_LINK_UP) {
+  if (load32(&link->state) == VBF_LINK_UP && has_stream(link)) {
     if (wire_read(link) || link->rx_done != link->rx_fill) result |= wire_receive(link);
     if (wire_pending(link)) result |= WIRE_BUSY;
     if (link->state == VBF_LINK_UP && wire_send(link)) result |= WIRE_BUSY;
@@ -238,59 +245,5 @@ static uint32_t wire_spin(uint32_t turns) {
   }
   return result;
 }
-
-/* All QPs of a link, each under its lock. */
-static void wire_each(uint32_t number, void (*action)(struct vbf_qp *)) {
-  uint32_t high = load32(&header()->qp_high);
-  for (uint32_t i = 0; i < high; i++) {
-    struct vbf_qp *qp = qp_at(i);
-    if (qp->link != number + 1 || qp->qpn == 0) continue;
-    lock_take(&qp->sq_lock);
-    if (qp->link == number + 1 && reachable(qp->slot, qp->epoch)) action(qp);
-    lock_drop(&qp->sq_lock);
-    flush_deferred();
-  }
-}
-
-static void start_again(struct vbf_qp *qp) {
-  remote_rewind(qp);
-  qp->waiting = 0;
-  qp->rx_refused = 0;
-  owe(qp, VBF_OWE_READY);
-}
-
-static void wire_up(uint32_t number) {
-  struct vbf_link *link = link_at(number);
-  lock_take(&link->io_lock);
-  lock_take(&link->tx_lock);
-  link->rx_fill = link->rx_done = link->small_left = 0;
-  link->tx_head = link->tx_tail = link->tx_sealed = 0;
-  link->tx_pad = 1;
-  link->tx_used = link->rx_consumed = 0;
-  link->tx_granted = link->rx_granted = WINDOW_UNITS;
-  link->tx_count = link->rx_count = 0;
-  link->owe_ping = link->owe_pong = 0;
-  link->fault = VBF_FAULT_NONE;
-  link->generation++;
-  store32(&link->state, VBF_LINK_UP);
-  lock_drop(&link->tx_lock);
-  wire_each(number, start_again);
-  lock_drop(&link->io_lock);
-}
-
-/* After this nobody touches the stream, so that it can be closed. */
-static void wire_down(struct vbf_link *link) {
-  lock_take(&link->io_lock);
-  store32(&link->state, VBF_LINK_DOWN);
-  link->down_since = header()->now_ms;
-  lock_drop(&link->io_lock);
-}
-
-static void fail_lost(struct vbf_qp *qp) {
-  if (qp->state == VB_QPS_RTS || qp->state == VB_QPS_RTR) remote_failed(qp, VB_WC_RETRY_EXC_ERR);
-}
-
-/* The process at the other end is another one now, which knows none of our connections. */
-static void wire_lost(uint32_t number) { wire_each(number, fail_lost); }
 
 #endif

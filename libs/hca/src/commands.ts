@@ -12,7 +12,7 @@ export interface Command {
   readonly run: (context: CommandContext, input: Uint8Array) => Uint8Array;
 }
 
-function queryDevice({ domain }: CommandContext): Uint8Array {
+function queryDevice({ domain, memory }: CommandContext): Uint8Array {
   const guid = domain.get('port_guid');
   return abi.deviceInfo.encode({
     node_guid: guid,
@@ -26,6 +26,7 @@ function queryDevice({ domain }: CommandContext): Uint8Array {
     max_cqe: LIMITS.cqEntries,
     max_sge: LIMITS.sge,
     max_inline: LIMITS.inlineBytes,
+    flags: memory.header.get('link_high') === 0 ? 0 : abi.VB_DEVICE_LINKS,
     max_msg_size: BigInt(LIMITS.messageBytes),
   });
 }

@@ -18,6 +18,8 @@ interface CoreExports {
   readonly wire_turn: (link: number) => number;
   readonly wire_poll: (turns: number) => number;
   readonly wire_settle: () => void;
+  readonly wire_doze: () => number;
+  readonly wire_resume: (held: number) => void;
   readonly link_up: (link: number) => void;
   readonly link_down: (link: number) => void;
   readonly link_lost: (link: number) => void;
@@ -32,6 +34,8 @@ interface CoreExports {
 export interface WasiStream {
   readonly fd_read: (fd: number, vectors: number, count: number, moved: number) => number;
   readonly fd_write: (fd: number, vectors: number, count: number, moved: number) => number;
+  /** The descriptor, when other threads may use it by themselves. */
+  readonly fd?: number;
   /** Called with the instance that exports the memory to which the addresses belong. */
   readonly initialize?: (instance: WebAssembly.Instance) => void;
 }
@@ -44,15 +48,25 @@ export class FirmwareInstance {
   readonly #slot: number;
   readonly #knownAt: number;
 
-  /** @param slot whose doorbells this instance rings; VBF_DOMAINS or more for a thread of no domain */
-  constructor(modules: FirmwareModules, adapter: AdapterMemory, thread: number, slot: number, own: WebAssembly.Memory) {
+  /**
+   * @param slot whose doorbells this instance rings; VBF_DOMAINS or more for a thread of no domain
+   * @param connect opens the stream of a link on this thread, and says whether it could
+   */
+  constructor(
+    modules: FirmwareModules,
+    adapter: AdapterMemory,
+    thread: number,
+    slot: number,
+    own: WebAssembly.Memory,
+    connect: (link: number) => boolean = () => false,
+  ) {
     this.#modules = modules;
     this.#adapter = adapter;
     this.#own = own;
     this.#slot = slot;
     const context = VBF_THREAD_ADDR + thread * VBF_THREAD_STRIDE;
     this.#knownAt = (context + threadLayout.offsets.known) >>> 2;
-    const imports = { env: { memory: adapter.memory }, own: { memory: own, thread, slot, table: TABLE_BASE } };
+    const imports = { env: { memory: adapter.memory }, own: { memory: own, thread, slot, table: TABLE_BASE }, host: { connect } };
     this.core = new WebAssembly.Instance(modules.core, imports).exports as unknown as CoreExports;
     const table = this.core.__indirect_function_table;
     if (table.length > TABLE_BASE) throw new Error(`the firmware has ${table.length} table entries of its own: raise TABLE_BASE`);
@@ -80,7 +94,11 @@ export class FirmwareInstance {
   connect(link: number, wasi: WasiStream): void {
     const row = this.#adapter.link(link);
     const vector = row.address + linkLayout.offsets.vector;
-    const imports = { wasi: { ...wasi }, stream: { vector }, adapter: { memory: this.#adapter.memory } };
+    const imports = {
+      wasi: { fd_read: wasi.fd_read, fd_write: wasi.fd_write },
+      stream: { vector },
+      adapter: { memory: this.#adapter.memory },
+    };
     const instance = new WebAssembly.Instance(this.#modules.stream, imports);
     wasi.initialize?.(instance);
     STREAM_FUNCTIONS.forEach((name, i) => {

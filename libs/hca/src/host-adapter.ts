@@ -92,7 +92,7 @@ export class HostAdapter {
     const failed = this.#locked(() => {
       const peers = this.#dropQueuePairs(slot, row);
       this.#dropTables(slot);
-      row.set({ qps: 0, cqs: 0, mrs: 0, pds: 0 });
+      row.set({ qps: 0, cqs: 0, mrs: 0, pds: 0, links: 0n });
       return peers;
     });
     for (const qpn of failed) this.#main.core.qp_error(qpn);

@@ -6,5 +6,6 @@ export { LIMITS } from './limits.ts';
 export { openAdapter } from './open-adapter.ts';
 export { TRANSITIONS, transitionFor, type Transition } from './qp-states.ts';
 export { LINK_KEY_BYTES, WIRE_BROKEN, WIRE_BUSY, WIRE_LEARN, WireEngine, type LinkStatus, type WireInit } from './wire-engine.ts';
+export { streamOver } from './stream.ts';
 export type { WasiStream } from './firmware-instance.ts';
 export type { Adapter, AdapterCounters, AdapterWorkerInit, CommandResult, FirmwareModules, PeerMemory, PortMessage } from './types.ts';

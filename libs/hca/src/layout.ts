@@ -66,7 +66,8 @@ export const header = struct(
     link_high: u32,
     bell: u32,
     asleep: u32,
-    reserved: array(u32, 6),
+    guest_polls: u32,
+    reserved: array(u32, 5),
   },
   64,
 );
@@ -90,8 +91,10 @@ export const domain = struct(
     rx_bytes: u64,
     rx_errors: u64,
     tx_waits: u64,
+    links: u64,
+    reserved1: array(u64, 3),
   },
-  96,
+  128,
 );
 
 export const pd = struct('vbf_pd', { handle: u32, slot: u32, users: u32, generation: u32 }, 16);
@@ -194,7 +197,8 @@ export const link = struct('vbf_link', {
   generation: u32,
   wanted: u32,
   down_since: u32,
-  reserved1: array(u32, 2),
+  fd: u32,
+  reserved1: u32,
   vector: array(u32, 4),
   line0: bytes(16),
   io_lock: u32,
@@ -244,4 +248,7 @@ export const thread = struct('vbf_thread', {
   deferred: array(u32, 20),
   scratch: bytes(512),
   known: array(u32, VBF_DOMAINS),
+  streams: array(u32, VBF_LINKS),
+  poll_next: u32,
+  reserved: u32,
 });

@@ -1,5 +1,5 @@
 /** Links to other processes: control path. Their data path is firmware/link.h and firmware/wire.h. */
-import type { AdapterMemory } from './adapter-memory.ts';
+import type { AdapterMemory, DomainRow } from './adapter-memory.ts';
 import { VBF_LINKS, VBF_LINK_DOWN, VBF_LINK_FREE, VBF_RING_ADDR, VBF_RING_STRIDE } from './layout.ts';
 
 const PAGE = 65_536;
@@ -20,8 +20,14 @@ export function addLink(memory: AdapterMemory): number {
 }
 
 /** A queue pair goes there: the link's worker opens it if it is not open. */
-export function wantLink(memory: AdapterMemory, number: number): void {
+export function wantLink(memory: AdapterMemory, domain: DomainRow, number: number): void {
+  domain.set({ links: domain.get('links') | (1n << BigInt(number)) });
   memory.link(number).publish('wanted', 1);
+  ringBell(memory);
+}
+
+/** Tells the link worker that there is something to do. */
+export function ringBell(memory: AdapterMemory): void {
   memory.header.add('bell', 1);
   Atomics.notify(memory.words, memory.header.wordOf('bell'));
 }

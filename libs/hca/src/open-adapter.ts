@@ -6,6 +6,7 @@ import { Refusal, type CommandContext } from './command-context.ts';
 import { withCommandLock } from './command-lock.ts';
 import { COMMANDS } from './commands.ts';
 import { FirmwareInstance } from './firmware-instance.ts';
+import { streamOver } from './stream.ts';
 import type { Adapter, AdapterWorkerInit, CommandResult, PortMessage } from './types.ts';
 
 const refused = (status: number): CommandResult => ({ status, output: new Uint8Array() });
@@ -13,7 +14,13 @@ const refused = (status: number): CommandResult => ({ status, output: new Uint8A
 /** Opens the adapter for one vCPU. Call it on that vCPU's thread, before its module is instantiated. */
 export function openAdapter(init: AdapterWorkerInit): Adapter {
   const memory = new AdapterMemory(init.adapterMemory);
-  const firmware = new FirmwareInstance(init.firmware, memory, init.thread, init.slot, init.guestMemory);
+  const connect = (link: number): boolean => {
+    const fd = memory.link(link).get('fd');
+    if (fd === 0) return false;
+    firmware.connect(link, streamOver(fd));
+    return true;
+  };
+  const firmware: FirmwareInstance = new FirmwareInstance(init.firmware, memory, init.thread, init.slot, init.guestMemory, connect);
   for (const peer of init.peers) firmware.learn(peer);
   const domain = memory.domain(init.slot);
 

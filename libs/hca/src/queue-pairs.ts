@@ -163,7 +163,7 @@ export function modifyQp(context: CommandContext, input: Uint8Array): Uint8Array
     if ((attributes & VB_ATTR_ACCESS) !== 0) qp.set({ access: wish.access });
     if (destination !== undefined) {
       qp.set(destination);
-      if (destination.link !== 0) wantLink(context.memory, destination.link - 1);
+      if (destination.link !== 0) wantLink(context.memory, context.domain, destination.link - 1);
     }
     if ((attributes & VB_ATTR_RETRY) !== 0) qp.set({ retry_count: wish.retry_count, rnr_retry: wish.rnr_retry });
     if (to !== from) advance(context, qp, from, to);

@@ -39,6 +39,8 @@ export class WireEngine {
   readonly #memory: AdapterMemory;
   readonly #firmware: FirmwareInstance;
   readonly #bell: number;
+  /** Links whose lock `doze` took, and one more; 0: none. */
+  #held = 0;
 
   constructor(init: WireInit) {
     this.#memory = new AdapterMemory(init.adapterMemory);
@@ -82,7 +84,7 @@ export class WireEngine {
   /** A new connection: frames flow again, beginning with those that were not acknowledged. Keys are LINK_KEY_BYTES each. */
   open(link: number, stream: WasiStream, keys: { readonly send: Uint8Array; readonly receive: Uint8Array }): void {
     const row = this.#memory.link(link);
-    row.set({ tx_keys: linkKeys.decode(keys.send), rx_keys: linkKeys.decode(keys.receive) });
+    row.set({ tx_keys: linkKeys.decode(keys.send), rx_keys: linkKeys.decode(keys.receive), fd: stream.fd ?? 0 });
     this.#firmware.connect(link, stream);
     this.#firmware.core.link_up(link);
   }
@@ -120,6 +122,22 @@ export class WireEngine {
     const at = VBF_RING_ADDR + link * VBF_RING_STRIDE + VBF_TX_BYTES + fill;
     new Uint8Array(this.#memory.memory.buffer, at, bytes.length).set(bytes);
     row.set({ rx_fill: fill + bytes.length });
+  }
+
+  /** Grows while threads of guests do this engine's work. */
+  get guestPolls(): number {
+    return this.#memory.header.load('guest_polls');
+  }
+
+  /** Keeps everybody from the streams until `resume`, so that the caller can wait for them. False when somebody is at work. */
+  doze(): boolean {
+    this.#held = this.#firmware.core.wire_doze();
+    return this.#held !== 0;
+  }
+
+  resume(): void {
+    this.#firmware.core.wire_resume(this.#held);
+    this.#held = 0;
   }
 
   /** Counts what was rung for. Read it, look for work, then sleep on it. */

@@ -1,8 +1,7 @@
 /** A TCP connection to another process, from the handshake to the hand-over of its descriptor to the firmware. */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { WASI } from 'node:wasi';
-import type { WasiStream } from '@verbena/hca';
+import { streamOver, type WasiStream } from '@verbena/hca';
 import {
   Acquaintance,
   HELLO_BYTES,
@@ -116,9 +115,7 @@ export class Connection {
     const rest = Buffer.concat(this.#received);
     this.#received = [];
     if (rest.length > 0) early(rest);
-    const wasi = new WASI({ version: 'preview1', stdin: handle.fd, stdout: handle.fd, stderr: 2 });
-    const { fd_read, fd_write } = wasi.wasiImport as Pick<WasiStream, 'fd_read' | 'fd_write'>;
-    return { fd_read, fd_write, initialize: (instance) => void wasi.initialize(instance) };
+    return streamOver(handle.fd);
   }
 
   /** Resolves when everything that was written is with the system. */

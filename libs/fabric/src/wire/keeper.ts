@@ -17,7 +17,7 @@ export interface KeeperContext {
   readonly engine: WireEngine;
   readonly self: Identity;
   readonly secret: Uint8Array;
-  /** There may be something to do for the engine. */
+  /** There may be something to do for the engine, or is to be done with it: after this it does not doze. */
   readonly kick: () => void;
   readonly report: (endpoint: string, up: boolean, reason: string) => void;
 }
@@ -106,6 +106,7 @@ export class Keeper {
     await connection.flushed();
     if (this.#closed || connection.ended) return connection.close();
     const { engine } = this.#context;
+    this.#context.kick();
     this.#drop();
     if (this.#incarnation !== undefined && this.#incarnation !== peer.incarnation) engine.lose(this.link);
     this.#incarnation = peer.incarnation;
@@ -135,6 +136,7 @@ export class Keeper {
   /** The connection is of no use any more. */
   broken(reason: string): void {
     if (!this.up) return;
+    this.#context.kick();
     this.#drop();
     this.#context.report(this.endpoint, false, reason);
     this.#later();

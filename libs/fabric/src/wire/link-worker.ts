@@ -2,7 +2,9 @@
  * The link worker: one thread for all links of a process, apart from the main thread, so that the control plane's work delays no frame.
  *
  *   spin (the firmware polls rings and sockets) --nothing for a while--> nap (look again each 0.1 ms) --> doze (wait in the event loop)
- *     ^                                                                        |                            | bell, data
+ *     ^   | guests poll                                                        |                            | bell, data
+ *     |   v                                                                    |                            |
+ *     +- watch (look each 2 ms whether they still do)                           |                            |
  *     +------------------------------------------------------------------------+----------------------------+
  */
 import { createServer, type Server, type Socket } from 'node:net';
@@ -23,6 +25,7 @@ const NAPS_MS = 5;
 const NAP_MS = 0.1;
 /** A ring waits for room in a socket, which nobody tells about. */
 const BACKLOG_NAP_MS = 1;
+const WATCH_MS = 2;
 const LOOK_MS = 500;
 const MOST_STRANGERS = 32;
 
@@ -35,7 +38,8 @@ class LinkWorker {
   readonly #look: NodeJS.Timeout;
   #context: KeeperContext | undefined;
   #busyAt = 0;
-  #dozing: (() => void) | undefined;
+  #dozing = false;
+  #polls = 0;
   #closed = false;
 
   constructor(start: WorkerStart) {
@@ -118,16 +122,33 @@ class LinkWorker {
 
   #kick(): void {
     this.#busyAt = performance.now();
-    this.#dozing?.();
+    if (!this.#dozing) return;
+    this.#dozing = false;
+    for (const keeper of this.#keepers.values()) keeper.unwatch();
+    this.#engine.resume();
+    this.#engine.wake();
   }
 
   async #run(): Promise<void> {
     while (!this.#closed) {
       this.#drain();
       for (const keeper of this.#keepers.values()) keeper.tend();
+      if (await this.#guestsPoll()) continue;
       if (this.#slice()) await new Promise((resolve) => setImmediate(resolve));
       else await this.#rest();
     }
+  }
+
+  /** Guests that wait move their frames themselves. Then this thread would only take their cores. */
+  async #guestsPoll(): Promise<boolean> {
+    const polls = this.#engine.guestPolls;
+    if (polls === this.#polls) return false;
+    this.#polls = polls;
+    this.#busyAt = performance.now();
+    this.#engine.nap(this.#engine.bell, WATCH_MS);
+    if ((this.#engine.poll(1) & WIRE_BROKEN) !== 0) this.#mend();
+    await new Promise((resolve) => setImmediate(resolve));
+    return true;
   }
 
   /** Polls until the slice is over, or nothing has happened for a while: then false. */
@@ -170,14 +191,13 @@ class LinkWorker {
   }
 
   async #doze(seen: number): Promise<void> {
+    if (!this.#engine.doze()) return;
+    this.#dozing = true;
     for (const keeper of this.#keepers.values()) keeper.watch();
-    const bell = this.#engine.sleep(seen, LOOK_MS);
-    this.#dozing = () => this.#engine.wake();
-    const rung = await bell;
-    this.#dozing = undefined;
-    if (rung) this.#busyAt = performance.now();
-    else this.#engine.settle();
-    for (const keeper of this.#keepers.values()) keeper.unwatch();
+    const rung = await this.#engine.sleep(seen, LOOK_MS);
+    const { busyAt } = { busyAt: this.#busyAt };
+    this.#kick();
+    if (!rung) this.#busyAt = busyAt;
   }
 
   #close(): void {

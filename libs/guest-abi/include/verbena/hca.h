@@ -20,6 +20,7 @@
 #define VB_UAR_RQ 1u      /* (qpn, tail) receive requests up to tail - 1 are ready */
 #define VB_UAR_CQ_ARM 2u  /* (cqn, consumer) raise VB_CHANNEL_CQ once, as soon as a CQE with number >= consumer is there */
 #define VB_UAR_CQ_CI 3u   /* (cqn, consumer) CQEs before consumer are free again; needed at least once per half a ring */
+#define VB_UAR_POLL 4u    /* (0, 0) this thread waits, and the adapter may use it to move what comes from other processes (VB_DEVICE_LINKS) */
 
 /* Opcodes of send work requests (InfiniBand Architecture Specification vol. 1, section 11.4.1) and of completions. */
 #define VB_WR_SEND 1u
@@ -124,6 +125,7 @@ struct vb_cqe {
 
 struct vb_cmd_handle { uint32_t handle; uint32_t reserved; };  /* in of the destroy commands; out of ALLOC_PD, CREATE_CQ */
 
+#define VB_DEVICE_LINKS 1u  /* ports are reached over links to other processes: ring VB_UAR_POLL while waiting for completions */
 struct vb_device_info {
   uint64_t node_guid;
   uint64_t port_guid;
@@ -136,7 +138,7 @@ struct vb_device_info {
   uint32_t max_cqe;
   uint32_t max_sge;
   uint32_t max_inline;
-  uint32_t reserved;
+  uint32_t flags;           /* VB_DEVICE_* */
   uint64_t max_msg_size;
 };
 

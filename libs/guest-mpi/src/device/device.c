@@ -200,6 +200,9 @@ void vbmpi_device_open(void) {
     create_peers(device);
     exchange_cards(device);
     /* The second meeting keeps anyone from sending before everyone can receive. */
+    struct vb_device_info info;
+    command(VB_CMD_QUERY_DEVICE, 0, 0, &info, "say what it is");
+    device->links = (info.flags & VB_DEVICE_LINKS) != 0;
     uint32_t ready = 1;
     uint8_t *all = aligned((size_t)device->size * 4);
     exchange(&ready, sizeof ready, all, (size_t)device->size * 4);

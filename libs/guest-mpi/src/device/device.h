@@ -103,6 +103,7 @@ struct vbmpi_device {
   uint32_t poll_ps;          /* what one poll of the completion queues takes, in picoseconds */
   size_t unexpected_bytes, unexpected_max;
   bool finalizing;
+  bool links;                       /* some peer may be in another process: the adapter wants to be polled */
 };
 extern struct vbmpi_device vbmpi_device;
 

@@ -38,6 +38,8 @@ static uint32_t spin_limit(void) { return (uint32_t)((uint64_t)vb_boot_info()->s
 
 /* How often a spinning guest looks at the limit. */
 #define SPIN_CHECK 32u
+/* Looks at the completion queues that take as long as letting the adapter look at a link. */
+#define POLL_SPINS 128u
 
 static void arm(void) {
   struct vbmpi_device *device = &vbmpi_device;
@@ -66,6 +68,10 @@ void vbmpi_wait_turn(uint32_t *spins, vbmpi_describe *describe, const void *subj
   if (vbmpi_progress()) {
     *spins = 0;
     return;
+  }
+  if (vbmpi_device.links) {
+    vb_uar_write(VB_UAR_POLL, 0, 0);
+    *spins += POLL_SPINS - 1;
   }
   if ((++*spins % SPIN_CHECK) != 0 || *spins < spin_limit()) return;
   *spins = 0;
