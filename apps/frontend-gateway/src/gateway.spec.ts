@@ -142,6 +142,42 @@ describe.each(Object.entries(transports))('the gateway, spoken to in %s', (_name
   });
 });
 
+describe('a call that nobody could take', () => {
+  const submissions: string[] = [];
+  beforeEach(() => {
+    submissions.length = 0;
+    bus.fake(jobv1.JobService, {
+      submitJob: ({ idempotencyKey }) => {
+        submissions.push(idempotencyKey);
+        if (submissions.length < 3) throw new ConnectError('the scheduler is being replaced', Code.Unavailable);
+        return { job: { id: 'job-1' } };
+      },
+      cancelJob: () => {
+        submissions.push('cancel');
+        throw new ConnectError('not like this', Code.FailedPrecondition);
+      },
+    });
+  });
+  const jobs = () => createClient(jobv1.JobService, createGrpcTransport({ baseUrl: gateway.url }));
+
+  it('is tried again under one key, so that it creates nothing twice', async () => {
+    expect((await jobs().submitJob({ spec: { name: 'ep', processes: 1 } })).job?.id).toBe('job-1');
+    expect(submissions).toHaveLength(3);
+    expect(submissions[0]).toMatch(/^gateway-[0-9a-f]{32}$/);
+    expect(new Set(submissions).size).toBe(1);
+  });
+
+  it('keeps the key that the client gave', async () => {
+    await jobs().submitJob({ spec: { name: 'ep', processes: 1 }, idempotencyKey: 'mine' });
+    expect(submissions).toEqual(['mine', 'mine', 'mine']);
+  });
+
+  it('is not tried again when somebody took it and refused', async () => {
+    await expect(jobs().cancelJob({ id: 'job-1' })).rejects.toMatchObject({ code: Code.FailedPrecondition });
+    expect(submissions).toEqual(['cancel']);
+  });
+});
+
 describe('the port', () => {
   it('ends streams with UNAVAILABLE when the gateway stops', async () => {
     const jobs = createClient(jobv1.JobService, createGrpcTransport({ baseUrl: gateway.url }));
