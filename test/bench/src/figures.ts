@@ -2,12 +2,13 @@
 import type { Figure, Side } from './figure.ts';
 import type { Ours } from './ours.ts';
 import { nasSeconds, value, type Peers } from './peers.ts';
+import type { RoundTrips } from './rpc.ts';
 
 const program = (name: string): string => new URL(`../programs/${name}.c`, import.meta.url).pathname;
 const nas = (name: string): string => new URL(`../../guests/nas/${name}.c`, import.meta.url).pathname;
 const mpichMissing = 'MPICH is not installed (Debian: apt-get install mpich)';
 
-export function figures(ours: Ours, peers: Peers): readonly Figure[] {
+export function figures(ours: Ours, peers: Peers, trips: RoundTrips): readonly Figure[] {
   const latency = ['latency', '8', '200000'];
   const tcpLatency = ['latency', '8', '10000'];
   const bandwidth = ['bandwidth', String(1 << 20), '200'];
@@ -93,6 +94,16 @@ export function figures(ours: Ours, peers: Peers): readonly Figure[] {
       floor: 1,
       aim: 0.2,
       rounds: 3,
+    },
+    {
+      name: 'RPC over NATS, round trip',
+      unit: 'us',
+      ours: { name: 'verbena', measure: () => trips.ours() },
+      peer: { name: 'plain NATS request', measure: () => trips.plain() },
+      smallerIsBetter: true,
+      floor: 1.5,
+      aim: 1.1,
+      rounds: 11,
     },
   ];
 }

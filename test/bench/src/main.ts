@@ -8,14 +8,16 @@ import { jobFigures } from './job-figures.ts';
 import { startOurs } from './ours.ts';
 import { findPeers } from './peers.ts';
 import { report } from './report.ts';
+import { roundTrips } from './rpc.ts';
 
 const wanted = process.argv.slice(2).join(' ').toLowerCase();
 const peers = await findPeers();
 const ours = startOurs();
 const [jobs, eventLog] = await Promise.all([jobFigures(), eventLogBench()]);
+const trips = roundTrips();
 const results: Result[] = [];
 try {
-  for (const figure of [...figures(ours, peers), ...jobs.figures, ...eventLog.figures]) {
+  for (const figure of [...figures(ours, peers, trips), ...jobs.figures, ...eventLog.figures]) {
     if (!figure.name.toLowerCase().includes(wanted)) continue;
     process.stderr.write(`${figure.name} ...\n`);
     results.push(await run(figure));
@@ -25,6 +27,7 @@ try {
   await jobs.close();
   await ours.close();
   await peers.close();
+  await trips.close();
   await closeToolchain();
 }
 console.log(`${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}\n`);

@@ -16,12 +16,25 @@ export interface RoundTrips {
   close(): Promise<void>;
 }
 
+/** Starts what is needed when it is first measured. */
+export function roundTrips(): RoundTrips {
+  let started: Promise<RoundTrips> | undefined;
+  const start = (): Promise<RoundTrips> => (started ??= startRoundTrips());
+  return {
+    ours: async () => (await start()).ours(),
+    plain: async () => (await start()).plain(),
+    close: async () => (await started)?.close(),
+  };
+}
+
 const subject = 'plain.echo';
 const calls = 2_000;
 const data = new Uint8Array(100).fill(7);
 
-export async function startRoundTrips(): Promise<RoundTrips> {
-  const server = await startNatsServer();
+async function startRoundTrips(): Promise<RoundTrips> {
+  const server = await startNatsServer().catch((cause: unknown) => {
+    throw new Error('the figures of the bus need a NATS server', { cause });
+  });
   const responder = fork(new URL('./rpc-responder.ts', import.meta.url), [server.url, subject], { execArgv: process.execArgv });
   await once(responder, 'message');
   const bus = await createNatsBus({ servers: server.url, caller: { service: 'caller' } });

@@ -35,7 +35,20 @@ function credentials(user: string | undefined, password: string | undefined): Co
 type ConnectOptions = Pick<NodeConnectionOptions, 'authenticator' | 'user' | 'pass'>;
 
 const firstWaitMs = 20;
-const longestWaitMs = 5_000;
+const longestWaitMs = 2_000;
+
+/** The client asks for the wait time and again between two attempts, so it changes with attempts only. */
+class Backoff {
+  waitMs = firstWaitMs;
+
+  attempted(): void {
+    this.waitMs = Math.min(this.waitMs * (1.5 + Math.random()), longestWaitMs);
+  }
+
+  reset(): void {
+    this.waitMs = firstWaitMs;
+  }
+}
 
 export class Connection {
   readonly id = randomBytes(12).toString('base64url');
@@ -47,16 +60,15 @@ export class Connection {
   #connected = true;
   #closing = false;
 
-  private constructor(nc: NatsConnection, options: ConnectionOptions, restored: () => void) {
+  private constructor(nc: NatsConnection, options: ConnectionOptions, backoff: Backoff) {
     this.#nc = nc;
     this.#options = options;
-    void this.#watch(restored);
+    void this.#watch(backoff);
   }
 
   /** @throws {Error} when no server can be reached, or when it refuses the credentials */
   static async open(options: ConnectionOptions): Promise<Connection> {
-    let attempts = 0;
-    const wait = (): number => Math.min(firstWaitMs * 2 ** Math.min(attempts++, 10), longestWaitMs) * (0.75 + Math.random() / 2);
+    const backoff = new Backoff();
     const { servers, user, password, name, connectMs } = options;
     try {
       const nc = await connect({
@@ -65,13 +77,13 @@ export class Connection {
         ...credentials(user, password),
         timeout: connectMs,
         maxReconnectAttempts: -1,
-        reconnectDelayHandler: wait,
+        reconnectDelayHandler: () => backoff.waitMs,
         ignoreAuthErrorAbort: true,
         pingInterval: 10_000,
         maxPingOut: 2,
         noAsyncTraces: true,
       });
-      return new Connection(nc, options, () => (attempts = 0));
+      return new Connection(nc, options, backoff);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       const as = user === undefined ? '' : ` as ${user}`;
@@ -130,14 +142,15 @@ export class Connection {
     await this.#nc.close();
   }
 
-  async #watch(restored: () => void): Promise<void> {
+  async #watch(backoff: Backoff): Promise<void> {
     for await (const status of this.#nc.status()) {
       if (this.#closing) return;
       if (status.type === 'disconnect' && this.#connected) {
         this.#connected = false;
         for (const react of this.#lost) react();
-      } else if (status.type === 'reconnect') {
-        restored();
+      } else if (status.type === 'reconnecting') backoff.attempted();
+      else if (status.type === 'reconnect') {
+        backoff.reset();
         this.#connected = true;
         for (const react of this.#back) react();
       } else if (status.type === 'error') this.#erred(status.error);
