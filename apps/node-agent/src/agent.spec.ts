@@ -298,7 +298,7 @@ describe('a job', () => {
     const ask = (jobId: string, vmId: string, node: string): Promise<unknown> =>
       cluster.agent(0).startRanks({ jobId, spec: { processes: 1 }, ranks: [{ rank: 0, vmId }], nodesByRank: [node], pkey: 1 });
     await expect(ask('job-2', 'vm-nowhere', 'node-0')).rejects.toThrow('node-0 has no VM vm-nowhere');
-    await expect(ask('job-2', 'vm-0-0', 'node-0')).rejects.toThrow('VM vm-0-0 is running job job-1');
+    await expect(ask('job-3', 'vm-0-0', 'node-0')).rejects.toThrow('VM vm-0-0 is running job job-1');
     await expect(ask('job-2', 'vm-0-0', 'node-7')).rejects.toMatchObject({ code: Code.InvalidArgument });
   });
 

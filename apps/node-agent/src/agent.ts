@@ -13,6 +13,7 @@ import { Registration, type NodeDescription } from './registration.ts';
 import type { NodePort } from './node-port.ts';
 import { observeNode } from './metrics.ts';
 import { nodeAgentService } from './service.ts';
+import { Terms } from './terms.ts';
 import { VmTable } from './vms/vm-table.ts';
 
 export interface NodeAgentOptions {
@@ -56,6 +57,10 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     signal: registering.signal,
     describe: () => describe(options, images, vms),
     onLid: (lid) => options.port.assignLid(lid),
+    onFenced: async (reason) => {
+      await bounded(stopFencedMs, jobs.clear(reason));
+      await bounded(stopFencedMs, vms.clear(reason));
+    },
   });
   const vms: VmTable = new VmTable({
     nodeId: id,
@@ -81,6 +86,7 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     vms,
     jobs,
     port: options.port,
+    terms: new Terms(),
     fetchChunk: (digest: string) => ports.getChunk(digest),
     signal: working.signal,
   };
@@ -107,6 +113,8 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
   };
 }
 
+/** What cannot be stopped in this time is listed when the node registers, and the scheduler asks for its end again. */
+const stopFencedMs = 30_000;
 const stopJobsMs = 10_000;
 const stopVmsMs = 5_000;
 const stopServingMs = 2_000;

@@ -2,7 +2,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 
 export type RefusalReason =
-  'invalid' | 'no-capacity' | 'unknown-vm' | 'unknown-image' | 'vm-busy' | 'boot-failed' | 'start-failed' | 'stopping';
+  'invalid' | 'no-capacity' | 'unknown-vm' | 'unknown-image' | 'vm-busy' | 'boot-failed' | 'start-failed' | 'stopping' | 'old-term';
 
 export class Refusal extends Error {
   readonly reason: RefusalReason;
@@ -23,6 +23,7 @@ const codes: Readonly<Record<RefusalReason, Code>> = {
   'boot-failed': Code.Internal,
   'start-failed': Code.Internal,
   stopping: Code.Unavailable,
+  'old-term': Code.FailedPrecondition,
 };
 
 export function asConnectError(error: unknown): ConnectError {

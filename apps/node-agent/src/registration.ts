@@ -1,9 +1,12 @@
 /**
  * The node in the scheduler's map: registers, beats, and registers again when the scheduler does not know it any more.
  *
- *   away --RegisterNode--> registered --NOT_FOUND, FAILED_PRECONDITION, ABORTED--> away
+ *   away --RegisterNode--> registered --NOT_FOUND, FAILED_PRECONDITION, ABORTED--> fenced --all VMs stopped--> away
  *                              |  ^ Heartbeat
  *                              +--+ UNAVAILABLE: keeps its epoch and beats on
+ *
+ * A scheduler that is away, or was restarted, changes nothing for the jobs that run here: the log has the node's epoch. A node whose epoch is not
+ * the log's was given up: its jobs run elsewhere or have failed, so it stops what it runs before it takes a new epoch.
  */
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { MessageInitShape } from '@bufbuild/protobuf';
@@ -24,6 +27,8 @@ export interface RegistrationOptions {
   readonly describe: () => NodeDescription & { readonly id: string };
   /** The scheduler has given the node's port its LID; throws when that cannot be. */
   readonly onLid: (lid: number) => void;
+  /** The node was given up: stops all that it runs. */
+  readonly onFenced: (reason: string) => Promise<void>;
 }
 
 const callMs = 5_000;
@@ -65,6 +70,7 @@ export class Registration {
         await clock.sleep(beatMs, signal);
         if (!(await this.#beat())) break;
       }
+      if (!signal.aborted) await this.#options.onFenced('the scheduler had given this node up');
     }
   }
 
@@ -106,7 +112,7 @@ export class Registration {
     } catch (error) {
       this.#problem = `the scheduler does not take heartbeats: ${messageOf(error)}`;
       if (!unknown.has(ConnectError.from(error).code)) return true;
-      log.warn({ error: messageOf(error) }, 'the scheduler does not know this node any more, registering again');
+      log.warn({ error: messageOf(error) }, 'the scheduler has given this node up: it stops what it runs and registers again');
       return false;
     }
   }

@@ -11,6 +11,7 @@ import { describedImage, type CachedImage, type ImageCache } from './images/imag
 import { jobStart } from './jobs/job-start.ts';
 import type { JobTable } from './jobs/job-table.ts';
 import type { NodePort } from './node-port.ts';
+import type { Terms } from './terms.ts';
 import type { VmTable } from './vms/vm-table.ts';
 
 export interface NodeAgentParts {
@@ -23,6 +24,7 @@ export interface NodeAgentParts {
   readonly vms: VmTable;
   readonly jobs: JobTable;
   readonly port: NodePort;
+  readonly terms: Terms;
   /** From storage. */
   readonly fetchChunk: (digest: string) => Promise<Uint8Array>;
   readonly signal: AbortSignal;
@@ -35,7 +37,7 @@ const fetchesInFlight = 4;
 const stopWaitMs = 20_000;
 
 export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof nodev1.NodeAgentService> {
-  const { images, vms, jobs, nodeId } = parts;
+  const { images, vms, jobs, nodeId, terms } = parts;
   return {
     prepareImage: edge(async (request) => {
       const attributes = {
@@ -51,34 +53,39 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
       await images.receive(digest, data);
       return {};
     }),
-    bootVm: edge(async ({ vmId, imageDigest, memoryBytes, vcpus, tenant, jobId }) => ({
-      seconds: await vms.boot({
+    bootVm: edge(async ({ vmId, imageDigest, memoryBytes, vcpus, tenant, jobId, term }) => {
+      terms.check(term);
+      const seconds = await vms.boot({
         vmId,
         imageDigest,
         memoryBytes: memoryBytes === 0n ? images.defaultMemoryBytes(imageDigest) : Number(memoryBytes),
         vcpus: vcpus === 0 ? 1 : vcpus,
         tenant,
         jobId,
-      }),
-    })),
-    startRanks: edge(async (request) => {
-      parts.port.learnPeers(request.fabric.filter((node) => node.nodeId !== nodeId));
-      await jobs.start(jobStart(request, nodeId));
-      return {};
+      });
+      return { seconds };
     }),
-    stopRanks: edge(async ({ jobId, destroyVms, reason }) => {
+    startRanks: edge(async (request) => {
+      terms.check(request.term);
+      parts.port.learnPeers(request.fabric.filter((node) => node.nodeId !== nodeId));
+      const meetings = await jobs.start(jobStart(request, nodeId));
+      return { meetings: meetings.map(({ generation, cards }) => ({ generation, cards: Object.fromEntries(cards) })) };
+    }),
+    stopRanks: edge(async ({ jobId, destroyVms, reason, attempt, vmIds, term }) => {
+      terms.check(term);
       const why = reason === '' ? 'stopped by the scheduler' : reason;
-      await within(stopWaitMs, jobs.stop(jobId, why), `job ${jobId} is still being stopped on ${nodeId}`);
+      await within(stopWaitMs, jobs.stop(jobId, why, attempt), `job ${jobId} is still being stopped on ${nodeId}`);
       if (destroyVms)
         await Promise.all(
           vms
             .list()
-            .filter((vm) => vm.jobId === jobId)
+            .filter((vm) => vm.jobId === jobId && (vmIds.length === 0 || vmIds.includes(vm.request.vmId)))
             .map((vm) => vms.destroy(vm.request.vmId, why)),
         );
       return {};
     }),
-    destroyVm: edge(async ({ vmId }) => {
+    destroyVm: edge(async ({ vmId, term }) => {
+      terms.check(term);
       await vms.destroy(vmId, 'asked for by the scheduler');
       return {};
     }),

@@ -194,7 +194,7 @@ describe('a cancelled job', () => {
   });
 
   it('ends in bounded time when a node does not answer', async () => {
-    cluster = await testCluster([2], { stopTimeoutMs: 50 });
+    cluster = await testCluster([2], { stopTimeoutMs: 50, stopPatienceMs: 50 });
     const id = await running();
     cluster.agent(0).deaf = true;
     await cluster.cancel(id);

@@ -10,7 +10,7 @@ export interface SchedulerConfig {
   /** How often nodes are told to report, and after how long a silence they count as lost. */
   readonly heartbeatMs: number;
   readonly nodeLostAfterMs: number;
-  /** After a start nodes are still registering: for so long no job is told that the cluster is too small. */
+  /** After a start nodes are still to be heard of: for so long no job is told that the cluster is too small. */
   readonly settleMs: number;
   /** How long all ranks must stay blocked, without one of them moving, to be called deadlocked. */
   readonly deadlockConfirmMs: number;
@@ -20,6 +20,8 @@ export interface SchedulerConfig {
   readonly bootTimeoutMs: number;
   readonly startTimeoutMs: number;
   readonly stopTimeoutMs: number;
+  /** How long a node is asked to stop a job that it does not stop; it should be longer than the lease, after which the node is fenced. */
+  readonly stopPatienceMs: number;
   readonly distributeTimeoutMs: number;
 }
 
@@ -36,5 +38,6 @@ export const defaultConfig: SchedulerConfig = {
   bootTimeoutMs: 60_000,
   startTimeoutMs: 120_000,
   stopTimeoutMs: 25_000,
+  stopPatienceMs: 25_000,
   distributeTimeoutMs: 600_000,
 };

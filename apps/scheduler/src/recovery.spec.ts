@@ -18,16 +18,62 @@ async function killAndRestart(): Promise<void> {
 }
 
 describe('a start on the log of a former life', () => {
-  it('ends the jobs that ran, with the reason, and runs none of them again', async () => {
-    cluster = await testCluster([2]);
+  it('goes on with the jobs that run, whose ranks have heard of nothing', async () => {
+    cluster = await testCluster([1, 1]);
     const { id } = await cluster.submit();
     await cluster.until(id, JobState.RUNNING);
+    await cluster.eventually('both ranks run', () => cluster.agents.every(({ running }) => running.size === 1));
+    const before = await cluster.job(id);
+    await cluster.restart();
+    for (const agent of cluster.agents) await agent.heartbeat();
+    expect(await cluster.job(id)).toMatchObject({ state: JobState.RUNNING, ranks: before.ranks, attempt: 1 });
+    expect((await cluster.finish(id)).state).toBe(JobState.COMPLETED);
+    for (const agent of cluster.agents) expect([...agent.started]).toEqual([`${id}/1`]);
+    expect(await cluster.vms()).toHaveLength(2);
+  });
+
+  it('gives a job that runs the rest of its walltime, and takes its partition for nobody else', async () => {
+    cluster = await testCluster([2, 2]);
+    const { id } = await cluster.submit({ walltime: { seconds: 10n, nanos: 0 } });
+    await cluster.until(id, JobState.RUNNING);
+    const { pkey } = cluster.agent(0).lastStart ?? cluster.agent(1).lastStart ?? { pkey: 0 };
+    await cluster.clock.advance(6_000);
+    await cluster.restart();
+    for (const agent of cluster.agents) await agent.heartbeat();
+    const other = await cluster.submit();
+    await cluster.until(other.id, JobState.RUNNING);
+    const others = cluster.agents.flatMap(({ lastStart }) => (lastStart?.jobId === other.id ? [lastStart.pkey] : []));
+    expect(others.length).toBeGreaterThan(0);
+    expect(others).not.toContain(pkey);
+    await cluster.clock.advance(4_100);
+    expect((await cluster.until(id, JobState.FAILED)).endCause).toBe(EndCause.WALLTIME);
+  });
+
+  it('learns the cards that ranks had brought to the rendezvous, for those that still wait', async () => {
+    cluster = await testCluster([1, 1]);
+    const { id } = await cluster.submit();
+    await cluster.until(id, JobState.RUNNING);
+    await cluster.eventually('both ranks run', () => cluster.agents.every(({ running }) => running.size === 1));
+    const [first, second] = [0, 1].map((rank) => cluster.agents.findIndex((agent) => agent.running.has(`${id}/${String(rank)}`)));
+    cluster.agent(first ?? 0).meetings = [{ generation: 0, cards: { 0: Uint8Array.of(7) } }];
+    await cluster.restart();
+    const meet = cluster
+      .jobs()
+      .rendezvous({ jobId: id, attempt: 1, nodeId: `node-${String(second)}`, generation: 0, cards: { 1: Uint8Array.of(8) } });
+    expect((await meet).cards).toEqual({ 0: Uint8Array.of(7), 1: Uint8Array.of(8) });
+  });
+
+  it('ends the jobs whose nodes have lost them meanwhile, or runs them again where they wish it', async () => {
+    cluster = await testCluster([2, 2]);
+    const fails = await cluster.submit();
+    const again = await cluster.submit({ onNodeLoss: jobv1.NodeLossPolicy.REQUEUE });
+    for (const { id } of [fails, again]) await cluster.until(id, JobState.RUNNING);
+    await cluster.eventually('all ranks run', () => cluster.agents.every(({ running }) => running.size === 2));
     await killAndRestart();
-    const job = await cluster.job(id);
-    expect(job).toMatchObject({ state: JobState.FAILED, endCause: EndCause.INTERNAL, exitCode: 70 });
-    expect(job.reason).toBe('the cluster was stopped while the job ran');
-    await cluster.eventually('its output is sealed', () => cluster.sealed.includes(id));
-    expect(cluster.agent(0).running.size).toBe(0);
+    const job = await cluster.until(fails.id, JobState.FAILED);
+    expect(job).toMatchObject({ endCause: EndCause.NODE_LOST, exitCode: 75 });
+    await cluster.eventually('its output is sealed', () => cluster.sealed.includes(fails.id));
+    expect(await cluster.finish(again.id)).toMatchObject({ state: JobState.COMPLETED, attempt: 2, requeues: 1 });
   });
 
   it('queues again what had not started, in its place', async () => {
@@ -66,18 +112,14 @@ describe('a start on the log of a former life', () => {
     expect(await cluster.finish(next.id)).toMatchObject({ vmsBooted: 2, vmsReused: 0 });
   });
 
-  it('destroys what a surviving node-agent still runs', async () => {
+  it('finds the idle VMs of nodes that have lived on', async () => {
     cluster = await testCluster([2]);
     const { id } = await cluster.submit();
     await cluster.finish(id);
     await cluster.restart();
-    const agent = cluster.agent(0);
-    // The scheduler does not take heartbeats of a node that it has not seen in this life.
-    await expect(agent.heartbeat()).rejects.toThrow(/register again/);
-    await agent.register();
-    await cluster.eventually('its VMs are gone', () => agent.vms.size === 0);
+    await cluster.agent(0).heartbeat();
     const next = await cluster.submit();
-    expect((await cluster.finish(next.id)).state).toBe(JobState.COMPLETED);
+    expect(await cluster.finish(next.id)).toMatchObject({ state: JobState.COMPLETED, vmsReused: 2 });
   });
 
   it('gives up nodes that do not come back', async () => {

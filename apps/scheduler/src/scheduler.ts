@@ -12,11 +12,11 @@ import { nodeService } from './nodes/node-service.ts';
 import { Nodes } from './nodes/nodes.ts';
 import { Capacity } from './queue/capacity.ts';
 import { Queue } from './queue/queue.ts';
-import { recoverJobs, sealLater } from './recovery.ts';
+import { takeOver } from './recovery.ts';
 import { DeadlockWatch } from './run/deadlock.ts';
 import { JobRun } from './run/job-run.ts';
 import type { RunPorts } from './run/ports.ts';
-import { partitionKeys } from './run/partition-keys.ts';
+import { PartitionKeys } from './run/partition-keys.ts';
 import { Rendezvous } from './run/rendezvous.ts';
 import { VmMap } from './vms/vm-map.ts';
 import { vmService } from './vms/vm-service.ts';
@@ -28,8 +28,8 @@ export interface SchedulerOptions extends Partial<SchedulerConfig> {
 const stopRunsMs = 5_000;
 
 /**
- * Starts the management module. Resolves when it serves: what the log holds is folded, jobs of a former life are ended or back in the queue.
- * Nodes of the log take work again when they have registered anew.
+ * Starts the management module. Resolves when it serves: what the log holds is folded, and jobs that were on their way go on where they were.
+ * Nodes that have lived on are with us again from their next heartbeat.
  */
 export async function startScheduler(context: ServiceContext, { store, ...given }: SchedulerOptions): Promise<RunningService> {
   const { bus, clock, log, tracer, random } = context;
@@ -55,7 +55,9 @@ export async function startScheduler(context: ServiceContext, { store, ...given 
     rendezvous: new Rendezvous(),
     deadlocks: new DeadlockWatch(clock, config.deadlockConfirmMs),
     progress: new Map(),
-    takePkey: partitionKeys(),
+    waits: new Map(),
+    pkeys: new PartitionKeys(),
+    term: 0n,
     stopping: stopping.signal,
   };
   const runs = new Set<Promise<void>>();
@@ -64,10 +66,11 @@ export async function startScheduler(context: ServiceContext, { store, ...given 
     runs.add(run);
     void run.finally(() => runs.delete(run));
   };
-  const recovered = await recoverJobs(ports);
+  takeOver(ports);
   nodes.onChange(() => queue.kick());
   vms.onChange(() => queue.kick());
   const caretaker = new Caretaker(ports, store);
+  for (const id of nodes.ids()) await caretaker.reconcile(id);
   const findSubmission = async (commandId: string) => {
     const [first] = (await store.findCommand(commandId)) ?? [];
     return first === undefined ? undefined : jobs.known(first.stream);
@@ -76,15 +79,19 @@ export async function startScheduler(context: ServiceContext, { store, ...given 
   const registered = (id: string): void => void caretaker.registered(id);
   const served = [
     await bus.serve(jobv1.JobService, jobService({ ...ports, random, rankEnds: new RankEnds(jobs), start, findSubmission })),
-    await bus.serve(nodev1.NodeService, nodeService({ nodes, capacity, heartbeatMs: config.heartbeatMs, registered })),
+    await bus.serve(
+      nodev1.NodeService,
+      nodeService({ nodes, capacity, heartbeatMs: config.heartbeatMs, leaseMs: config.nodeLostAfterMs, registered }),
+    ),
     await bus.serve(
       vmv1.VmService,
       vmService(vms, (id) => nodes.nameOf(id)),
     ),
   ];
-  for (const jobId of recovered.toRun) start(jobId);
-  const background = [caretaker.run(), sealLater(ports, recovered.ended), kickWhenSettled(ports)];
-  log.info({ jobs: jobs.log.ids().length, requeued: recovered.toRun.length, ended: recovered.ended.length }, 'the scheduler serves');
+  const live = jobs.live();
+  for (const { jobId } of live) start(jobId);
+  const background = [caretaker.run(), kickWhenSettled(ports)];
+  log.info({ jobs: jobs.log.ids().length, live: live.length }, 'the scheduler serves');
 
   const stop = async (): Promise<void> => {
     stopping.abort(new Error('the scheduler stops'));

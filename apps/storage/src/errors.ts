@@ -1,8 +1,10 @@
 /** Errors of this service, and the one place where they become codes of the wire. */
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ChunkError, type ChunkProblem } from '@verbena/chunk-store';
+import { EventStoreError } from '@verbena/event-sourcing';
 
-export type StorageProblem = 'invalid' | 'gap' | 'sealed' | 'too-much' | 'no-space' | 'not-found' | 'not-yours' | 'corrupt' | 'busy';
+export type StorageProblem =
+  'invalid' | 'gap' | 'sealed' | 'superseded' | 'too-much' | 'no-space' | 'not-found' | 'not-yours' | 'corrupt' | 'busy';
 
 export class StorageError extends Error {
   override readonly name = 'StorageError';
@@ -18,6 +20,7 @@ const storageCodes: Record<StorageProblem, Code> = {
   invalid: Code.InvalidArgument,
   gap: Code.OutOfRange,
   sealed: Code.FailedPrecondition,
+  superseded: Code.FailedPrecondition,
   'too-much': Code.FailedPrecondition,
   // Space may come back, and callers repeat what is exhausted.
   'no-space': Code.ResourceExhausted,
@@ -40,6 +43,8 @@ const chunkCodes: Record<ChunkProblem, Code> = {
 export function atTheEdge(error: unknown): unknown {
   if (error instanceof StorageError) return new ConnectError(error.message, storageCodes[error.problem], undefined, undefined, error);
   if (error instanceof ChunkError) return new ConnectError(error.message, chunkCodes[error.problem], undefined, undefined, error);
+  // Whoever calls tries again: what it told must not be lost because the log cannot be written at the moment.
+  if (error instanceof EventStoreError) return new ConnectError(error.message, Code.Unavailable, undefined, undefined, error);
   return error;
 }
 

@@ -16,11 +16,16 @@ export type JobCommand =
   | Command<'PlaceJob', { policy: string; cost: number; assignments: readonly Assignment[]; evicted: readonly string[] }>
   /** The image is on every node that needs it. */
   | Command<'RecordImageReady', { distributionId: string; nodes: number; rounds: number; bytes: number }>
-  /** All VMs are up and the programs are about to be started: from here on the job is never run a second time. */
+  /** All VMs are up and the programs are about to be started: from here on only its policy lets the job run a second time. */
   | Command<'StartJob', { pkey: number }>
   | Command<'RecordRankEnd', RankEnd>
   /** Decides how the job ends; the first decision holds. `programCode` is what the deciding rank returned. */
   | Command<'EndJob', { cause: EndCause; programCode?: number; reason: string }>
   /** Everything that belonged to the job is stopped and freed. */
   | Command<'FinishJob', Record<never, never>>
-  | Command<'RequeueJob', { reason: string }>;
+  /** A node is gone that the job was placed on: the job goes back to the queue, or ends, by its policy. */
+  | Command<'LoseNodeOfJob', { nodeId: string; reason: string }>
+  /** The job is to be placed anew: what there is of it is taken back first. Only before its ranks were started. */
+  | Command<'RequeueJob', { reason: string }>
+  /** Everything that belonged to the last placement is stopped and freed: the job waits in the queue again. */
+  | Command<'FinishRequeue', Record<never, never>>;

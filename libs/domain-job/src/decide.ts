@@ -2,7 +2,7 @@ import { accept, refuse, type Decider, type Decision } from '@verbena/event-sour
 import type { JobCommand } from './commands.ts';
 import type { JobEvent, RankEnd } from './events.ts';
 import { isCleanEnd, jobExitCode, type EndCause } from './exit-codes.ts';
-import { evolveJob, hasEnded, noJob, type JobState, type KnownJob } from './state.ts';
+import { evolveJob, hasEnded, noJob, requeuesOf, type JobState, type KnownJob } from './state.ts';
 
 export type JobRefusal = 'unknown-job' | 'already-submitted' | 'wrong-state' | 'not-matched' | 'unknown-rank';
 
@@ -33,8 +33,13 @@ export function decideJob(command: JobCommand, state: JobState): Outcome {
       return end(command, state);
     case 'FinishJob':
       return finish(command, state);
+    case 'LoseNodeOfJob':
+      return loseNode(command.data, state, command.at);
     case 'RequeueJob':
       return requeue(command, state);
+    case 'FinishRequeue':
+      if (state.status !== 'requeueing') return wrongState(command, state);
+      return accept({ type: 'JobRequeued', data: { reason: state.reason, at: command.at } });
     default:
       return command satisfies never;
   }
@@ -72,13 +77,15 @@ function start(command: Of<'StartJob'>, state: KnownJob): Outcome {
 /** A rank's end ends the job when it is a bad one, or the last. A repeated report, or one of a job that is over, changes nothing. */
 function recordRankEnd(command: Of<'RecordRankEnd'>, state: KnownJob): Outcome {
   const { at, data } = command;
-  if (hasEnded(state) || state.ends.has(data.rank)) return accept();
+  if (hasEnded(state) || state.status === 'requeueing' || state.ends.has(data.rank)) return accept();
   if (state.status !== 'running' && state.status !== 'ending') return wrongState(command, state);
   if (!state.assignments.some(({ rank, vmId }) => rank === data.rank && vmId === data.vmId)) {
     return refuse('unknown-rank', `job ${state.jobId} has no rank ${data.rank} on VM ${data.vmId}`);
   }
   const exited: JobEvent = { type: 'RankExited', data: { ...data, at } };
   if (state.status === 'ending') return explains(data, state) ? accept(exited, endingOf(data, at)) : accept(exited);
+  // A rank that was killed while nobody had ended the job: its host is going down.
+  if (data.cause === 'cancelled') return accept(exited, afterLoss(rankReason(data), state, at));
   if (!isCleanEnd(data.cause)) return accept(exited, endingOf(data, at));
   const last = state.ends.size + 1 === state.assignments.length;
   return last ? accept(exited, ending('exited', 0, '', at)) : accept(exited);
@@ -92,12 +99,7 @@ function explains({ cause }: RankEnd, { end: { cause: decided } }: Extract<Known
 }
 
 function endingOf(data: RankEnd, at: number): JobEvent {
-  return ending(jobCause(data.cause), data.exitCode, rankReason(data), at);
-}
-
-/** A rank that was killed while nobody had ended the job: its host is going down. */
-function jobCause(cause: EndCause): EndCause {
-  return cause === 'cancelled' ? 'node-lost' : cause;
+  return ending(data.cause, data.exitCode, rankReason(data), at);
 }
 
 /** Why a rank's end ended the job: one line, then the report when there is one. */
@@ -139,9 +141,36 @@ function finish(command: Of<'FinishJob'>, state: KnownJob): Outcome {
 }
 
 function requeue(command: Of<'RequeueJob'>, state: KnownJob): Outcome {
-  if (state.status === 'queued') return accept();
+  if (state.status === 'queued' || state.status === 'requeueing') return accept();
   if (state.status !== 'distributing' && state.status !== 'booting') return wrongState(command, state);
-  return accept({ type: 'JobRequeued', data: { reason: command.data.reason, at: command.at } });
+  return accept(placedAnew(command.data.reason, state, command.at));
+}
+
+/** A job that is placed so often without ever having run takes its nodes down with it. */
+const mostPlacements = 10;
+
+function placedAnew(reason: string, state: KnownJob, at: number): JobEvent {
+  const unstarted = state.placements - state.starts;
+  if (unstarted < mostPlacements) return { type: 'JobRequeueing', data: { reason: `back in the queue: ${reason}`, at } };
+  return ending('node-lost', 0, `${reason}; the job was placed ${unstarted} times and could not be started`, at);
+}
+
+/** A node is gone. What is being stopped already goes on being stopped; what is not there yet, or has ended there, loses nothing. */
+function loseNode({ nodeId, reason }: Of<'LoseNodeOfJob'>['data'], state: KnownJob, at: number): Outcome {
+  const here = state.assignments.filter((assignment) => assignment.nodeId === nodeId);
+  if (here.length === 0) return accept();
+  if (state.status === 'distributing' || state.status === 'booting') return accept(placedAnew(reason, state, at));
+  if (state.status !== 'running' || here.every(({ rank }) => state.ends.has(rank))) return accept();
+  return accept(afterLoss(reason, state, at));
+}
+
+/** Ranks ran on the node: whether they may run again is for the job to say. */
+function afterLoss(reason: string, state: KnownJob, at: number): JobEvent {
+  const { onNodeLoss = 'fail', maxRequeues = 0 } = state.spec;
+  if (onNodeLoss === 'fail') return ending('node-lost', 0, reason, at);
+  const before = requeuesOf(state);
+  if (before < maxRequeues) return { type: 'JobRequeueing', data: { reason: `back in the queue: ${reason}`, at } };
+  return ending('node-lost', 0, `${reason}; the job has been requeued ${before} times, and no more was asked for`, at);
 }
 
 export const jobDecider: Decider<JobCommand, JobEvent, JobState, JobRefusal> = { initial: noJob, decide: decideJob, evolve: evolveJob };

@@ -8,6 +8,8 @@ export interface Assignment {
   readonly vmId: string;
   readonly nodeId: string;
   readonly nodeName: string;
+  /** The node's epoch when the job was placed; absent in events of older versions. A higher one means that the node has lost its VMs. */
+  readonly nodeEpoch?: number;
   /** An idle VM that is taken over; false for one that has to boot. */
   readonly reused: boolean;
 }
@@ -44,6 +46,8 @@ export type JobEvent =
   | Event<'JobStarted', { booted: number; reused: number; pkey: number }>
   | Event<'RankExited', RankEnd>
   | Event<'JobEnding', { cause: EndCause; exitCode: number; reason: string }>
+  /** The decision to place it anew; what there is of it is being taken back. */
+  | Event<'JobRequeueing', { reason: string }>
   | Event<'JobRequeued', { reason: string }>
   | Event<'JobCompleted', { exitCode: number }>
   | Event<'JobFailed', { cause: EndCause; exitCode: number; reason: string }>

@@ -7,6 +7,7 @@ import {
   jobDecider,
   jobExitCode,
   noJob,
+  requeuesOf,
   type EndCause,
   type JobCommand,
   type JobEvent,
@@ -34,6 +35,7 @@ const spec: JobSpec = {
 };
 const match = { imageDigest: 'sha256:0', imageName: 'hello', imageVersion: 1, imageBytes: 10, memoryBytes: 65_536 };
 const assignments = [0, 1].map((rank) => ({ rank, vmId: `vm-${rank}`, nodeId: 'node-0', nodeName: 'host', reused: rank === 1 }));
+const policy: JobSpec = { ...spec, onNodeLoss: 'requeue', maxRequeues: 1 };
 const counters = {
   bytesSent: 1,
   messagesSent: 1,
@@ -71,6 +73,7 @@ const histories = {
   distributing: [submitted, matched, placed],
   booting: [submitted, matched, placed, imageReady],
   running: [submitted, matched, placed, imageReady, started],
+  requeueing: [submitted, matched, placed, { type: 'JobRequeueing', data: { reason: 'back in the queue: it was lost', at: 450 } }],
   ending: [submitted, matched, placed, imageReady, started, ending('walltime')],
   completed: [submitted, matched, placed, imageReady, started, ending('exited'), { type: 'JobCompleted', data: { exitCode: 0, at: 600 } }],
   failed: [submitted, ending('deadlock'), { type: 'JobFailed', data: { cause: 'deadlock', exitCode: 123, reason: 'stuck', at: 600 } }],
@@ -88,7 +91,9 @@ const commands: { readonly [T in JobCommand['type']]: Extract<JobCommand, { type
   RecordRankEnd: { type: 'RecordRankEnd', at, data: rankEnd(0) },
   EndJob: { type: 'EndJob', at, data: { cause: 'cancelled', reason: 'by ada' } },
   FinishJob: { type: 'FinishJob', at, data: {} },
+  LoseNodeOfJob: { type: 'LoseNodeOfJob', at, data: { nodeId: 'node-0', reason: 'it was lost' } },
   RequeueJob: { type: 'RequeueJob', at, data: { reason: 'again' } },
+  FinishRequeue: { type: 'FinishRequeue', at, data: {} },
 };
 
 /** What each command gives in each state: the types of its events, '' for an acceptance without any, or !reason. */
@@ -97,17 +102,19 @@ const table: Readonly<Record<JobCommand['type'], Readonly<Record<JobState['statu
     Object.fromEntries(Object.keys(histories).map((status, index) => [status, cells[index] ?? ''])) as Record<JobState['status'], string>;
   const [no, wrong] = ['!unknown-job', '!wrong-state'];
   return {
-    //                     none            queued             distributing   booting        running         ending            completed failed cancelled
-    SubmitJob: row('JobSubmitted', ...Array.from({ length: 8 }, () => '!already-submitted')),
-    MatchJob: row(no, 'JobMatched', wrong, wrong, wrong, wrong, wrong, wrong, wrong),
-    ExplainWait: row(no, 'JobWaiting', wrong, wrong, wrong, wrong, wrong, wrong, wrong),
-    PlaceJob: row(no, 'JobPlaced', wrong, wrong, wrong, wrong, wrong, wrong, wrong),
-    RecordImageReady: row(no, wrong, 'JobImageReady', wrong, wrong, wrong, wrong, wrong, wrong),
-    StartJob: row(no, wrong, wrong, 'JobStarted', wrong, wrong, wrong, wrong, wrong),
-    RecordRankEnd: row(no, wrong, wrong, wrong, 'RankExited', 'RankExited', '', '', ''),
-    EndJob: row(no, 'JobEnding', 'JobEnding', 'JobEnding', 'JobEnding', '', '', '', ''),
-    FinishJob: row(no, wrong, wrong, wrong, wrong, 'JobFailed', '', '', ''),
-    RequeueJob: row(no, '', 'JobRequeued', 'JobRequeued', wrong, wrong, wrong, wrong, wrong),
+    // none, queued, distributing, booting, running, requeueing, ending, completed, failed, cancelled
+    SubmitJob: row('JobSubmitted', ...Array.from({ length: 9 }, () => '!already-submitted')),
+    MatchJob: row(no, 'JobMatched', wrong, wrong, wrong, wrong, wrong, wrong, wrong, wrong),
+    ExplainWait: row(no, 'JobWaiting', wrong, wrong, wrong, wrong, wrong, wrong, wrong, wrong),
+    PlaceJob: row(no, 'JobPlaced', wrong, wrong, wrong, wrong, wrong, wrong, wrong, wrong),
+    RecordImageReady: row(no, wrong, 'JobImageReady', wrong, wrong, wrong, wrong, wrong, wrong, wrong),
+    StartJob: row(no, wrong, wrong, 'JobStarted', wrong, wrong, wrong, wrong, wrong, wrong),
+    RecordRankEnd: row(no, wrong, wrong, wrong, 'RankExited', '', 'RankExited', '', '', ''),
+    EndJob: row(no, 'JobEnding', 'JobEnding', 'JobEnding', 'JobEnding', 'JobEnding', '', '', '', ''),
+    FinishJob: row(no, wrong, wrong, wrong, wrong, wrong, 'JobFailed', '', '', ''),
+    LoseNodeOfJob: row(no, '', 'JobRequeueing', 'JobRequeueing', 'JobEnding', '', '', '', '', ''),
+    RequeueJob: row(no, '', 'JobRequeueing', 'JobRequeueing', wrong, '', wrong, wrong, wrong, wrong),
+    FinishRequeue: row(no, wrong, wrong, wrong, wrong, 'JobRequeued', wrong, wrong, wrong, wrong),
   };
 })();
 
@@ -210,5 +217,76 @@ describe('exit codes', () => {
 
   it('are the program’s where it has one', () => {
     expect([jobExitCode('exit-nonzero', 42), jobExitCode('mpi-abort', 7), jobExitCode('no-finalize', 0)]).toEqual([42, 7, 1]);
+  });
+});
+
+describe('a job whose node is lost while its ranks run', () => {
+  const lose: JobCommand = { type: 'LoseNodeOfJob', at, data: { nodeId: 'node-0', reason: 'node-0 is lost' } };
+  const wish: JobEvent = {
+    ...submitted,
+    data: { ...(submitted.data as Extract<JobEvent, { type: 'JobSubmitted' }>['data']), spec: policy },
+  };
+  const life: readonly JobEvent[] = [placed, imageReady, started];
+  const again: readonly JobEvent[] = [
+    { type: 'JobRequeueing', data: { reason: 'back in the queue: node-0 is lost', at } },
+    { type: 'JobRequeued', data: { reason: 'back in the queue: node-0 is lost', at } },
+  ];
+
+  it('runs again when that is its policy, as often as it says', () => {
+    given(jobDecider, [wish, matched, ...life])
+      .when(lose)
+      .then(again[0]!);
+    given(jobDecider, [wish, matched, ...life, ...again, ...life])
+      .when(lose)
+      .then({
+        type: 'JobEnding',
+        data: {
+          cause: 'node-lost',
+          exitCode: 75,
+          reason: 'node-0 is lost; the job has been requeued 1 times, and no more was asked for',
+          at,
+        },
+      });
+  });
+
+  it('has nothing left of its first life when it waits again, and counts its starts', () => {
+    const exited: JobEvent = { type: 'RankExited', data: { ...rankEnd(0), at: 450 } };
+    const queued = fold([wish, matched, ...life, exited, ...again]);
+    expect(queued).toMatchObject({ status: 'queued', assignments: [], starts: 1, startedAt: undefined, pkey: 0 });
+    expect(queued.status !== 'none' && queued.ends.size).toBe(0);
+    expect(queued.status !== 'none' && requeuesOf(queued)).toBe(1);
+    const second = fold([wish, matched, ...life, exited, ...again, ...life]);
+    expect(second).toMatchObject({ status: 'running', starts: 2 });
+    expect(second.status !== 'none' && requeuesOf(second)).toBe(1);
+  });
+
+  it('loses nothing when its ranks there have ended, or when it does not run there', () => {
+    const ends: readonly JobEvent[] = [0, 1].map((rank) => ({ type: 'RankExited', data: { ...rankEnd(rank), at: 450 } }));
+    given(jobDecider, [wish, matched, ...life, ...ends])
+      .when(lose)
+      .then();
+    given(jobDecider, [wish, matched, ...life])
+      .when({ ...lose, data: { ...lose.data, nodeId: 'node-9' } })
+      .then();
+  });
+
+  it('goes the same way when its host kills a rank that nobody had ended', () => {
+    given(jobDecider, [wish, matched, ...life])
+      .when({ type: 'RecordRankEnd', at, data: rankEnd(0, 'cancelled', 137) })
+      .then(
+        { type: 'RankExited', data: { ...rankEnd(0, 'cancelled', 137), at } },
+        { type: 'JobRequeueing', data: { reason: 'back in the queue: rank 0 was killed', at } },
+      );
+  });
+
+  it('fails when it was placed ten times and never started: something about it takes nodes down', () => {
+    const events: JobEvent[] = [wish, matched];
+    for (let time = 1; time < 10; time++) events.push(placed, ...again);
+    given(jobDecider, [...events, placed])
+      .when(lose)
+      .then({
+        type: 'JobEnding',
+        data: { cause: 'node-lost', exitCode: 75, reason: 'node-0 is lost; the job was placed 10 times and could not be started', at },
+      });
   });
 });

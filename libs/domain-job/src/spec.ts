@@ -31,4 +31,8 @@ export interface JobSpec {
   readonly placementPolicy: string;
   readonly priority: number;
   readonly inputFiles: readonly InputFile[];
+  /** What becomes of the job when a node is lost on which its ranks run. Absent in jobs of older versions: they fail. */
+  readonly onNodeLoss?: 'fail' | 'requeue';
+  /** How often the job may run again from its beginning. */
+  readonly maxRequeues?: number;
 }

@@ -1,10 +1,11 @@
 /**
- * A job's life. `ending` is where the cause is decided and the remains are being stopped and freed.
+ * A job's life. `ending` is where the cause is decided and the remains are being stopped and freed; `requeueing` the same for a job that will be
+ * placed anew.
  *
  *   none --Submitted--> queued --Placed--> distributing --ImageReady--> booting --Started--> running
  *                         ^                     |                         |                    |
- *                         +------Requeued-------+-------------------------+                    |
- *   queued | distributing | booting | running --Ending--> ending --> completed | failed | cancelled
+ *                         +--Requeued-- requeueing <--Requeueing----------+--------------------+
+ *   queued | distributing | booting | running | requeueing --Ending--> ending --> completed | failed | cancelled
  */
 import type { Assignment, JobEvent, RankEnd } from './events.ts';
 import type { EndCause } from './exit-codes.ts';
@@ -36,6 +37,11 @@ export interface Submitted {
   readonly reason: string;
   readonly match: ImageMatch | undefined;
   readonly assignments: readonly Assignment[];
+  /** Idle VMs of others that make room for this placement. */
+  readonly evicted: readonly string[];
+  /** How often it was placed, and how often its ranks were started: the number of the present attempt once they are. */
+  readonly placements: number;
+  readonly starts: number;
   readonly imageBytesTransferred: number;
   readonly distributionRounds: number;
   readonly startedAt: number | undefined;
@@ -54,6 +60,7 @@ export type EndedStatus = 'completed' | 'failed' | 'cancelled';
 export type JobState =
   | { readonly status: 'none' }
   | (Submitted & { readonly status: LiveStatus })
+  | (Submitted & { readonly status: 'requeueing'; readonly from: LiveStatus })
   | (Submitted & { readonly status: 'ending'; readonly from: LiveStatus; readonly end: End })
   | (Submitted & { readonly status: EndedStatus; readonly end: End; readonly endedAt: number });
 
@@ -70,7 +77,7 @@ export function hasEnded(state: JobState): state is Extract<JobState, { status: 
 /** The phase that the job is in, or undefined when it has ended. */
 export function currentPhase(state: JobState): Phase | undefined {
   if (state.status === 'none' || hasEnded(state)) return undefined;
-  return phaseOf[state.status === 'ending' ? state.from : state.status];
+  return phaseOf[liveStatus(state)];
 }
 
 /** Closes the present phase at a time. */
@@ -90,7 +97,14 @@ export function evolveJob(state: JobState, event: JobEvent): JobState {
     case 'JobWaiting':
       return { ...state, reason: event.data.reason };
     case 'JobPlaced':
-      return { ...state, ...enter(state, 'distributing', event), assignments: event.data.assignments, reason: '' };
+      return {
+        ...state,
+        ...enter(state, 'distributing', event),
+        assignments: event.data.assignments,
+        evicted: event.data.evicted,
+        placements: state.placements + 1,
+        reason: '',
+      };
     case 'JobImageReady':
       return {
         ...state,
@@ -99,13 +113,32 @@ export function evolveJob(state: JobState, event: JobEvent): JobState {
         distributionRounds: event.data.rounds,
       };
     case 'JobStarted':
-      return { ...state, ...enter(state, 'running', event), startedAt: event.data.at, pkey: event.data.pkey };
+      return {
+        ...state,
+        ...enter(state, 'running', event),
+        startedAt: event.data.at,
+        pkey: event.data.pkey,
+        starts: state.starts + 1,
+        evicted: [],
+        reason: '',
+      };
     case 'RankExited':
       return { ...state, ends: new Map(state.ends).set(event.data.rank, event.data) };
     case 'JobRequeued':
-      return { ...state, ...enter(state, 'queued', event), assignments: [], reason: event.data.reason };
+      return {
+        ...state,
+        ...enter(state, 'queued', event),
+        assignments: [],
+        evicted: [],
+        ends: new Map(),
+        startedAt: undefined,
+        pkey: 0,
+        reason: event.data.reason,
+      };
+    case 'JobRequeueing':
+      return { ...state, status: 'requeueing', from: liveStatus(state), reason: event.data.reason };
     case 'JobEnding': {
-      const from = state.status === 'ending' ? state.from : liveStatus(state);
+      const from = liveStatus(state);
       const { cause, exitCode, reason } = event.data;
       return { ...state, status: 'ending', from, end: { cause, exitCode }, reason };
     }
@@ -139,6 +172,9 @@ function submitted({ data }: Extract<JobEvent, { type: 'JobSubmitted' }>): JobSt
     reason: '',
     match: undefined,
     assignments: [],
+    evicted: [],
+    placements: 0,
+    starts: 0,
     imageBytesTransferred: 0,
     distributionRounds: 0,
     startedAt: undefined,
@@ -151,8 +187,16 @@ function enter<S extends LiveStatus>(state: KnownJob, status: S, event: JobEvent
   return { status, ...phasesUntil(state, event.data.at) };
 }
 
-function liveStatus(state: KnownJob): LiveStatus {
-  return state.status === 'distributing' || state.status === 'booting' || state.status === 'running' ? state.status : 'queued';
+/** Where a live job is, or from where it ends or goes back to the queue. */
+export function liveStatus(state: KnownJob): LiveStatus {
+  if (state.status === 'ending' || state.status === 'requeueing') return state.from;
+  return hasEnded(state) ? 'queued' : state.status;
+}
+
+/** How often it went back to the queue after its ranks had been started. */
+export function requeuesOf(state: KnownJob): number {
+  const under = state.startedAt !== undefined && state.status !== 'requeueing' ? 1 : 0;
+  return Math.max(0, state.starts - under);
 }
 
 /** What only a running job needs is forgotten: the log keeps it, memory need not. */

@@ -33,3 +33,4 @@ export type {
   ReplayStep,
 } from './read-model.ts';
 export { concerns, subjectsOf } from './subjects.ts';
+export { backward, forward, StepFailed, type SagaDirection, type SagaPort, type SagaStep, type SagaTable } from './saga.ts';

@@ -14,14 +14,17 @@ import type { Upcaster } from '@verbena/event-sourcing';
 type Shapes<E extends { readonly type: string }> = Readonly<Record<E['type'], readonly Upcaster[]>>;
 
 export const jobEvents: Shapes<JobEvent> = {
-  JobSubmitted: [],
+  // 2: what becomes of the job when a node is lost.
+  JobSubmitted: [withNodeLossPolicy],
   JobMatched: [],
   JobWaiting: [],
-  JobPlaced: [],
+  // 2: the epochs of the nodes.
+  JobPlaced: [withNodeEpochs],
   JobImageReady: [],
   JobStarted: [],
   RankExited: [],
   JobEnding: [],
+  JobRequeueing: [],
   JobRequeued: [],
   JobCompleted: [],
   JobFailed: [],
@@ -79,6 +82,17 @@ export const catalogue = {
   ...migrationEvents,
   ...identityEvents,
 };
+
+function withNodeLossPolicy(data: unknown): unknown {
+  const submitted = data as { readonly spec: object };
+  return { ...submitted, spec: { onNodeLoss: 'fail', maxRequeues: 0, ...submitted.spec } };
+}
+
+/** An epoch below every node's: nobody knows of which life of the node the placement was. */
+function withNodeEpochs(data: unknown): unknown {
+  const placed = data as { readonly assignments: readonly object[] };
+  return { ...placed, assignments: placed.assignments.map((assignment) => ({ nodeEpoch: 0, ...assignment })) };
+}
 
 function withFabricEndpoint(data: unknown): unknown {
   const registered = data as { readonly node: object };

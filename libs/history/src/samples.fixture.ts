@@ -18,7 +18,7 @@ const at = 1_763_712_000_000;
 const digest = `sha256:${'ab'.repeat(32)}`;
 const route = { vmId: 'vm-4x8t1z', sourceNodeId: 'node-0', targetNodeId: 'node-1' };
 const tree = { nodeId: 'node-0', round: 1, children: [{ nodeId: 'node-1', round: 2, children: [] }] };
-const spec = {
+const spec: Samples['JobSubmitted']['spec'] = {
   name: 'cg',
   image: 'cg:3',
   requirements: { os: 'verbena', abiVersion: '1', libraries: { mpi: '3.1' }, labels: { site: 'here' } },
@@ -34,6 +34,8 @@ const spec = {
   placementPolicy: 'spread',
   priority: 0,
   inputFiles: [{ path: 'a.txt', size: 5, chunks: [digest] }],
+  onNodeLoss: 'requeue',
+  maxRequeues: 3,
 };
 
 export const samples: Samples = {
@@ -50,7 +52,7 @@ export const samples: Samples = {
   JobPlaced: {
     policy: 'spread',
     cost: 2.5,
-    assignments: [{ rank: 0, vmId: 'vm-4x8t1z', nodeId: 'node-0', nodeName: 'host-0', reused: false }],
+    assignments: [{ rank: 0, vmId: 'vm-4x8t1z', nodeId: 'node-0', nodeName: 'host-0', nodeEpoch: 2, reused: false }],
     evicted: ['vm-9z9z9z'],
     at,
   },
@@ -72,6 +74,7 @@ export const samples: Samples = {
     at,
   },
   JobEnding: { cause: 'exited', exitCode: 0, reason: '', at },
+  JobRequeueing: { reason: 'back in the queue: node-1 was lost', at },
   JobRequeued: { reason: 'node-1 was lost', at },
   JobCompleted: { exitCode: 0, at },
   JobFailed: { cause: 'trapped', exitCode: 134, reason: 'rank 0 crashed', at },

@@ -159,6 +159,14 @@ export class ControlPlane {
     return found;
   }
 
+  /** What is there of it by now, all ranks and streams together. */
+  async outputSoFar(jobId: string): Promise<string> {
+    let found = '';
+    for await (const { pieces } of this.bus.client(storagev1.OutputService).streamOutput({ jobId }, { timeoutMs: patience }))
+      for (const { data } of pieces) found += new TextDecoder().decode(data);
+    return found;
+  }
+
   async files(jobId: string): Promise<string[]> {
     const { files } = await this.bus.client(storagev1.OutputService).listFiles({ jobId });
     return files.map(({ rank, path }) => `${String(rank)}/${path}`).sort();

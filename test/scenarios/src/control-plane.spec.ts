@@ -221,21 +221,52 @@ describe('a node', () => {
 });
 
 describe('the scheduler', () => {
-  it('started again ends what ran, runs what waited, and knows every job', async () => {
-    const { submit, reaches, ended, run, job } = bound(await start(meet));
+  it('started again goes on with what ran, runs what waited, and knows every job', async () => {
+    const gate = Promise.withResolvers<undefined>();
+    const { submit, reaches, ended, run, job, output } = bound(await start(meet));
     const done = await run({ image: 'prog', processes: 2 });
-    for (const fake of hypervisors) fake.program = untilKilled;
+    for (const fake of hypervisors)
+      fake.program = async (machine) => {
+        await meet(machine);
+        return gate.promise;
+      };
     const running = await submit({ image: 'prog', processes: 8 });
     await reaches(running, JobState.RUNNING);
     const waiting = await submit({ image: 'prog', processes: 8 });
     await plane?.stopScheduler();
-    for (const fake of hypervisors) fake.program = meet;
     await plane?.startScheduler();
-    expect((await ended(running)).state).toBe(JobState.FAILED);
+    gate.resolve(undefined);
+    expect((await ended(running)).state).toBe(JobState.COMPLETED);
     expect((await ended(waiting)).state).toBe(JobState.COMPLETED);
     expect((await job(done.id)).state).toBe(JobState.COMPLETED);
+    for (const id of [running, waiting]) {
+      const lines = await output(id);
+      for (let rank = 0; rank < 8; rank++) expect(lines.get(rank)).toMatch(new RegExp(`^${String(rank)} on host-\\d met 01234567\n$`));
+    }
+  });
+
+  it('lets a job run again whose node is lost, when that is its policy, and nothing of the first time is left', async () => {
+    let first = true;
+    const { submit, reaches, ended, output, files } = bound(await start((machine) => (first ? lost(machine) : meet(machine))));
+    const id = await submit({ image: 'prog', processes: 6, onNodeLoss: jobv1.NodeLossPolicy.REQUEUE });
+    await reaches(id, JobState.RUNNING);
+    await plane?.until('the ranks have written', async () => (await plane?.outputSoFar(id))?.includes('first life') === true);
+    first = false;
+    await plane?.stopNode(3);
+    const job = await ended(id);
+    expect([job.state, job.attempt, job.requeues]).toEqual([JobState.COMPLETED, 2, 1]);
+    const lines = await output(id);
+    for (let rank = 0; rank < 6; rank++) expect(lines.get(rank)).toMatch(new RegExp(`^${String(rank)} on host-\\d met 012345\n$`));
+    expect(await files(id)).toEqual(Array.from({ length: 6 }, (_, rank) => `${String(rank)}/result`));
   });
 });
+
+/** Writes, and runs until its node goes. */
+const lost: FakeProgram = async (machine) => {
+  await machine.spec.handlers.output('stdout', text('first life\n'));
+  await writeFile(join(machine.spec.scratchDir, 'half'), 'x');
+  return untilKilled(machine);
+};
 
 /** The plane's methods as functions, so that the stories read without its name. */
 function bound(

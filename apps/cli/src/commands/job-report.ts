@@ -41,6 +41,7 @@ function facts(job: jobv1.Job): (readonly [string, string])[] {
     ['Submitted', `${localTime(job.submittedAt)} by ${job.actor || 'unknown'}`],
     ['Started', localTime(job.startedAt)],
     ['Ended', localTime(job.endedAt)],
+    ['Attempt', job.attempt > 1 ? `${job.attempt}; requeued ${job.requeues} times` : ''],
     ['Phases', phaseText(job.phaseSeconds)],
     ['VMs', `${job.vmsBooted} booted, ${job.vmsReused} reused; ${humanBytes(job.imageBytesTransferred)} of image transferred`],
     ['Output', job.outputFiles > 0 ? `${job.outputFiles} files: verbena files ${job.id}` : ''],

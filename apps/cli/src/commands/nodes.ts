@@ -5,11 +5,12 @@ import { example, type CommandContext, type Registry } from '../command-context.
 import { collect } from '../pages.ts';
 import { enumName } from '../terminal/json.ts';
 import type { Column } from '../terminal/table.ts';
+import { age } from '../terminal/times.ts';
 import { humanBytes } from '../terminal/units.ts';
 
 const stateName = (state: nodev1.NodeState): string => enumName(nodev1.NodeStateSchema, state);
 
-const columns: readonly Column<nodev1.Node>[] = [
+const columns = (now: Date): readonly Column<nodev1.Node>[] => [
   { title: 'NODE', value: ({ id }) => id },
   { title: 'NAME', value: ({ name }) => name, least: 6 },
   { title: 'STATE', value: ({ state }) => stateName(state) },
@@ -23,6 +24,8 @@ const columns: readonly Column<nodev1.Node>[] = [
   { title: 'IDLE', value: ({ vmsIdle }) => String(vmsIdle), align: 'right' },
   { title: 'IMAGES', value: ({ cachedImages }) => String(cachedImages.length), align: 'right' },
   { title: 'LID', value: ({ lid }) => String(lid), align: 'right' },
+  { title: 'SEEN', value: ({ lastSeen }) => age(lastSeen, now), align: 'right' },
+  { title: 'REASON', value: ({ reason }) => reason, least: 10 },
 ];
 
 async function list(context: CommandContext): Promise<void> {
@@ -35,7 +38,7 @@ async function list(context: CommandContext): Promise<void> {
     desc: nodev1.ListNodesResponseSchema,
     message: create(nodev1.ListNodesResponseSchema, { nodes }),
     rows: nodes,
-    columns,
+    columns: columns(new Date()),
     empty: 'No nodes have registered.',
   });
 }

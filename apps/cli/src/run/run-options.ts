@@ -20,6 +20,8 @@ export interface JobOptions {
   readonly outputLimit?: number;
   readonly policy?: string;
   readonly priority?: number;
+  /** How often the job may run again after the loss of a node; true for the default. */
+  readonly requeue?: number | true;
 }
 
 const collectValues = (value: string, before: string[] = []): string[] => [...before, value];
@@ -41,7 +43,12 @@ export function addJobOptions(command: Command): Command {
     .option('--require <label=value>', 'run only with an image that carries this label (repeatable)', collectValues)
     .option('--output-limit <size>', 'end the job when a rank has written more than this', parseBytes)
     .option('--policy <name>', 'placement policy')
-    .option('--priority <number>', 'higher goes first', parsePriority);
+    .option('--priority <number>', 'higher goes first', parsePriority)
+    .option(
+      '--requeue [times]',
+      'run the job again when a node is lost on which it runs, at most so often (3)',
+      parseCount('--requeue', 1, 1000),
+    );
 }
 
 /** "A=1" pairs as an object. */
@@ -94,6 +101,8 @@ export function jobSpec({ options, name, image, args, env, stdin, inputFiles }: 
     placementPolicy: options.policy ?? '',
     priority: options.priority ?? 0,
     inputFiles: [...inputFiles],
+    onNodeLoss: options.requeue === undefined ? jobv1.NodeLossPolicy.UNSPECIFIED : jobv1.NodeLossPolicy.REQUEUE,
+    maxRequeues: typeof options.requeue === 'number' ? options.requeue : 0,
     requirements: { labels: parsePairs('--require', options.require ?? []) },
     ...(options.time === undefined ? {} : { walltime: durationFromMs(options.time * 1000) }),
   });

@@ -4,30 +4,36 @@ import { jobv1, storagev1 } from '@verbena/contracts';
 import type { Bus } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
 import type { Logger } from 'pino';
-import { persistently, type RetryOptions } from '../retry.ts';
+import { persistently, unlessRefused, type RetryOptions } from '../retry.ts';
 import { outputStreams, type OutputPiece } from './output-pump.ts';
 import type { KeptFile } from './scratch.ts';
 
 export type Report = MessageInitShape<typeof jobv1.RankReportSchema>;
 
+/** One start of a job: what is told of it counts for this start only. */
+export interface JobAttempt {
+  readonly jobId: string;
+  readonly attempt: number;
+}
+
 export interface JobPorts {
   readonly clock: Clock;
   /** Aborts when the node-agent gives up all work. */
   readonly signal: AbortSignal;
-  appendOutput(jobId: string, pieces: readonly OutputPiece[]): Promise<void>;
+  appendOutput(job: JobAttempt, pieces: readonly OutputPiece[]): Promise<void>;
   rendezvous(
-    jobId: string,
+    job: JobAttempt,
     generation: number,
     cards: ReadonlyMap<number, Uint8Array>,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<number, Uint8Array>>;
   getChunk(digest: string): Promise<Uint8Array>;
   putChunk(digest: string, data: Uint8Array): Promise<void>;
-  putFile(file: KeptFile & { readonly jobId: string; readonly rank: number }): Promise<void>;
-  /** Gets through, or gives up after minutes. */
-  report(jobId: string, reports: readonly Report[]): Promise<void>;
+  putFile(file: KeptFile & { readonly jobId: string; readonly attempt: number; readonly rank: number }): Promise<void>;
+  /** Repeated until the scheduler has taken it, however long it is away. */
+  report(job: JobAttempt, reports: readonly Report[]): Promise<void>;
   /** One try. */
-  reportOnce(jobId: string, reports: readonly Report[]): Promise<void>;
+  reportOnce(job: JobAttempt, reports: readonly Report[]): Promise<void>;
 }
 
 export interface JobPortsOptions {
@@ -40,8 +46,8 @@ export interface JobPortsOptions {
 
 const callMs = 10_000;
 const rendezvousCallMs = 20_000;
-const storageWithinMs = 120_000;
-const reportWithinMs = 600_000;
+/** Storage may be away for long: guests wait for their output then, and the job's walltime bounds it. */
+const storageWithinMs = 24 * 3_600_000;
 /** A rendezvous ends with its job; this only bounds what a lost scheduler could leave behind. */
 const rendezvousWithinMs = 24 * 3_600_000;
 
@@ -60,15 +66,16 @@ export function jobPorts({ bus, clock, log, nodeId, signal }: JobPortsOptions): 
   return {
     clock,
     signal,
-    async appendOutput(jobId, pieces) {
+    async appendOutput({ jobId, attempt }, pieces) {
       const request = {
         jobId,
+        attempt,
         pieces: pieces.map(({ rank, stream, offset, data }) => ({ rank, stream: outputStreams[stream], offset, data })),
       };
       await persistently(within(storageWithinMs, 'AppendOutput'), () => output.appendOutput(request, { timeoutMs: callMs }));
     },
-    async rendezvous(jobId, generation, cards, stop) {
-      const request = { jobId, nodeId, generation, cards: Object.fromEntries(cards) };
+    async rendezvous({ jobId, attempt }, generation, cards, stop) {
+      const request = { jobId, attempt, nodeId, generation, cards: Object.fromEntries(cards) };
       const either = AbortSignal.any([signal, stop]);
       const options = { ...within(rendezvousWithinMs, 'Rendezvous'), signal: either };
       const response = await persistently(options, () => jobs.rendezvous(request, { timeoutMs: rendezvousCallMs, signal: either }));
@@ -85,13 +92,12 @@ export function jobPorts({ bus, clock, log, nodeId, signal }: JobPortsOptions): 
       const request = { file: create(storagev1.OutputFileSchema, { ...file, chunks: [...file.chunks] }) };
       await persistently(within(storageWithinMs, 'PutFile'), () => output.putFile(request, { timeoutMs: callMs }));
     },
-    async report(jobId, reports) {
-      await persistently(within(reportWithinMs, 'ReportRank'), () =>
-        jobs.reportRank({ jobId, nodeId, reports: [...reports] }, { timeoutMs: callMs }),
-      );
+    async report({ jobId, attempt }, reports) {
+      const options = { ...within(Infinity, 'ReportRank'), worthwhile: unlessRefused };
+      await persistently(options, () => jobs.reportRank({ jobId, attempt, nodeId, reports: [...reports] }, { timeoutMs: callMs }));
     },
-    async reportOnce(jobId, reports) {
-      await jobs.reportRank({ jobId, nodeId, reports: [...reports] }, { timeoutMs: callMs });
+    async reportOnce({ jobId, attempt }, reports) {
+      await jobs.reportRank({ jobId, attempt, nodeId, reports: [...reports] }, { timeoutMs: callMs });
     },
   };
 }

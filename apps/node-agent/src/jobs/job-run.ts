@@ -64,7 +64,7 @@ export class JobRun {
     this.#pump = new OutputPump((pieces) => this.#writeOutput(pieces));
     const local = start.ranks.map(({ rank }) => rank);
     this.#rendezvous = new LocalRendezvous(local, start.nodesByRank.length, (generation, cards) =>
-      ports.rendezvous(start.jobId, generation, cards, this.#stopping.signal),
+      ports.rendezvous(start, generation, cards, this.#stopping.signal),
     );
     this.#started = this.#start();
     this.#started.catch(() => undefined);
@@ -72,6 +72,15 @@ export class JobRun {
 
   get jobId(): string {
     return this.#options.start.jobId;
+  }
+
+  get attempt(): number {
+    return this.#options.start.attempt;
+  }
+
+  /** The business cards that ranks of this node have brought so far. */
+  meetings(): ReturnType<LocalRendezvous['brought']> {
+    return this.#rendezvous.brought();
   }
 
   /** Resolves when every program runs; rejects with the reason when one could not be started, and then none runs. */
@@ -87,7 +96,7 @@ export class JobRun {
   async reported(): Promise<void> {
     await this.settled();
     await Promise.all(this.#reported);
-    await rm(join(this.#options.scratchRoot, this.jobId), { recursive: true, force: true });
+    await rm(this.#scratchDir(), { recursive: true, force: true });
   }
 
   /** Ends all programs of the job here; resolves when nothing of them is left to do on this node. */
@@ -102,7 +111,7 @@ export class JobRun {
     const { start, vms } = this.#options;
     try {
       for (const { rank, vmId } of start.ranks) {
-        const scratchDir = join(this.#options.scratchRoot, start.jobId, String(rank));
+        const scratchDir = join(this.#scratchDir(), String(rank));
         this.#ranks.push({
           rank,
           vm: vms.claim(vmId, start.jobId),
@@ -114,6 +123,8 @@ export class JobRun {
         });
       }
       await allOrFirstError(this.#ranks.map((rank) => this.#prepare(rank)));
+      // What an earlier attempt wrote counts no more, even if this one writes nothing.
+      if (start.attempt > 1) await this.#options.ports.appendOutput(start, []);
       this.#stopping.signal.throwIfAborted();
       await allOrFirstError(this.#ranks.map((rank) => this.#exec(rank)));
     } catch (error) {
@@ -127,6 +138,11 @@ export class JobRun {
     for (const rank of this.#ranks) this.#follow(rank);
     // It outlives the call that started the ranks, and has no part in its trace.
     if (this.#ranks.length > 0) void otel.with(ROOT_CONTEXT, () => this.#watch());
+  }
+
+  /** Each attempt has its own: the next may begin here while this one is still being cleared up. */
+  #scratchDir(): string {
+    return join(this.#options.scratchRoot, `${this.jobId}.${String(this.attempt)}`);
   }
 
   async #prepare(rank: Rank): Promise<void> {
@@ -203,14 +219,15 @@ export class JobRun {
       'verbena.output.bytes': pieces.reduce((sum, { data }) => sum + data.length, 0),
     };
     const links = others.flatMap(({ span }) => (span ? { context: span.spanContext() } : []));
-    const write = (): Promise<void> => inSpan(tracer, 'write output', attributes, () => ports.appendOutput(this.jobId, pieces), { links });
+    const write = (): Promise<void> =>
+      inSpan(tracer, 'write output', attributes, () => ports.appendOutput(this.#options.start, pieces), { links });
     return first ? first.within(write) : write();
   }
 
   /** Those that wait for the rank learn of its end after the scheduler: what they then do must not look like the cause. */
   async #report(rank: Rank, report: Report): Promise<void> {
     try {
-      await this.#options.ports.report(this.jobId, [report]);
+      await this.#options.ports.report(this.#options.start, [report]);
     } finally {
       this.#rendezvous.ended(rank.rank, rank.exit === undefined ? 'ended' : inWords(rank.exit));
     }
@@ -234,7 +251,7 @@ export class JobRun {
         inputs: rank.inputs,
         bounds: defaultBounds,
         putChunk: (digest, data) => ports.putChunk(digest, data),
-        putFile: (file) => ports.putFile({ jobId: this.jobId, rank: rank.rank, ...file }),
+        putFile: (file) => ports.putFile({ jobId: this.jobId, attempt: this.attempt, rank: rank.rank, ...file }),
       });
       kept = result.kept;
       if (result.note !== '') notes.push(result.note);
@@ -270,7 +287,7 @@ export class JobRun {
       if (reports.length === 0) continue;
       await ports
         .reportOnce(
-          this.jobId,
+          this.#options.start,
           reports.map((report) => this.#blocked(report)),
         )
         .catch(() => {

@@ -6,6 +6,8 @@ import type { InputFile } from './scratch.ts';
 
 export interface JobStart {
   readonly jobId: string;
+  /** Which start of the job this is, from 1. */
+  readonly attempt: number;
   readonly ranks: readonly { readonly rank: number; readonly vmId: string }[];
   /** Node id of every rank of the job, by rank. */
   readonly nodesByRank: readonly string[];
@@ -35,6 +37,7 @@ export function jobStart(request: nodev1.StartRanksRequest, nodeId: string): Job
   }
   return {
     jobId: jobId(request.jobId),
+    attempt: request.attempt || 1,
     ranks: request.ranks.map((rank) => ({ rank: rank.rank, vmId: vmId(rank.vmId) })),
     nodesByRank,
     pkey: request.pkey,

@@ -1,8 +1,20 @@
-/** The jobs that run on this node. A job is started once, however often it is asked for; what has ended is remembered for a while. */
+/**
+ * The jobs that run on this node. An attempt of a job is started once, however often it is asked for; what became of the last one is remembered
+ * for a while, so that a request that comes late, or again, gets the same answer and starts nothing.
+ */
 import type { Logger } from 'pino';
 import { messageOf, Refusal } from '../errors.ts';
 import { JobRun, type JobRunOptions } from './job-run.ts';
 import type { JobStart } from './job-start.ts';
+
+export type Meetings = ReturnType<JobRun['meetings']>;
+
+/** What is left of a job's last attempt here. */
+interface Over {
+  readonly attempt: number;
+  /** Its programs ran and have ended, and these cards they had brought; or why none ran. */
+  readonly outcome: { readonly ran: Meetings } | { readonly why: string };
+}
 
 const remembered = 1_000;
 
@@ -10,8 +22,7 @@ export class JobTable {
   readonly #options: Omit<JobRunOptions, 'start'>;
   readonly #log: Logger;
   readonly #runs = new Map<string, JobRun>();
-  /** Jobs that have ended: a late repetition of StartRanks does not run them again. */
-  readonly #over = new Set<string>();
+  readonly #over = new Map<string, Over>();
   #closed = false;
 
   constructor(options: Omit<JobRunOptions, 'start'>, log: Logger) {
@@ -19,50 +30,78 @@ export class JobTable {
     this.#log = log;
   }
 
-  /** Resolves when all programs of the job run here. */
-  async start(start: JobStart): Promise<void> {
+  /**
+   * Resolves when all programs of the job have been started here, with the business cards that they have brought so far.
+   * @throws {Refusal} when they could not be started, or the attempt is over for the scheduler
+   */
+  async start(start: JobStart): Promise<Meetings> {
+    const { jobId, attempt } = start;
     if (this.#closed) throw new Refusal('stopping', `node ${this.#options.nodeId} is stopping`);
-    const known = this.#runs.get(start.jobId);
-    if (known !== undefined) return known.started;
-    if (this.#over.has(start.jobId)) throw new Refusal('start-failed', `job ${start.jobId} has already ended on ${this.#options.nodeId}`);
-    const run = new JobRun({ start, ...this.#options });
-    this.#runs.set(start.jobId, run);
-    void this.#follow(run);
-    try {
-      await run.started;
-    } catch (error) {
-      this.#runs.delete(start.jobId);
-      throw error;
+    const over = this.#over.get(jobId);
+    if (over !== undefined && over.attempt >= attempt) {
+      if (over.attempt === attempt && 'ran' in over.outcome) return over.outcome.ran;
+      const why = 'why' in over.outcome && over.attempt === attempt ? over.outcome.why : 'a later attempt was here already';
+      throw new Refusal('start-failed', `attempt ${String(attempt)} of job ${jobId} does not start on ${this.#options.nodeId}: ${why}`);
     }
+    const known = this.#runs.get(jobId);
+    if (known !== undefined && known.attempt > attempt)
+      throw new Refusal('start-failed', `job ${jobId} is in its attempt ${String(known.attempt)} on ${this.#options.nodeId} already`);
+    // The scheduler has given the earlier one up, or it would not start another.
+    if (known !== undefined && known.attempt < attempt) await known.stop('the job starts again');
+    return this.#same(jobId, attempt) ?? this.#begin(start);
   }
 
-  /** Ends the job's programs here; one that is not here is stopped already. */
-  async stop(jobId: string, reason: string): Promise<void> {
-    await this.#runs.get(jobId)?.stop(reason);
+  /** Ends the programs of a job up to an attempt, or of all; one that comes late is not started any more. */
+  async stop(jobId: string, reason: string, attempt = 0): Promise<void> {
+    const run = this.#runs.get(jobId);
+    if (run !== undefined && (attempt === 0 || run.attempt <= attempt)) await run.stop(reason);
+    const over = this.#over.get(jobId);
+    if (attempt > 0 && run?.attempt !== attempt && (over === undefined || over.attempt < attempt))
+      this.#remember(jobId, { attempt, outcome: { why: `it was stopped before it came: ${reason}` } });
+  }
+
+  /** Stops everything and waits until it has settled; new jobs may come afterwards. */
+  async clear(reason: string): Promise<void> {
+    await Promise.all([...this.#runs.values()].map((run) => run.stop(reason)));
   }
 
   /** Stops everything and waits until it has settled. */
   async close(reason: string): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#runs.values()].map((run) => run.stop(reason)));
+    await this.clear(reason);
+  }
+
+  #same(jobId: string, attempt: number): Promise<Meetings> | undefined {
+    const run = this.#runs.get(jobId);
+    return run?.attempt === attempt ? run.started.then(() => run.meetings()) : undefined;
+  }
+
+  async #begin(start: JobStart): Promise<Meetings> {
+    const run = new JobRun({ start, ...this.#options });
+    this.#runs.set(start.jobId, run);
+    void this.#follow(run);
+    await run.started;
+    return run.meetings();
   }
 
   async #follow(run: JobRun): Promise<void> {
+    const { jobId, attempt } = run;
     try {
+      await run.started;
       await run.reported();
-      await run.started.then(
-        () => this.#remember(run.jobId),
-        () => undefined,
-      );
+      this.#remember(jobId, { attempt, outcome: { ran: run.meetings() } });
     } catch (error) {
-      this.#log.error({ job: run.jobId, error: messageOf(error) }, 'the end of a rank could not be reported');
+      this.#remember(jobId, { attempt, outcome: { why: messageOf(error) } });
+      this.#log.error({ job: jobId, error: messageOf(error) }, 'a job could not be started, or its end not be reported');
     } finally {
-      if (this.#runs.get(run.jobId) === run) this.#runs.delete(run.jobId);
+      if (this.#runs.get(jobId) === run) this.#runs.delete(jobId);
     }
   }
 
-  #remember(jobId: string): void {
-    this.#over.add(jobId);
-    for (const old of this.#over) if (this.#over.size > remembered) this.#over.delete(old);
+  #remember(jobId: string, over: Over): void {
+    if ((this.#over.get(jobId)?.attempt ?? 0) > over.attempt) return;
+    this.#over.delete(jobId);
+    this.#over.set(jobId, over);
+    for (const old of this.#over.keys()) if (this.#over.size > remembered) this.#over.delete(old);
   }
 }

@@ -51,6 +51,11 @@ export class LocalRendezvous {
     for (const meeting of this.#meetings.values()) if (!meeting.left && !meeting.cards.has(rank)) meeting.result.reject(absent(rank, how));
   }
 
+  /** The cards that ranks of this node have brought to the meetings that are remembered. */
+  brought(): { generation: number; cards: ReadonlyMap<number, Uint8Array> }[] {
+    return [...this.#meetings].map(([generation, { cards }]) => ({ generation, cards }));
+  }
+
   #meeting(generation: number): Meeting {
     const known = this.#meetings.get(generation);
     if (known) return known;

@@ -18,7 +18,8 @@ export interface VmLogOptions {
 }
 
 const callMs = 5_000;
-const withinMs = 60_000;
+/** Storage may be away for long: a VM whose story cannot be written waits, and so does whoever asked for it. */
+const withinMs = 24 * 3_600_000;
 
 export class VmLog {
   readonly #stream: string;
@@ -36,7 +37,7 @@ export class VmLog {
 
   /**
    * Writes down what a command makes of the VM, after all that came before; `jobId` is the correlation.
-   * @throws when the command does not apply, or the append is refused or does not get through within a minute
+   * @throws when the command does not apply, or the append is refused: somebody else owns the stream now
    */
   record(jobId: string, command: VmCommand): Promise<void> {
     const done = this.#tail.then(() => this.#record(jobId, command));

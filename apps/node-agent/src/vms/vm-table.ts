@@ -215,10 +215,15 @@ export class VmTable {
     }
   }
 
+  /** Destroys all VMs; new ones may be booted afterwards. */
+  async clear(reason: string): Promise<void> {
+    await Promise.allSettled([...this.#vms.keys()].map((id) => this.destroy(id, reason)));
+  }
+
   /** Destroys all VMs; nothing can be booted any more. */
   async close(reason: string): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled([...this.#vms.keys()].map((id) => this.destroy(id, reason)));
+    await this.clear(reason);
   }
 
   /** An end that cannot be written must not keep the domain alive: the log shows it, and the next registration of the node makes it known. */

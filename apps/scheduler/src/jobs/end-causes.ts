@@ -31,7 +31,7 @@ export function fromWireCause(cause: jobv1.EndCause): EndCause {
   return domainCauses.get(cause) ?? 'internal';
 }
 
-const wireStates: Readonly<Record<Exclude<JobState['status'], 'none' | 'ending'>, jobv1.JobState>> = {
+const wireStates: Readonly<Record<Exclude<JobState['status'], 'none' | 'ending' | 'requeueing'>, jobv1.JobState>> = {
   queued: WireState.QUEUED,
   distributing: WireState.DISTRIBUTING,
   booting: WireState.BOOTING,
@@ -41,8 +41,9 @@ const wireStates: Readonly<Record<Exclude<JobState['status'], 'none' | 'ending'>
   cancelled: WireState.CANCELLED,
 };
 
-/** A job that is being ended shows the state that it is ended from: it has not ended while something of it is left. */
+/** A job that is being ended shows the state that it is ended from: it has not ended while something of it is left. One that goes back to the queue is on its way there. */
 export function toWireState(job: KnownJob): jobv1.JobState {
+  if (job.status === 'requeueing') return WireState.QUEUED;
   return wireStates[job.status === 'ending' ? job.from : job.status];
 }
 

@@ -29,7 +29,8 @@ const longestWait = 1024;
 
 export function jobService(parts: JobServiceParts): ServiceImpl<typeof jobv1.JobService> {
   const { jobs, clock, progress, queue, tracer } = parts;
-  const view = (job: KnownJob): jobv1.Job => jobView(job, clock.now().getTime(), progress.get(job.jobId), queue.reasonOf(job));
+  const view = (job: KnownJob): jobv1.Job =>
+    jobView(job, clock.now().getTime(), progress.get(job.jobId), parts.waits.get(job.jobId) ?? queue.reasonOf(job));
   const found = (id: string): KnownJob => {
     const job = jobs.known(id);
     // Another tenant's job does not exist for the caller.
@@ -88,7 +89,7 @@ async function submit(parts: JobServiceParts, { spec: asked, idempotencyKey }: j
     ...(match === undefined ? [] : [{ type: 'MatchJob' as const, data: match }]),
   ];
   const result = await jobs.execute(jobId, commands, commandId);
-  if (!result.ok) throw new ConnectError(result.detail, Code.Aborted);
+  if (!result.ok) throw new ConnectError(result.detail, result.reason === 'stale-epoch' ? Code.Unavailable : Code.Aborted);
   const job = jobs.known(jobId) ?? (commandId === undefined ? undefined : await parts.findSubmission(commandId));
   if (job === undefined) throw new ConnectError('the submission was repeated, but its first job is not in the log', Code.Internal);
   // A repetition that came at the same time gave the first one's job, which has its run already.
@@ -120,13 +121,17 @@ async function matchNow({ bus }: JobServiceParts, spec: JobSpec, actor: string):
   }
 }
 
-async function reportRank(parts: JobServiceParts, { jobId, nodeId, reports }: jobv1.ReportRankRequest): Promise<Record<string, never>> {
+async function reportRank(
+  parts: JobServiceParts,
+  { jobId, nodeId, reports, attempt }: jobv1.ReportRankRequest,
+): Promise<Record<string, never>> {
   nodeOnlyItself(nodeId);
   const { jobs, rendezvous, deadlocks } = parts;
   const job = jobs.known(jobId);
   if (job === undefined) throw new ConnectError(`there is no job ${JSON.stringify(jobId.slice(0, 80))}`, Code.NotFound);
   if (reports.length > mostReports)
     throw new ConnectError(`${reports.length} reports in one call; at most ${mostReports} are possible`, Code.InvalidArgument);
+  if (attempt !== 0 && attempt !== job.starts) return {};
   const here = new Set(job.assignments.filter((assignment) => assignment.nodeId === nodeId).map(({ rank }) => rank));
   const stranger = reports.find(({ rank }) => !here.has(rank));
   if (stranger !== undefined && !hasEnded(job)) {
@@ -143,7 +148,7 @@ async function reportRank(parts: JobServiceParts, { jobId, nodeId, reports }: jo
       const result = await parts.rankEnds.record(jobId, rankEnd(rank, vmId, what.value));
       // A report of a life of the job that is over tells nothing new.
       if (!result.ok && result.reason !== 'wrong-state' && result.reason !== 'unknown-rank')
-        throw new ConnectError(result.detail, Code.Aborted);
+        throw new ConnectError(result.detail, Code.Unavailable);
       rendezvous.exited(jobId, rank);
       deadlocks.exited(jobId, rank);
     }
@@ -181,10 +186,17 @@ const rendezvousCodes: Readonly<Record<RendezvousError['kind'], Code>> = {
 
 async function rendezvous(parts: JobServiceParts, request: jobv1.RendezvousRequest, { signal }: HandlerContext) {
   const brought = new Map(Object.entries(request.cards).map(([rank, card]) => [Number(rank), card]));
+  const { attempt, jobId } = request;
+  const job = parts.jobs.known(jobId);
+  if (attempt !== 0 && job !== undefined && attempt !== job.starts)
+    throw new ConnectError(`attempt ${attempt} of ${jobId} is over`, Code.FailedPrecondition);
   try {
     const all = parts.rendezvous.join(request.jobId, request.nodeId, request.generation, brought);
     return { cards: Object.fromEntries(await untilAborted(all, signal)) };
   } catch (error) {
+    // A scheduler that has just taken over has not heard of the nodes yet.
+    if (error instanceof RendezvousError && error.kind === 'unknown-job' && job?.status === 'running')
+      throw new ConnectError(`the rendezvous of ${jobId} is not open yet`, Code.Unavailable);
     if (error instanceof RendezvousError) throw new ConnectError(error.message, rendezvousCodes[error.kind], undefined, undefined, error);
     throw error;
   }

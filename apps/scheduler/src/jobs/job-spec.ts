@@ -45,6 +45,7 @@ export function readJobSpec(spec: jobv1.JobSpec | undefined, config: SchedulerCo
     placementPolicy: readPolicy(spec.placementPolicy, config),
     priority: spec.priority,
     inputFiles: files,
+    ...readNodeLoss(spec),
   };
 }
 
@@ -117,6 +118,17 @@ function readWalltime(walltime: Duration | undefined): number | undefined {
   return ms;
 }
 
+/** How often a job runs again when it wants to and does not say. */
+const defaultRequeues = 3;
+
+function readNodeLoss({ onNodeLoss, maxRequeues }: jobv1.JobSpec): Required<Pick<JobSpec, 'onNodeLoss' | 'maxRequeues'>> {
+  const { UNSPECIFIED, FAIL, REQUEUE } = jobv1.NodeLossPolicy;
+  if (onNodeLoss === REQUEUE) return { onNodeLoss: 'requeue', maxRequeues: maxRequeues === 0 ? defaultRequeues : maxRequeues };
+  if (onNodeLoss !== UNSPECIFIED && onNodeLoss !== FAIL) throw invalid(`there is no policy ${String(onNodeLoss)} for the loss of a node`);
+  if (maxRequeues > 0) throw invalid('the job says how often it may be requeued, and not that it shall be (on_node_loss)');
+  return { onNodeLoss: 'fail', maxRequeues: 0 };
+}
+
 function readPolicy(name: string, config: SchedulerConfig): string {
   if (name === '') return config.defaultPolicy;
   if (!isPolicyName(name)) throw invalid(`there is no placement policy ${JSON.stringify(name)}; there are ${policyNames.join(', ')}`);
@@ -145,5 +157,7 @@ export function toWireSpec(spec: JobSpec, withStdin = false): jobv1.JobSpec {
     ioPath: jobv1.IoPath.BYPASS,
     priority: spec.priority,
     inputFiles: spec.inputFiles.map(({ path, size, chunks }) => ({ path, size: BigInt(size), chunks: [...chunks] })),
+    onNodeLoss: spec.onNodeLoss === 'requeue' ? jobv1.NodeLossPolicy.REQUEUE : jobv1.NodeLossPolicy.FAIL,
+    maxRequeues: spec.maxRequeues ?? 0,
   });
 }

@@ -2,7 +2,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { jobv1 } from '@verbena/contracts';
-import { currentPhase, hasEnded, type Assignment, type KnownJob } from '@verbena/domain-job';
+import { currentPhase, hasEnded, requeuesOf, type Assignment, type KnownJob } from '@verbena/domain-job';
 import { parseTraceparent } from '@verbena/messaging';
 import { rankStateOf, toWireCause, toWireState } from './end-causes.ts';
 import { toWireSpec } from './job-spec.ts';
@@ -31,6 +31,8 @@ export function jobView(job: KnownJob, now: number, progress: Progress | undefin
     actor: job.actor,
     traceId: parseTraceparent(job.traceparent)?.traceId ?? '',
     ...(progress !== undefined && { distribution: progress }),
+    attempt: job.starts,
+    requeues: requeuesOf(job),
     endCause: end === undefined ? jobv1.EndCause.UNSPECIFIED : toWireCause(end.cause),
     outputFiles: [...job.ends.values()].reduce((sum, { outputFiles }) => sum + outputFiles, 0),
   });

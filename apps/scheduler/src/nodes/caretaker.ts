@@ -7,6 +7,7 @@ import { hasEnded } from '@verbena/domain-job';
 import { vmDecider } from '@verbena/domain-vm';
 import { handle, type EventStore } from '@verbena/event-sourcing';
 import { messageOf } from '../run/failure.ts';
+import { isGone } from '../run/work.ts';
 import type { RunPorts } from '../run/ports.ts';
 
 const callMs = 10_000;
@@ -42,17 +43,35 @@ export class Caretaker {
 
   /** A node has registered. Whatever it ran before is ended and written off; then it takes work. */
   async registered(nodeId: string): Promise<void> {
-    const { nodes, log, stopping } = this.#ports;
+    const { nodes, log, stopping, clock, config } = this.#ports;
     const epoch = nodes.known(nodeId)?.epoch;
-    try {
-      await this.#endJobsOn(nodeId, `node ${nodes.nameOf(nodeId)} was restarted`);
-      await this.#destroyLocal(nodeId);
-      await this.#writeOff(nodeId, 'its node was restarted');
-    } catch (error) {
-      if (stopping.aborted) return;
-      log.error({ err: error, node: nodeId }, 'what a node ran before could not be cleared up');
+    while (!stopping.aborted && nodes.known(nodeId)?.epoch === epoch) {
+      try {
+        await this.#destroyLocal(nodeId);
+        await this.reconcile(nodeId, 'was restarted');
+        break;
+      } catch (error) {
+        log.error({ err: error, node: nodeId }, 'what a node ran before could not be cleared up yet');
+        await clock.sleep(config.heartbeatMs, stopping).catch(() => undefined);
+      }
     }
-    if (nodes.known(nodeId)?.epoch === epoch) nodes.settled(nodeId);
+    if (!stopping.aborted && nodes.known(nodeId)?.epoch === epoch) nodes.settled(nodeId);
+  }
+
+  /**
+   * What a node was given under an earlier epoch is gone: jobs that were placed there go by their policy, VMs are written off. Again is harmless;
+   * a scheduler that takes over does it for every node, since the one before may have come no further than the node's new epoch.
+   */
+  async reconcile(nodeId: string, what = 'was lost'): Promise<void> {
+    const { nodes, jobs } = this.#ports;
+    const state = nodes.known(nodeId);
+    if (state === undefined) return;
+    const reason = `node ${nodes.nameOf(nodeId)} ${what}${state.status === 'lost' ? `: ${state.reason}` : ''}`;
+    const hit = jobs
+      .live()
+      .filter(({ assignments }) => assignments.some((assignment) => assignment.nodeId === nodeId && isGone(this.#ports, assignment)));
+    await Promise.all(hit.map(({ jobId }) => jobs.execute(jobId, [{ type: 'LoseNodeOfJob', data: { nodeId, reason } }])));
+    await this.#writeOff(nodeId, state.epoch, state.status === 'lost' ? `its node was lost: ${state.reason}` : `its node ${what}`);
   }
 
   async #round(): Promise<void> {
@@ -79,30 +98,24 @@ export class Caretaker {
     const { nodes, log } = this.#ports;
     log.warn({ node: id, why }, 'a node is lost');
     await nodes.lose(id, why);
-    await this.#endJobsOn(id, `node ${nodes.nameOf(id)} was lost: ${why}`);
-    await this.#writeOff(id, `its node was lost: ${why}`);
-  }
-
-  async #endJobsOn(nodeId: string, reason: string): Promise<void> {
-    const { jobs } = this.#ports;
-    const hit = jobs.live().filter((job) => job.assignments.some((assignment) => assignment.nodeId === nodeId));
-    await Promise.all(hit.map(({ jobId }) => jobs.execute(jobId, [{ type: 'EndJob', data: { cause: 'node-lost', reason } }])));
+    await this.reconcile(id);
   }
 
   /** A node-agent that has lived on has VMs that we have written off, or will: they must hold no core. */
   async #destroyLocal(nodeId: string): Promise<void> {
     const agent = this.#ports.bus.client(nodev1.NodeAgentService, nodeId);
     const { vms } = await agent.listLocalVms({}, { timeoutMs: listMs }).catch(() => ({ vms: [] }));
-    await Promise.all(vms.map(({ vmId }) => agent.destroyVm({ vmId }, { timeoutMs: callMs }).catch(() => undefined)));
+    await Promise.all(
+      vms.map(({ vmId }) => agent.destroyVm({ vmId, term: this.#ports.term }, { timeoutMs: callMs }).catch(() => undefined)),
+    );
   }
 
   /** Under the node's present epoch, which fences its former life. */
-  async #writeOff(nodeId: string, reason: string): Promise<void> {
-    const { nodes, vms, stopping, log } = this.#ports;
+  async #writeOff(nodeId: string, epoch: number, reason: string): Promise<void> {
+    const { vms, stopping, log } = this.#ports;
     await vms.caughtUp(stopping);
-    const epoch = nodes.known(nodeId)?.epoch ?? 0;
-    for (const { id, state } of vms.live()) {
-      if (state.nodeId !== nodeId) continue;
+    for (const { id, state, epoch: written } of vms.live()) {
+      if (state.nodeId !== nodeId || written >= epoch) continue;
       const metadata = { actor: 'scheduler', tenant: state.tenant, correlationId: state.jobId, epoch };
       const result = await this.#vmLog.execute(id, { type: 'LoseVm', data: { reason } }, { metadata });
       if (!result.ok) log.warn({ vm: id, detail: result.detail }, 'a VM could not be written off');
@@ -117,7 +130,8 @@ export class Caretaker {
     for (const { id, state, since } of vms.live()) {
       if (capacity.claimed(id)) continue;
       const job = jobs.known(state.jobId);
-      const leftOver = state.status !== 'idle' && (job === undefined || hasEnded(job)) && now - since > config.stopTimeoutMs;
+      const wanted = job !== undefined && !hasEnded(job) && job.assignments.some(({ vmId }) => vmId === id);
+      const leftOver = state.status !== 'idle' && !wanted && now - since > config.stopTimeoutMs;
       if (leftOver || (state.status === 'idle' && now - since >= config.idleVmMs)) void this.#destroy(id, state.nodeId);
     }
   }
@@ -129,7 +143,7 @@ export class Caretaker {
     const claim = { vmId, jobId: `destroying ${vmId}`, nodeId, vcpus: 0, memoryBytes: 0 };
     capacity.claim([claim]);
     try {
-      await bus.client(nodev1.NodeAgentService, nodeId).destroyVm({ vmId }, { timeoutMs: callMs });
+      await bus.client(nodev1.NodeAgentService, nodeId).destroyVm({ vmId, term: this.#ports.term }, { timeoutMs: callMs });
       await this.#ports.vms.caughtUp(this.#ports.stopping);
     } catch (error) {
       log.warn({ vm: vmId, error: messageOf(error) }, 'a VM that is not needed could not be destroyed yet');

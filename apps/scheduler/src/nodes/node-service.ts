@@ -7,7 +7,7 @@ import { nodeId } from '@verbena/ids';
 import { callContext, nodeOnlyItself, type CallContext } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
 import type { Capacity } from '../queue/capacity.ts';
-import type { HeartbeatFacts, NodeResult, Nodes } from './nodes.ts';
+import type { HeartbeatFacts, NodeResult, Nodes, Presence } from './nodes.ts';
 
 const { NodeState } = nodev1;
 const mostCachedImages = 10_000;
@@ -16,12 +16,14 @@ export interface NodeServiceParts {
   readonly nodes: Nodes;
   readonly capacity: Capacity;
   readonly heartbeatMs: number;
+  /** How long a node that is not heard of is waited for. */
+  readonly leaseMs: number;
   /** A node has registered: what it ran before is to be cleared up. */
   readonly registered: (id: string) => void;
 }
 
 export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.NodeService> {
-  const { nodes, heartbeatMs } = parts;
+  const { nodes, heartbeatMs, leaseMs } = parts;
   const answer = (id: string, result: NodeResult) => {
     if (!result.ok) throw refused(id, result.reason, result.detail);
     return { node: nodeView(id, parts) };
@@ -41,7 +43,12 @@ export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.
       if (!result.ok) throw refused(id, result.reason, result.detail);
       parts.registered(id);
       const known = nodes.known(id);
-      return { epoch: BigInt(known?.epoch ?? 0), heartbeatInterval: durationFromMs(heartbeatMs), lid: known?.node.lid ?? 0 };
+      return {
+        epoch: BigInt(known?.epoch ?? 0),
+        heartbeatInterval: durationFromMs(heartbeatMs),
+        lid: known?.node.lid ?? 0,
+        lease: durationFromMs(leaseMs),
+      };
     },
     heartbeat(request) {
       nodeOnlyItself(request.nodeId);
@@ -101,6 +108,15 @@ const states: Readonly<Record<KnownNode['status'], nodev1.NodeState>> = {
   lost: NodeState.LOST,
 };
 
+/** Why the node takes no work; empty when it does. */
+function whyAway({ status, reason, drained }: KnownNode, presence: Presence | undefined): string {
+  if (status === 'lost') return `lost: ${reason}`;
+  if (presence === undefined) return 'not heard of since the scheduler started';
+  if (presence.phase === 'settling') return 'has registered, and is being cleared up';
+  if (presence.phase === 'silent') return 'did not answer';
+  return drained === undefined ? '' : `drained: ${drained}`;
+}
+
 function nodeView(id: string, { nodes, capacity }: NodeServiceParts): nodev1.Node {
   const state = nodes.known(id);
   if (state === undefined) return create(nodev1.NodeSchema, { id });
@@ -119,6 +135,8 @@ function nodeView(id: string, { nodes, capacity }: NodeServiceParts): nodev1.Nod
     lid,
     portGuid,
     fabricEndpoint,
+    reason: whyAway(state, presence),
+    epoch: BigInt(state.epoch),
     cachedImages: [...(presence?.cachedImages ?? [])],
     ...(presence !== undefined && { lastSeen: timestampFromDate(presence.lastSeenAt) }),
     hypervisor,

@@ -2,6 +2,7 @@
  * The cluster's nodes: what the log knows of each, and whether it is with us in this life of the scheduler.
  *
  *   known from the log --RegisterNode--> settling --its VMs of an earlier life are gone--> here --no heartbeat--> lost (in the log)
+ *   known from the log --heartbeat under the log's epoch: it has lived on while we had not--> here
  *
  *   here --a call to it is not answered--> silent --heartbeat--> here
  *
@@ -107,7 +108,12 @@ export class Nodes {
   heartbeat(id: string, epoch: number, facts: HeartbeatFacts): boolean {
     const state = this.known(id);
     const presence = this.#present.get(id);
-    if (state === undefined || presence === undefined || state.status === 'lost' || state.epoch !== epoch) return false;
+    if (state === undefined || state.status === 'lost' || state.epoch !== epoch) return false;
+    if (presence === undefined) {
+      this.#present.set(id, { phase: 'here', ...this.#seen(facts) });
+      this.#tell();
+      return true;
+    }
     const same =
       facts.cachedImages.length === presence.cachedImages.size && facts.cachedImages.every((image) => presence.cachedImages.has(image));
     const back = presence.phase === 'silent';

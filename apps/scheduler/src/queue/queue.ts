@@ -59,6 +59,7 @@ export class Queue {
   enter(jobId: string): Promise<void> {
     const { jobs } = this.#parts;
     const { promise, resolve } = Promise.withResolvers<void>();
+    this.#remove(jobId)?.left();
     this.#untold.add(jobId);
     this.#insert({ jobId, priority: jobs.known(jobId)?.spec.priority ?? 0, sequence: jobs.log.sequence(jobId), left: resolve });
     this.kick();
@@ -165,7 +166,14 @@ export class Queue {
     const { jobId, spec } = job;
     const assignments = result.vms.map(({ nodeId, reuse }, rank): Assignment => {
       const vmId = reuse ?? `vm-${suffix(random)}`;
-      return { rank, vmId, nodeId, nodeName: nodes.nameOf(nodeId), reused: reuse !== undefined };
+      return {
+        rank,
+        vmId,
+        nodeId,
+        nodeName: nodes.nameOf(nodeId),
+        nodeEpoch: nodes.known(nodeId)?.epoch ?? 0,
+        reused: reuse !== undefined,
+      };
     });
     const claim = (vmId: string, nodeId: string, vcpus: number, memory: number): Claim => ({
       vmId,
@@ -192,7 +200,7 @@ export class Queue {
     jobs.execute(jobId, [command]).then(
       (written) => {
         // It was cancelled in this moment: what it would have had is free for the next.
-        if (!written.ok) capacity.release(jobId);
+        if (!written.ok && jobs.known(jobId)?.assignments.length === 0) capacity.release(jobId);
         waiting?.left();
         if (!written.ok) this.kick();
       },

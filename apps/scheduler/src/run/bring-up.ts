@@ -1,82 +1,74 @@
-/** The steps that bring a placed job to where its ranks run, each over the nodes in parallel. */
+/** What the steps of a job's start do, each over the nodes in parallel. */
 import { imagev1, jobv1, nodev1 } from '@verbena/contracts';
 import type { Assignment, KnownJob } from '@verbena/domain-job';
+import type { JobRequest } from '../jobs/jobs.ts';
 import { toWireSpec } from '../jobs/job-spec.ts';
-import { mayPass, messageOf, nodeFailure, StepFailure } from './failure.ts';
+import { mayPass, messageOf, NodesSilent, StepFailure } from './failure.ts';
+import { isNoMatch, matchImage } from './match.ts';
 import type { RunPorts } from './ports.ts';
-
-export interface Work {
-  readonly ports: RunPorts;
-  /** As it was placed. */
-  readonly job: KnownJob;
-  /** Aborts when the job is over. */
-  readonly signal: AbortSignal;
-  /** Nodes whose ranks run, or ran. */
-  readonly startedOn: Set<string>;
-  /** Registers a call that is not cut off when the job is over. */
-  readonly inFlight: <T>(call: Promise<T>) => Promise<T>;
-}
+import { silentNodes } from './requeue.ts';
+import { byNode, isGone, tracked, type Work } from './work.ts';
 
 const destroyMs = 15_000;
-const distributionTries = 3;
 
-/** Assignments by node. */
-export function byNode(assignments: readonly Assignment[]): ReadonlyMap<string, readonly Assignment[]> {
-  return Map.groupBy(assignments, ({ nodeId }) => nodeId);
-}
-
-function newVms({ job }: Work): readonly Assignment[] {
-  return job.assignments.filter(({ reused }) => !reused);
-}
-
-/** Destroys the idle VMs that hold the cores of this job. One that cannot be destroyed shows when the boot finds no room. */
-export async function evict({ ports, job, inFlight }: Work): Promise<void> {
-  const { bus, vms, capacity, log } = ports;
-  const mine = vms.live().filter(({ id, state }) => state.status === 'idle' && capacity.claimedBy(id) === job.jobId);
-  const taken = new Set(job.assignments.map(({ vmId }) => vmId));
-  const gone = mine.filter(({ id }) => !taken.has(id));
-  await Promise.all(
-    gone.map(({ id, state }) =>
-      inFlight(bus.client(nodev1.NodeAgentService, state.nodeId).destroyVm({ vmId: id }, { timeoutMs: destroyMs })).catch(
-        (error: unknown) => log.warn({ vm: id, error: messageOf(error) }, 'an idle VM could not be destroyed'),
-      ),
-    ),
-  );
-}
-
-export interface ImageReady {
-  readonly distributionId: string;
-  readonly nodes: number;
-  readonly rounds: number;
-  readonly bytes: number;
-}
-
-/** Brings the image to every node where a VM must boot; the image manager finds out who has it already. */
-export async function distribute(work: Work): Promise<ImageReady> {
-  const nodeIds = [...byNode(newVms(work)).keys()];
-  if (nodeIds.length === 0) return { distributionId: '', nodes: 0, rounds: 0, bytes: 0 };
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await distributeOnce(work, nodeIds);
-    } catch (error) {
-      work.signal.throwIfAborted();
-      if (attempt === distributionTries || !mayPass(error)) {
-        throw new StepFailure('boot-failed', `the image could not be brought to the nodes: ${messageOf(error)}`, { cause: error });
-      }
-      await work.ports.clock.sleep(200 * attempt, work.signal);
-    }
+export async function match({ ports, job }: Work, signal: AbortSignal): Promise<readonly JobRequest[]> {
+  const { spec, actor } = job();
+  try {
+    return [{ type: 'MatchJob', data: await matchImage(ports.bus, spec, actor, signal) }];
+  } catch (error) {
+    if (isNoMatch(error)) throw new StepFailure('unsatisfiable', messageOf(error), { cause: error });
+    throw error;
   }
 }
 
-async function distributeOnce({ ports, job, signal }: Work, nodeIds: readonly string[]): Promise<ImageReady> {
+function newVms({ assignments }: KnownJob): readonly Assignment[] {
+  return assignments.filter(({ reused }) => !reused);
+}
+
+/** @throws NodesSilent when a node has come anew since the placement: what the job was to have there is gone */
+export async function stillThere({ ports, job, jobId }: Work): Promise<void> {
+  const gone = job().assignments.find((assignment) => isGone(ports, assignment));
+  if (gone === undefined) return;
+  const reason = `node ${gone.nodeName} was lost`;
+  await ports.jobs.execute(jobId, [{ type: 'LoseNodeOfJob', data: { nodeId: gone.nodeId, reason } }]);
+  throw new NodesSilent([], reason);
+}
+
+/** Destroys the idle VMs that hold the cores of this job. One that cannot be destroyed shows when the boot finds no room. */
+export async function evict(work: Work): Promise<void> {
+  const { bus, vms, capacity, log, term } = work.ports;
+  const mine = vms.live().filter(({ id, state }) => state.status === 'idle' && capacity.claimedBy(id) === work.jobId);
+  const taken = new Set(work.job().assignments.map(({ vmId }) => vmId));
+  await Promise.all(
+    mine
+      .filter(({ id }) => !taken.has(id))
+      .map(({ id, state }) =>
+        tracked(work, bus.client(nodev1.NodeAgentService, state.nodeId).destroyVm({ vmId: id, term }, { timeoutMs: destroyMs })).catch(
+          (error: unknown) => log.warn({ vm: id, error: messageOf(error) }, 'an idle VM could not be destroyed'),
+        ),
+      ),
+  );
+}
+
+type ImageReady = Extract<JobRequest, { type: 'RecordImageReady' }>['data'];
+
+/** Brings the image to every node where a VM must boot; the image manager finds out who has it already. */
+export async function distribute({ ports, job, jobId }: Work, signal: AbortSignal): Promise<ImageReady> {
+  const nodeIds = [...byNode(newVms(job())).keys()];
+  if (nodeIds.length === 0) return { distributionId: '', nodes: 0, rounds: 0, bytes: 0 };
   const { bus, config, jobs, progress } = ports;
-  const request = { imageDigest: job.match?.imageDigest ?? '', nodeIds: [...nodeIds], jobId: job.jobId };
+  const request = { imageDigest: job().match?.imageDigest ?? '', nodeIds, jobId };
   let last: imagev1.DistributeResponse | undefined;
-  for await (const message of bus.client(imagev1.ImageService).distribute(request, { signal, timeoutMs: config.distributeTimeoutMs })) {
-    last = message;
-    if (message.progress === undefined) continue;
-    progress.set(job.jobId, message.progress);
-    jobs.log.touch(job.jobId);
+  try {
+    for await (const message of bus.client(imagev1.ImageService).distribute(request, { signal, timeoutMs: config.distributeTimeoutMs })) {
+      last = message;
+      if (message.progress === undefined) continue;
+      progress.set(jobId, message.progress);
+      jobs.log.touch(jobId);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw await explained(ports, job(), error, 'boot-failed', 'the image could not be brought to the nodes');
   }
   if (last?.done !== true) throw new StepFailure('boot-failed', 'the distribution of the image ended without a result');
   const { distributionId, rounds, receipts } = last;
@@ -84,11 +76,25 @@ async function distributeOnce({ ports, job, signal }: Work, nodeIds: readonly st
   return { distributionId, nodes: receipts.length, rounds, bytes };
 }
 
-export async function bootVms(work: Work): Promise<void> {
-  const { ports, job, inFlight } = work;
-  const { bus, config } = ports;
-  await allOrFirst(
-    newVms(work).map(async ({ vmId, nodeId, nodeName }) => {
+/** A failure in the terms of the job: its nodes are silent, it may pass, or it is final. */
+async function explained(
+  ports: RunPorts,
+  { assignments }: KnownJob,
+  error: unknown,
+  endCause: 'boot-failed' | 'internal',
+  what: string,
+): Promise<unknown> {
+  const silent = await silentNodes(ports, [...byNode(assignments).keys()]);
+  if (silent.length > 0) return new NodesSilent(silent, `${what}: ${messageOf(error)}`, { cause: error });
+  return mayPass(error) ? error : new StepFailure(endCause, `${what}: ${messageOf(error)}`, { cause: error });
+}
+
+export async function bootVms(work: Work): Promise<readonly JobRequest[]> {
+  const { ports } = work;
+  const { bus, config, term } = ports;
+  const job = work.job();
+  await Promise.all(
+    newVms(job).map(async ({ vmId, nodeId, nodeName }) => {
       const request = {
         vmId,
         imageDigest: job.match?.imageDigest ?? '',
@@ -97,39 +103,56 @@ export async function bootVms(work: Work): Promise<void> {
         ioPath: jobv1.IoPath.BYPASS,
         tenant: job.tenant,
         jobId: job.jobId,
+        term,
       };
       try {
-        await inFlight(bus.client(nodev1.NodeAgentService, nodeId).bootVm(request, { timeoutMs: config.bootTimeoutMs }));
+        await tracked(work, bus.client(nodev1.NodeAgentService, nodeId).bootVm(request, { timeoutMs: config.bootTimeoutMs }));
       } catch (error) {
-        throw nodeFailure(error, 'boot-failed', `VM ${vmId} did not boot on ${nodeName}`);
+        throw await explained(ports, job, error, 'boot-failed', `VM ${vmId} did not boot on ${nodeName}`);
       }
     }),
   );
+  return [];
 }
 
-export async function startRanks({ ports, job, inFlight, startedOn }: Work, pkey: number): Promise<void> {
-  const { bus, config } = ports;
+/**
+ * Starts the ranks, or finds them running: then the node-agents' cards are put in the place of those that an earlier scheduler had. A node that
+ * does not answer is asked until it does, or is lost.
+ */
+export async function connect(work: Work): Promise<readonly JobRequest[]> {
+  const { ports, startedOn } = work;
+  const { bus, config, rendezvous, term } = ports;
+  const job = work.job();
+  const { jobId, starts: attempt, pkey } = job;
   const nodesByRank = [...job.assignments].sort((a, b) => a.rank - b.rank).map(({ nodeId }) => nodeId);
+  rendezvous.open(jobId, nodesByRank, work.over);
+  for (const rank of job.ends.keys()) ports.deadlocks.exited(jobId, rank);
   const spec = toWireSpec(job.spec, true);
   const fabric = [...new Set(nodesByRank)].map((nodeId) => {
     const node = ports.nodes.known(nodeId)?.node;
     return { nodeId, lid: node?.lid ?? 0, endpoint: node?.fabricEndpoint ?? '' };
   });
-  await allOrFirst(
-    [...byNode(job.assignments)].map(async ([nodeId, here]) => {
-      const ranks = here.map(({ rank, vmId }) => ({ rank, vmId }));
-      const request = { jobId: job.jobId, spec, ranks, nodesByRank, pkey, fabric };
-      try {
-        await inFlight(bus.client(nodev1.NodeAgentService, nodeId).startRanks(request, { timeoutMs: config.startTimeoutMs }));
-        startedOn.add(nodeId);
-      } catch (error) {
-        throw nodeFailure(error, 'internal', `the ranks on ${ports.nodes.nameOf(nodeId)} could not be started`);
-      }
-    }),
+  await Promise.all(
+    [...byNode(job.assignments)]
+      .filter(([nodeId]) => !startedOn.has(nodeId))
+      .map(async ([nodeId, here]) => {
+        const ranks = here.map(({ rank, vmId }) => ({ rank, vmId }));
+        const request = { jobId, spec, ranks, nodesByRank, pkey, fabric, attempt, term };
+        try {
+          const call = bus.client(nodev1.NodeAgentService, nodeId).startRanks(request, { timeoutMs: config.startTimeoutMs });
+          const { meetings } = await tracked(work, call);
+          startedOn.add(nodeId);
+          for (const { generation, cards } of meetings) rendezvous.recall(jobId, nodeId, generation, cards);
+        } catch (error) {
+          if (mayPass(error)) throw error;
+          // Where all have ended, there is nothing left to start: the node may have forgotten them.
+          if (here.every(({ rank }) => work.job().ends.has(rank))) return;
+          const what = `the ranks on ${ports.nodes.nameOf(nodeId)} could not be started`;
+          throw new StepFailure('internal', `${what}: ${messageOf(error)}`, { cause: error });
+        }
+      }),
   );
-}
-
-/** Waits for all, or throws the first failure at once: those that are under way are tracked by their own. */
-async function allOrFirst(calls: readonly Promise<void>[]): Promise<void> {
-  await Promise.all(calls);
+  // Those whose end is known will bring nothing more; what they had brought has been told by now.
+  for (const rank of work.job().ends.keys()) rendezvous.exited(jobId, rank);
+  return [];
 }

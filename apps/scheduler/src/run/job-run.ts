@@ -1,32 +1,42 @@
 /**
- * One life of a job, as a process manager over its events:
+ * A job on its way, driven by what the log says of it:
  *
- *   match -> queue -> evict, distribute -> boot -> start -> (ranks run) -> stop what is left -> free -> finished
+ *   queued ... running --> the start saga goes forward, then the ranks run      requeueing --> the start saga goes backward, then JobRequeued
+ *   ending             --> the end saga goes forward, then the job has ended
  *
- * Each step appends what it did before the next begins. Whatever decides the end (a rank, a limit, a cancellation, a lost node) appends
- * JobEnding; that aborts `over`, the step under way is left, and the run goes on to stop and free.
+ * Whatever decides about the job (a rank, a limit, a cancellation, a lost node) appends its decision; that ends what is under way, and the next
+ * turn does what the log says by then. A scheduler that takes over does the same, so there is no other recovery.
  */
-import { hasEnded, type Assignment, type KnownJob } from '@verbena/domain-job';
+import { hasEnded, type KnownJob } from '@verbena/domain-job';
+import { backward, EventStoreError, forward, StepFailed, type SagaPort } from '@verbena/event-sourcing';
 import { withCallContext } from '@verbena/messaging';
 import { inSpan, type SpanName } from '@verbena/service-kit';
 import type { JobRequest } from '../jobs/jobs.ts';
-import { isNoMatch, matchImage } from './match.ts';
-import { bootVms, distribute, evict, startRanks } from './bring-up.ts';
-import { messageOf, mayPass, StepFailure } from './failure.ts';
+import { endSaga } from './end-saga.ts';
+import { mayPass, messageOf, NodesSilent, StepFailure, waitReasons } from './failure.ts';
 import type { RunPorts } from './ports.ts';
-import { requeueWithoutSilentNodes } from './requeue.ts';
-import { stopAndFree } from './stop.ts';
+import { startSaga } from './start-saga.ts';
+import type { Work } from './work.ts';
 
-/** How often a job is placed before the loss of nodes ends it. */
-const mostAttempts = 3;
+const pauseMs = 500;
+const spans: Readonly<Partial<Record<string, SpanName>>> = {
+  match: 'match image',
+  place: 'wait in queue',
+  distribute: 'distribute image',
+  boot: 'boot VMs',
+};
+
+/** The log says something else by now than the step thought. */
+class Overtaken extends Error {}
 
 export class JobRun {
   readonly jobId: string;
   readonly #ports: RunPorts;
-  readonly #over = new AbortController();
-  /** Calls that are left to finish by themselves when the job is over: what they create must be there to be destroyed. */
-  readonly #inFlight = new Set<Promise<unknown>>();
-  readonly #startedOn = new Set<string>();
+  /** Ends what is under way when the log decides otherwise. */
+  #turn = new AbortController();
+  /** Of the present placement. */
+  #inFlight = new Set<Promise<unknown>>();
+  #startedOn = new Set<string>();
 
   constructor(jobId: string, ports: RunPorts) {
     this.jobId = jobId;
@@ -35,132 +45,147 @@ export class JobRun {
 
   /** Resolves when the job has ended, or the scheduler stops. Never rejects. */
   async run(): Promise<void> {
-    const { jobs, log, tracer, stopping } = this.#ports;
+    const { jobs, tracer } = this.#ports;
     const { tenant, traceparent } = this.#job();
     const forget = jobs.log.onChange((id) => id === this.jobId && this.#notice());
     const context = { actor: 'scheduler', tenant, ...(traceparent !== '' && { traceparent }) };
     try {
-      this.#notice();
       await withCallContext(context, () => inSpan(tracer, 'run job', { 'verbena.job.id': this.jobId }, () => this.#live()));
-    } catch (error) {
-      if (!stopping.aborted) log.error({ err: error, job: this.jobId }, 'the run of a job failed');
+    } catch {
+      // The scheduler stops: whoever leads next goes on.
     } finally {
       forget();
+      this.#ports.progress.delete(this.jobId);
+      this.#ports.waits.delete(this.jobId);
     }
   }
 
   async #live(): Promise<void> {
-    const { jobs } = this.#ports;
-    for (let attempt = 1; await this.#failsAndGoesAgain(attempt);) attempt++;
-    this.#ports.queue.leave(this.jobId);
-    const remains = { inFlight: this.#inFlight, startedOn: this.#startedOn };
-    await inSpan(this.#ports.tracer, 'end job', { 'verbena.job.id': this.jobId }, () => stopAndFree(this.#ports, this.#job(), remains));
-    await jobs.execute(this.jobId, [{ type: 'FinishJob', data: {} }]);
-    this.#ports.progress.delete(this.jobId);
-  }
-
-  /** True when the job is in the queue again, because a node that it was to run on has gone before it had started. */
-  async #failsAndGoesAgain(attempt: number): Promise<boolean> {
-    const { jobs, stopping } = this.#ports;
-    try {
-      await this.#steps();
-    } catch (error) {
+    const { clock, log, stopping } = this.#ports;
+    while (!hasEnded(this.#job())) {
       stopping.throwIfAborted();
-      if (this.#over.signal.aborted) return false;
-      if (attempt < mostAttempts && (await requeueWithoutSilentNodes(this.#ports, this.#job(), this.#inFlight))) return true;
-      const cause = error instanceof StepFailure ? error.endCause : 'internal';
-      await jobs.execute(this.jobId, [{ type: 'EndJob', data: { cause, reason: messageOf(error) } }]);
-    }
-    return false;
-  }
-
-  async #steps(): Promise<void> {
-    const { jobs, queue, stopping, tracer } = this.#ports;
-    const signal = AbortSignal.any([this.#over.signal, stopping]);
-    signal.throwIfAborted();
-    const step = <T>(name: SpanName, run: () => Promise<T>): Promise<T> =>
-      inSpan(tracer, name, { 'verbena.job.id': this.jobId }, () => unlessAborted(signal, run()));
-    if (this.#job().match === undefined) await step('match image', () => this.#match(signal));
-    await step('wait in queue', () => queue.enter(this.jobId));
-    signal.throwIfAborted();
-    const work = {
-      ports: this.#ports,
-      job: this.#job(),
-      signal,
-      startedOn: this.#startedOn,
-      inFlight: <T>(call: Promise<T>) => this.#track(call),
-    };
-    const image = await step('distribute image', async () => {
-      await evict(work);
-      return distribute(work);
-    });
-    const ready: JobRequest = { type: 'RecordImageReady', data: image };
-    // Where every VM is there already, that is written together with the start.
-    const together = work.job.assignments.every(({ reused }) => reused);
-    if (!together) {
-      await jobs.execute(this.jobId, [ready]);
-      await step('boot VMs', () => bootVms(work));
-    }
-    await inSpan(tracer, 'run ranks', { 'verbena.job.id': this.jobId }, async () => {
-      await Promise.race([this.#startRanks(work, together ? [ready] : []), over(signal)]);
-      await over(signal);
-      stopping.throwIfAborted();
-    });
-  }
-
-  async #match(signal: AbortSignal): Promise<void> {
-    const { bus, clock, jobs } = this.#ports;
-    const { spec, actor } = this.#job();
-    for (let delay = 50; ; delay = Math.min(delay * 2, 5_000)) {
+      this.#turn = new AbortController();
+      this.#notice();
       try {
-        const match = await matchImage(bus, spec, actor, signal);
-        await jobs.execute(this.jobId, [{ type: 'MatchJob', data: match }]);
-        return;
+        await this.#next();
       } catch (error) {
-        signal.throwIfAborted();
-        if (isNoMatch(error)) throw new StepFailure('unsatisfiable', messageOf(error), { cause: error });
-        if (!mayPass(error)) throw error;
-        await jobs.execute(this.jobId, [{ type: 'ExplainWait', data: { reason: 'waits: the image manager does not answer' } }]);
-        await clock.sleep(delay, signal);
+        stopping.throwIfAborted();
+        if (error instanceof Overtaken || this.#turn.signal.aborted) continue;
+        if (error instanceof EventStoreError) this.#waits(`waits: the event log cannot be written (${error.message})`);
+        log.error({ err: error, job: this.jobId }, 'the run of a job met something unexpected, and goes on in a moment');
+        await clock.sleep(pauseMs, stopping);
       }
     }
   }
 
-  /** From the moment that JobStarted is in the log, the job is never run again, whatever happens. */
-  async #startRanks(work: Parameters<typeof startRanks>[0], before: readonly JobRequest[]): Promise<void> {
-    const { jobs, clock, rendezvous, deadlocks, takePkey, log } = this.#ports;
-    const { jobId, assignments, spec } = work.job;
-    const { pkey, free } = takePkey();
-    this.#over.signal.addEventListener('abort', free, { once: true });
+  /** What the log says that is to be done. */
+  async #next(): Promise<void> {
+    const { stopping } = this.#ports;
+    const { status } = this.#job();
+    if (status === 'ending') {
+      this.#ports.queue.leave(this.jobId);
+      const end = (): Promise<void> => forward(endSaga, this.#work(), this.#port(), stopping);
+      await inSpan(this.#ports.tracer, 'end job', { 'verbena.job.id': this.jobId }, end);
+    } else if (status === 'requeueing') {
+      await backward(startSaga, this.#work(), this.#port(), stopping);
+      await this.#commit([{ type: 'FinishRequeue', data: {} }]);
+      this.#startedOn = new Set();
+      this.#inFlight = new Set();
+    } else await this.#start();
+  }
+
+  /** Brings the job up and waits while it runs. */
+  async #start(): Promise<void> {
+    const { stopping, tracer } = this.#ports;
+    const signal = AbortSignal.any([this.#turn.signal, stopping]);
+    signal.throwIfAborted();
+    try {
+      await forward(startSaga, this.#work(), this.#port(), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof StepFailed)) throw error;
+      await this.#failed(error.cause);
+      return;
+    }
+    await inSpan(tracer, 'run ranks', { 'verbena.job.id': this.jobId }, () => aborted(signal));
+  }
+
+  /** A step could not be done: the job is placed anew when nodes do not answer, and ends otherwise. */
+  async #failed(cause: unknown): Promise<void> {
+    if (cause instanceof NodesSilent) {
+      const { nodes, jobs } = this.#ports;
+      for (const node of cause.nodeIds) nodes.silent(node);
+      const names = cause.nodeIds.map((node) => nodes.nameOf(node)).join(', ');
+      const reason = names === '' ? cause.message : `${names} did not answer`;
+      const requeued = await jobs.execute(this.jobId, [{ type: 'RequeueJob', data: { reason } }]);
+      if (requeued.ok || requeued.reason === 'wrong-state') return;
+    }
+    const endCause = cause instanceof StepFailure ? cause.endCause : 'internal';
+    await this.#commit([{ type: 'EndJob', data: { cause: endCause, reason: messageOf(cause) } }]);
+  }
+
+  #work(): Work {
+    return {
+      ports: this.#ports,
+      jobId: this.jobId,
+      job: () => this.#job(),
+      over: this.#turn.signal,
+      startedOn: this.#startedOn,
+      inFlight: this.#inFlight,
+    };
+  }
+
+  #port(): SagaPort<KnownJob, JobRequest> {
+    const { clock, tracer } = this.#ports;
+    return {
+      state: () => this.#job(),
+      commit: (commands) => this.#commit(commands),
+      mayPass,
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+      waits: (step, error) => this.#waits(error === undefined ? '' : `${waitReasons[step] ?? `waits in "${step}"`} (${messageOf(error)})`),
+      around: (step, direction, run) => {
+        if (step === 'connect' && direction === 'do') this.#watch();
+        const span = direction === 'do' ? spans[step] : undefined;
+        return span === undefined ? run() : inSpan(tracer, span, { 'verbena.job.id': this.jobId }, run);
+      },
+    };
+  }
+
+  async #commit(commands: readonly JobRequest[]): Promise<void> {
+    const written = await this.#ports.jobs.execute(this.jobId, commands);
+    if (!written.ok) throw new Overtaken(written.detail);
+  }
+
+  /** The limits of a job that runs, for as long as it does. */
+  #watch(): void {
+    const { jobs, clock, deadlocks, log } = this.#ports;
+    const { assignments, spec, startedAt = 0 } = this.#job();
+    const over = this.#turn.signal;
     const end = (cause: 'walltime' | 'deadlock', reason: string): void => {
       jobs
-        .execute(jobId, [{ type: 'EndJob', data: { cause, reason } }])
-        .catch((err: unknown) => log.error({ err, job: jobId }, 'the end of a job could not be written'));
+        .execute(this.jobId, [{ type: 'EndJob', data: { cause, reason } }])
+        .catch((err: unknown) => log.error({ err, job: this.jobId }, 'the end of a job could not be written'));
     };
-    rendezvous.open(jobId, byRank(assignments), this.#over.signal);
-    deadlocks.watch(jobId, assignments.length, this.#over.signal, (reason) => end('deadlock', reason));
-    const started = await jobs.execute(jobId, [...before, { type: 'StartJob', data: { pkey } }]);
-    if (!started.ok) throw new StepFailure('internal', started.detail);
-    clock.sleep(spec.walltimeMs, work.signal).then(
+    deadlocks.watch(this.jobId, assignments.length, over, (reason) => end('deadlock', reason));
+    // A job that was running before this scheduler led has used a part of its time.
+    const left = Math.max(0, startedAt + spec.walltimeMs - clock.now().getTime());
+    clock.sleep(left, AbortSignal.any([over, this.#ports.stopping])).then(
       () => end('walltime', `the job ran longer than its walltime of ${spec.walltimeMs / 1000} s`),
       () => undefined,
     );
-    await startRanks(work, pkey);
   }
 
-  #track<T>(call: Promise<T>): Promise<T> {
-    const settled = call.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#inFlight.add(settled);
-    void settled.then(() => this.#inFlight.delete(settled));
-    return call;
+  #waits(reason: string): void {
+    const { waits, jobs } = this.#ports;
+    if (reason === '') waits.delete(this.jobId);
+    else waits.set(this.jobId, reason);
+    jobs.log.touch(this.jobId);
   }
 
   #notice(): void {
-    const job = this.#job();
-    if (job.status === 'ending' || hasEnded(job)) this.#over.abort(new Error(`job ${this.jobId} is over`));
+    const { status } = this.#job();
+    if (status === 'ending' || status === 'requeueing' || hasEnded(this.#job()))
+      this.#turn.abort(new Error(`job ${this.jobId} is over, or goes back to the queue`));
   }
 
   #job(): KnownJob {
@@ -170,19 +195,8 @@ export class JobRun {
   }
 }
 
-function byRank(assignments: readonly Assignment[]): readonly string[] {
-  return [...assignments].sort((a, b) => a.rank - b.rank).map(({ nodeId }) => nodeId);
-}
-
-async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const aborted = over(signal).then((): never => {
-    throw signal.reason;
-  });
-  return Promise.race([work, aborted]);
-}
-
 /** Resolves when the signal aborts. */
-function over(signal: AbortSignal): Promise<void> {
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });

@@ -4,15 +4,41 @@ const fullMembership = 0x8000;
 /** 0x7fff is the default partition, 0 is invalid. */
 const keys = 0x7ffe;
 
-export function partitionKeys(): () => { readonly pkey: number; readonly free: () => void } {
-  const taken = new Set<number>();
-  let last = 0;
-  return () => {
-    if (taken.size === keys) throw new Error(`all ${keys} partition keys of the subnet are taken by running jobs`);
-    do last = (last % keys) + 1;
-    while (taken.has(last));
-    const key = last;
-    taken.add(key);
-    return { pkey: fullMembership | key, free: () => taken.delete(key) };
-  };
+export class PartitionKeys {
+  readonly #holders = new Map<number, string>();
+  readonly #byJob = new Map<string, number>();
+  #last = 0;
+
+  /** The job's key: the one that it has, or one that no other job has. @throws Error when all are taken */
+  take(jobId: string): number {
+    const known = this.#byJob.get(jobId);
+    if (known !== undefined) return known;
+    if (this.#holders.size === keys) throw new Error(`all ${keys} partition keys of the subnet are taken by running jobs`);
+    do this.#last = (this.#last % keys) + 1;
+    while (this.#holders.has(this.#last));
+    return this.#hold(jobId, fullMembership | this.#last);
+  }
+
+  /** The log says that the job has this key. */
+  hold(jobId: string, pkey: number): void {
+    if (pkey !== 0) this.#hold(jobId, pkey);
+  }
+
+  free(jobId: string): void {
+    const pkey = this.#byJob.get(jobId);
+    if (pkey === undefined) return;
+    this.#byJob.delete(jobId);
+    if (this.#holders.get(pkey & ~fullMembership) === jobId) this.#holders.delete(pkey & ~fullMembership);
+  }
+
+  /** How many are taken. */
+  get size(): number {
+    return this.#holders.size;
+  }
+
+  #hold(jobId: string, pkey: number): number {
+    this.#byJob.set(jobId, pkey);
+    this.#holders.set(pkey & ~fullMembership, jobId);
+    return pkey;
+  }
 }

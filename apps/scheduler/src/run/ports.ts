@@ -11,6 +11,7 @@ import type { Capacity } from '../queue/capacity.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { VmMap } from '../vms/vm-map.ts';
 import type { DeadlockWatch } from './deadlock.ts';
+import type { PartitionKeys } from './partition-keys.ts';
 import type { Rendezvous } from './rendezvous.ts';
 
 export interface RunPorts {
@@ -28,8 +29,11 @@ export interface RunPorts {
   readonly deadlocks: DeadlockWatch;
   /** Distribution progress of live jobs, by job. */
   readonly progress: Map<string, Progress>;
-  /** A partition key of the subnet that no other live job has; the function gives it back. */
-  readonly takePkey: () => { readonly pkey: number; readonly free: () => void };
-  /** Aborts when the scheduler stops: runs are left as they are, for the next start to end or to queue again. */
+  /** Why a job does not get on at the moment, by job, for people. */
+  readonly waits: Map<string, string>;
+  readonly pkeys: PartitionKeys;
+  /** Of this scheduler's lead; node-agents refuse orders of a lower one than they have seen. */
+  readonly term: bigint;
+  /** Aborts when the scheduler stops: runs are left as they are, and whoever leads next goes on with them. */
   readonly stopping: AbortSignal;
 }

@@ -35,13 +35,21 @@ export class Rendezvous {
 
   /** Opens the meetings of a job; they end with the signal. */
   open(jobId: string, nodes: readonly string[], signal: AbortSignal): void {
+    if (this.#parties.has(jobId)) return;
     const party: Party = { nodes, meetings: new Map(), gone: new Map() };
     this.#parties.set(jobId, party);
     const close = (): void => {
-      this.#parties.delete(jobId);
+      if (this.#parties.get(jobId) === party) this.#parties.delete(jobId);
       for (const { complete } of party.meetings.values()) complete.reject(new RendezvousError('unknown-job', `job ${jobId} is over`));
     };
     signal.addEventListener('abort', close, { once: true });
+  }
+
+  /** Cards that a node's ranks had brought to an earlier scheduler. */
+  recall(jobId: string, nodeId: string, generation: number, cards: Readonly<Record<number, Uint8Array>>): void {
+    const brought = new Map(Object.entries(cards).map(([rank, card]) => [Number(rank), card]));
+    // Whom it concerns waits for the meeting with a call of its own.
+    if (brought.size > 0) this.join(jobId, nodeId, generation, brought).catch(() => undefined);
   }
 
   /** A rank has ended: meetings that it has not come to can never be complete. */

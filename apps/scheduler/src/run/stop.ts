@@ -1,62 +1,61 @@
-/** What follows the decision that a job ends: nothing of it is left on any node, its output is sealed, its claims are given back. */
+/** What follows the decision that a job ends, or is placed anew: nothing of it is left on any node, and its claims are given back. */
 import { nodev1, storagev1 } from '@verbena/contracts';
-import type { KnownJob } from '@verbena/domain-job';
+import type { Assignment, KnownJob } from '@verbena/domain-job';
 import { bounded } from './bounded.ts';
-import { byNode } from './bring-up.ts';
 import { messageOf } from './failure.ts';
 import type { RunPorts } from './ports.ts';
+import { byNode, isGone, type Work } from './work.ts';
 
 const inFlightMs = 10_000;
 const lastReportsMs = 2_000;
 const sealMs = 5_000;
+const firstPauseMs = 100;
+const longestPauseMs = 2_000;
 
-export interface Remains {
-  /** Calls to nodes that were under way when the job was over. */
-  readonly inFlight: ReadonlySet<Promise<unknown>>;
-  /** Nodes whose ranks run, or ran. */
-  readonly startedOn: ReadonlySet<string>;
-}
-
-export async function stopAndFree(ports: RunPorts, job: KnownJob, { inFlight, startedOn }: Remains): Promise<void> {
-  const { capacity, queue, vms, stopping, log } = ports;
-  const clean = job.status === 'ending' && job.end.cause === 'exited';
-  if (job.assignments.length > 0 && !clean) {
-    await bounded(ports, inFlightMs, Promise.all(inFlight));
-    const stopped = await stopOnNodes(ports, job);
-    // A node that is lost, or has forgotten the job, will tell nothing.
-    const told =
-      job.status === 'ending' && job.end.cause === 'node-lost'
-        ? new Set<string>()
-        : new Set([...stopped].filter((node) => startedOn.has(node)));
-    await bounded(ports, lastReportsMs, allReported(ports, job, told));
-  }
-  // The node-agents have written that VMs are idle or gone before they told; this only waits until the map shows it.
-  await vms.caughtUp(stopping).catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the map of VMs does not catch up'));
-  capacity.release(job.jobId);
-  queue.kick();
-  // Whoever waits for a core need not wait for this.
-  await seal(ports, job.jobId);
-}
-
-/** Nodes on which nothing of the job is left. */
-async function stopOnNodes({ bus, config, log }: RunPorts, job: KnownJob): Promise<Set<string>> {
+/**
+ * Stops the ranks and destroys the VMs of the present placement. A node that does not answer is asked again until it is lost, which fences it; one
+ * that answers heartbeats but does not stop the job is left to the caretaker after a while.
+ */
+export async function stopOnNodes(work: Work, signal: AbortSignal): Promise<void> {
+  const { ports, inFlight, startedOn } = work;
+  const job = work.job();
+  if (job.assignments.length === 0) return;
+  await bounded(ports, inFlightMs, Promise.all(inFlight));
+  // Nothing has run: VMs that have booted, or still do, are idle then, and good for whoever comes next.
+  if (job.status === 'requeueing' && job.startedAt === undefined) return;
   const stopped = new Set<string>();
-  const reason = job.reason.split('\n', 1)[0]?.slice(0, 500) ?? '';
   await Promise.all(
-    [...byNode(job.assignments).keys()].map(async (nodeId) => {
-      try {
-        const request = { jobId: job.jobId, destroyVms: true, reason };
-        await bus.client(nodev1.NodeAgentService, nodeId).stopRanks(request, { timeoutMs: config.stopTimeoutMs });
-        stopped.add(nodeId);
-      } catch (error) {
-        log.warn(
-          { job: job.jobId, node: nodeId, error: messageOf(error) },
-          'a job could not be stopped on a node; its VMs are looked after later',
-        );
-      }
+    [...byNode(job.assignments)].map(async ([nodeId, here]) => {
+      if (await stopOn(ports, job, nodeId, here, signal)) stopped.add(nodeId);
     }),
   );
-  return stopped;
+  if (job.status !== 'ending' || job.end.cause === 'node-lost') return;
+  // A node that has forgotten the job will tell nothing.
+  await bounded(ports, lastReportsMs, allReported(ports, job, new Set([...stopped].filter((node) => startedOn.has(node)))));
+}
+
+/** True when nothing of the job is left there. */
+async function stopOn(ports: RunPorts, job: KnownJob, nodeId: string, here: readonly Assignment[], signal: AbortSignal): Promise<boolean> {
+  const { bus, clock, config, log, term } = ports;
+  const reason = job.reason.split('\n', 1)[0]?.slice(0, 500) ?? '';
+  const vmIds = here.map(({ vmId }) => vmId);
+  const request = { jobId: job.jobId, destroyVms: true, reason, attempt: Math.max(1, job.starts), vmIds, term };
+  const end = clock.monotonic() + (job.startedAt === undefined ? config.stopTimeoutMs / 10 : config.stopPatienceMs);
+  for (let pause = firstPauseMs; !here.every((assignment) => isGone(ports, assignment)); pause = Math.min(2 * pause, longestPauseMs)) {
+    try {
+      await bus.client(nodev1.NodeAgentService, nodeId).stopRanks(request, { timeoutMs: config.stopTimeoutMs, signal });
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (clock.monotonic() + pause > end) {
+        const what = 'a job could not be stopped on a node; its VMs are looked after later';
+        log.warn({ job: job.jobId, node: nodeId, error: messageOf(error) }, what);
+        return false;
+      }
+      await clock.sleep(pause, signal);
+    }
+  }
+  return false;
 }
 
 /** Resolves when the ranks that were stopped have told how they ended, so that their counters are part of the story. */
@@ -70,11 +69,17 @@ async function allReported({ jobs, stopping }: RunPorts, job: KnownJob, nodes: R
   }
 }
 
+/** Gives back what the job held: cores, memory, its partition. */
+export async function free({ ports, jobId }: Work): Promise<void> {
+  const { capacity, pkeys, queue, vms, stopping } = ports;
+  // The node-agents have written that VMs are idle or gone before they told; this only waits until the map shows it.
+  await vms.caughtUp(stopping);
+  capacity.release(jobId);
+  pkeys.free(jobId);
+  queue.kick();
+}
+
 /** Nothing more comes: whoever follows the output may stop. */
-async function seal({ bus, log }: RunPorts, jobId: string): Promise<void> {
-  try {
-    await bus.client(storagev1.OutputService).sealOutput({ jobId }, { timeoutMs: sealMs });
-  } catch (error) {
-    log.warn({ job: jobId, error: messageOf(error) }, 'the output of a job could not be sealed');
-  }
+export async function seal({ ports, jobId }: Work): Promise<void> {
+  await ports.bus.client(storagev1.OutputService).sealOutput({ jobId }, { timeoutMs: sealMs });
 }

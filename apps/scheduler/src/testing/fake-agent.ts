@@ -32,6 +32,8 @@ export class FakeAgent {
   readonly calls: string[] = [];
   readonly vms = new Map<string, FakeVm>();
   readonly running = new Map<string, RunningRank>();
+  /** Every start of a job's ranks here, as job/attempt. */
+  readonly started = new Set<string>();
   bootError: string | undefined;
   startError: string | undefined;
   /** While set, BootVm waits for it. */
@@ -42,6 +44,8 @@ export class FakeAgent {
   deaf = false;
   epoch = 0n;
   lastStart: nodev1.StartRanksRequest | undefined;
+  /** What its ranks have brought to rendezvous, for a scheduler that asks again. */
+  meetings: { generation: number; cards: Record<number, Uint8Array> }[] = [];
   readonly #bus: Bus;
   readonly #store: EventStore;
   readonly #memoryBytes: number;
@@ -143,9 +147,10 @@ export class FakeAgent {
   }
 
   async #start(request: nodev1.StartRanksRequest) {
-    const { jobId, ranks } = request;
+    const { jobId, ranks, attempt } = request;
     this.calls.push(`start ${ranks.map(({ rank }) => rank).join(' ')}`);
     this.lastStart = request;
+    if (this.started.has(`${jobId}/${attempt}`)) return { meetings: this.meetings };
     if (this.startError !== undefined) throw new ConnectError(this.startError, Code.Internal);
     for (const { rank, vmId } of ranks) {
       const vm = this.vms.get(vmId);
@@ -155,6 +160,7 @@ export class FakeAgent {
       await this.#write(vm, { type: 'VmStarted', data: { jobId, rank } });
       this.running.set(`${jobId}/${rank}`, { jobId, rank, vmId });
     }
+    this.started.add(`${jobId}/${attempt}`);
     if (this.autoExit) for (const { rank } of ranks) void this.exit(jobId, rank);
     return {};
   }

@@ -14,6 +14,8 @@ export interface KeptFile {
   /** Bytes. */
   readonly size: number;
   readonly chunks: readonly string[];
+  /** Which start of the job left it, from 1. */
+  readonly attempt: number;
 }
 export type DatedFile = KeptFile & { readonly createdAt: Date };
 
@@ -42,20 +44,24 @@ export async function putFile(store: EventStore, chunks: ChunkStore, job: string
   if (known.length >= maximumFiles && !known.some((other) => isSame(other, file))) {
     throw new StorageError('too-much', `${job} has kept ${known.length} files, and no more are taken`);
   }
-  const event = { type: fileKept, data: { rank: file.rank, path: file.path, size: file.size, chunks: file.chunks } };
+  const event = { type: fileKept, data: { rank: file.rank, path: file.path, size: file.size, chunks: file.chunks, attempt: file.attempt } };
   await store.append([{ stream: outputStream(job), expectedVersion: 'any', events: [event] }], {
     metadata,
     commandId: commandOf(job, file),
   });
 }
 
-/** The files of a job, by rank and path. */
+/** The files of a job's last attempt that has left any, by rank and path. */
 export async function filesOf(store: EventStore, job: string): Promise<readonly DatedFile[]> {
   parsed(jobId, job);
   const files = new Map<string, DatedFile>();
+  let last = 1;
   for (const recorded of await store.readStream(outputStream(job))) {
     const file = decode(recorded);
-    if (file !== undefined) files.set(`${file.rank}/${file.path}`, file);
+    if (file === undefined || file.attempt < last) continue;
+    if (file.attempt > last) files.clear();
+    last = file.attempt;
+    files.set(`${file.rank}/${file.path}`, file);
   }
   return [...files.values()].sort((a, b) => a.rank - b.rank || (a.path < b.path ? -1 : 1));
 }
@@ -68,7 +74,9 @@ export async function findFile(store: EventStore, job: string, rank: number, pat
 }
 
 function decode({ event, time }: RecordedEvent): DatedFile | undefined {
-  return event.type === fileKept ? { ...(event.data as KeptFile), createdAt: time } : undefined;
+  return event.type === fileKept
+    ? { attempt: 1, ...(event.data as Omit<KeptFile, 'attempt'> & { attempt?: number }), createdAt: time }
+    : undefined;
 }
 
 function isSame(a: { rank: number; path: string }, b: { rank: number; path: string }): boolean {
@@ -76,9 +84,9 @@ function isSame(a: { rank: number; path: string }, b: { rank: number; path: stri
 }
 
 /** The same file put twice is one command; other bytes under its name are another. */
-function commandOf(job: string, { rank, path, chunks }: KeptFile): string {
+function commandOf(job: string, { rank, path, chunks, attempt }: KeptFile): string {
   const hash = createHash('sha256')
-    .update(JSON.stringify([rank, path, chunks]))
+    .update(JSON.stringify(attempt === 1 ? [rank, path, chunks] : [rank, path, chunks, attempt]))
     .digest('hex');
   return `put-file/${job}/${hash}`;
 }

@@ -12,9 +12,10 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 
 const path = (): string => join(directory, 'output.log');
 const openLog = (maximumBytes = 1e9) => OutputLog.open({ jobId: 'job-1', path: path(), maximumBytes });
-const piece = (rank: number, offset: number, text: string, stream = 1): OutputRecord => ({
+const piece = (rank: number, offset: number, text: string, stream = 1, attempt = 1): OutputRecord => ({
   rank,
   stream,
+  attempt,
   offset: BigInt(offset),
   data: new TextEncoder().encode(text),
 });
@@ -100,7 +101,7 @@ describe('an output log', () => {
   it('carries large pieces', async () => {
     const log = await openLog();
     const data = new Uint8Array(1 << 20).fill(120);
-    await log.append([{ rank: 0, stream: 1, offset: 0n, data }, piece(0, 1 << 20, 'end')]);
+    await log.append([{ rank: 0, stream: 1, attempt: 1, offset: 0n, data }, piece(0, 1 << 20, 'end')]);
     expect((await textOf(await openLog())).length).toBe('0: 0:'.length + (1 << 20) + 3);
     await expect(log.append([{ ...piece(1, 0, ''), data: new Uint8Array((1 << 20) + 1) }])).rejects.toMatchObject({ problem: 'invalid' });
   });
@@ -153,6 +154,7 @@ describe('the record format', () => {
     const record = fc.record({
       rank: fc.nat(65_535),
       stream: fc.constantFrom(1, 2),
+      attempt: fc.integer({ min: 1, max: 0xffff_ffff }),
       offset: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
       data: fc.uint8Array({ minLength: 1, maxLength: 100 }),
     });
@@ -167,5 +169,50 @@ describe('the record format', () => {
         expect(isIntact(bytes)).toBe(false);
       }),
     );
+  });
+});
+
+describe('the output of a job that runs again', () => {
+  it('begins anew: readers begin with the last attempt, and one that followed goes on into it', async () => {
+    const log = await openLog();
+    await log.append([piece(0, 0, 'old'), piece(1, 0, 'old too')]);
+    const followed: string[] = [];
+    const following = (async () => {
+      for await (const { records } of log.read({ follow: true, signal: forever }))
+        for (const { attempt, data } of records) followed.push(`${attempt}:${Buffer.from(data).toString()}`);
+    })();
+    await log.append([piece(0, 0, 'new', 1, 2)], 2);
+    await log.seal();
+    await following;
+    expect(followed).toEqual(['1:old', '1:old too', '2:new']);
+    for (const one of [log, await openLog()]) {
+      expect(await textOf(one)).toBe('0:new');
+      expect([one.attempt, one.sealed]).toEqual([2, true]);
+    }
+  });
+
+  it('takes nothing of an earlier attempt any more, also when the later one has written nothing', async () => {
+    const log = await openLog();
+    await log.append([piece(0, 0, 'old')]);
+    await log.append([], 2);
+    for (const one of [log, await openLog()]) {
+      expect(await textOf(one)).toBe('');
+      await expect(one.append([piece(0, 3, 'late')])).rejects.toMatchObject({ problem: 'superseded' });
+    }
+    await log.append([piece(0, 0, 'new', 1, 2)], 2);
+    await log.append([piece(0, 0, 'new', 1, 2)], 2);
+    expect(await textOf(log)).toBe('0:new');
+  });
+
+  it('is that of the attempt before when the mark of the next was torn', async () => {
+    const log = await openLog();
+    await log.append([piece(0, 0, 'old')]);
+    const length = log.length;
+    await log.append([], 2);
+    const bytes = await readFile(path());
+    bytes[length + 28] = 7;
+    await writeFile(path(), bytes);
+    const again = await openLog();
+    expect([again.attempt, again.length, await textOf(again)]).toEqual([1, length, '0:old']);
   });
 });

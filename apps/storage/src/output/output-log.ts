@@ -2,13 +2,24 @@
  * The output of one job: a file of records that only grows, and in memory where each rank's streams end. Followers read the file, each at its own
  * pace, and are woken when it has grown; nothing is buffered for them.
  *
- * Offsets make appends idempotent: what lies before a stream's end is here already; what would leave a gap is refused.
+ * Offsets make appends idempotent: what lies before a stream's end is here already; what would leave a gap is refused. A job that runs again
+ * begins its streams anew under the next attempt: from then on nothing of the earlier ones is taken, and readers begin with the last.
  */
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from '@verbena/chunk-store';
 import { StorageError } from '../errors.ts';
-import { decodeHeader, encodeRecord, headerBytes, isIntact, maximumData, sealRecord, sealStream, type OutputRecord } from './record.ts';
+import {
+  decodeHeader,
+  encodeRecord,
+  headerBytes,
+  isIntact,
+  maximumData,
+  mark,
+  markStream,
+  type OutputRecord,
+  type RecordHeader,
+} from './record.ts';
 
 export interface OutputLogOptions {
   readonly jobId: string;
@@ -40,6 +51,9 @@ export class OutputLog {
   readonly #wake = new Set<() => void>();
   #length = 0;
   #sealed = false;
+  /** The last attempt, and where its output begins. */
+  #attempt = 1;
+  #begin = 0;
   /** Appends come one after another. */
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -63,9 +77,26 @@ export class OutputLog {
     return this.#length;
   }
 
-  /** Appends what is new of these pieces, all or nothing. */
-  append(pieces: readonly OutputRecord[]): Promise<void> {
+  /** The last attempt that has written, or has begun to. */
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  /**
+   * Appends what is new of these pieces of an attempt, all or nothing. Without pieces it says that the attempt has begun.
+   * @throws {StorageError} superseded when a later attempt has begun; gap, invalid, too-much, sealed, no-space
+   */
+  append(pieces: readonly OutputRecord[], attempt = 1): Promise<void> {
     return this.#inTurn(async () => {
+      if (attempt < this.#attempt)
+        throw new StorageError(
+          'superseded',
+          `${this.#options.jobId} is in its attempt ${this.#attempt}: output of attempt ${attempt} is late`,
+        );
+      if (attempt > this.#attempt && !this.#sealed) {
+        await this.#write([mark(attempt)], false);
+        this.#take({ ...mark(attempt), length: 0, crc: 0 }, this.#length - headerBytes);
+      }
       const fresh = this.#fresh(pieces);
       if (fresh.length === 0) return;
       if (this.#sealed) throw new StorageError('sealed', `the output of ${this.#options.jobId} is sealed: the job is over`);
@@ -78,22 +109,22 @@ export class OutputLog {
   seal(): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#sealed) return;
-      await this.#write([sealRecord], true);
+      await this.#write([mark()], true);
       this.#sealed = true;
       this.#wakeAll();
     });
   }
 
   /**
-   * Batches of pieces, of one rank or of all; with `follow` until the log is sealed or the signal aborts. They begin with the log, or where an
+   * Batches of pieces, of one rank or of all; with `follow` until the log is sealed or the signal aborts. They begin with the last attempt, or where an
    * earlier reader's last batch ended. @throws {StorageError} invalid, for another place
    */
   async *read(options: ReadOptions): AsyncGenerator<OutputBatch> {
     const { rank, follow, signal, after = 0 } = options;
     let file: FileHandle | undefined;
-    let position = after;
+    let position = after === 0 ? this.#begin : after;
     try {
-      if (position > 0) {
+      if (after > 0) {
         if (position < this.#length) file = await open(this.#options.path, 'r');
         if (!(await isPlace(file, position, this.#length)))
           throw new StorageError(
@@ -108,7 +139,7 @@ export class OutputLog {
           file ??= await open(this.#options.path, 'r');
           const { records, bytes } = await readBlock(file, position, end);
           position += bytes;
-          const wanted = records.filter((record) => record.stream !== sealStream && (rank === undefined || record.rank === rank));
+          const wanted = records.filter((record) => record.stream !== markStream && (rank === undefined || record.rank === rank));
           if (wanted.length > 0) yield { records: wanted, next: position };
         }
         if (last || !follow) return;
@@ -124,7 +155,7 @@ export class OutputLog {
     const ends = new Map<string, bigint>();
     const fresh: OutputRecord[] = [];
     let bytes = 0;
-    for (const { rank, stream, offset, data } of pieces) {
+    for (const { rank, stream, attempt, offset, data } of pieces) {
       if (data.length > maximumData)
         throw new StorageError('invalid', `a piece of output has ${data.length} bytes, at most ${maximumData} are taken`);
       const key = keyOf(rank, stream);
@@ -137,7 +168,7 @@ export class OutputLog {
       }
       const known = Number(end - offset);
       if (known >= data.length) continue;
-      fresh.push({ rank, stream, offset: end, data: data.subarray(known) });
+      fresh.push({ rank, stream, attempt, offset: end, data: data.subarray(known) });
       ends.set(key, offset + BigInt(data.length));
       bytes += headerBytes + data.length - known;
     }
@@ -182,31 +213,38 @@ export class OutputLog {
     if (file === undefined) return;
     try {
       const { size } = await file.stat();
-      let start = 0;
-      for (;;) {
-        const header = decodeHeader(await readAt(file, this.#length, headerBytes));
-        if (header === undefined || this.#length + headerBytes + header.length > size) break;
-        start = this.#length;
-        this.#length += headerBytes + header.length;
-        if (header.stream === sealStream) this.#sealed = true;
-        else this.#ends.set(keyOf(header.rank, header.stream), header.offset + BigInt(header.length));
-      }
-      await this.#dropTorn(file, start);
+      let start = await this.#scan(file, size);
+      // Only the last record can be torn, since each is written when the one before it is.
+      if (this.#length > 0 && !isIntact(await readAt(file, start, this.#length - start))) start = await this.#scan(file, start);
       if (this.#length < size) await file.truncate(this.#length);
     } finally {
       await file.close();
     }
   }
 
-  /** Only the last record can be torn, since each is written when the one before it is. */
-  async #dropTorn(file: FileHandle, start: number): Promise<void> {
-    if (this.#length === 0) return;
-    const record = await readAt(file, start, this.#length - start);
-    if (isIntact(record)) return;
-    const header = decodeHeader(record);
-    if (header?.stream === sealStream) this.#sealed = false;
-    else if (header !== undefined) this.#ends.set(keyOf(header.rank, header.stream), header.offset);
-    this.#length = start;
+  /** Takes in what the headers up to a place say. @returns where the last record begins */
+  async #scan(file: FileHandle, size: number): Promise<number> {
+    this.#length = this.#begin = 0;
+    this.#attempt = 1;
+    this.#sealed = false;
+    this.#ends.clear();
+    for (let start = 0; ;) {
+      const header = decodeHeader(await readAt(file, this.#length, headerBytes));
+      if (header === undefined || this.#length + headerBytes + header.length > size) return start;
+      start = this.#length;
+      this.#length += headerBytes + header.length;
+      this.#take(header, start);
+    }
+  }
+
+  #take({ rank, stream, attempt, offset, length }: RecordHeader, start: number): void {
+    if (stream !== markStream) this.#ends.set(keyOf(rank, stream), offset + BigInt(length));
+    else if (attempt === 0) this.#sealed = true;
+    else {
+      this.#attempt = attempt;
+      this.#begin = start;
+      this.#ends.clear();
+    }
   }
 
   #changed(signal: AbortSignal): Promise<void> {
@@ -255,8 +293,8 @@ async function readBlock(file: FileHandle, position: number, end: number): Promi
     const rest = block.subarray(bytes);
     const header = decodeHeader(rest);
     if (header === undefined || headerBytes + header.length > rest.length) break;
-    const { rank, stream, offset, length } = header;
-    records.push({ rank, stream, offset, data: rest.subarray(headerBytes, headerBytes + length) });
+    const { rank, stream, attempt, offset, length } = header;
+    records.push({ rank, stream, attempt, offset, data: rest.subarray(headerBytes, headerBytes + length) });
     bytes += headerBytes + length;
   }
   if (bytes === 0) throw new StorageError('corrupt', `an output log is not readable from byte ${position} on: it was changed on the disk`);

@@ -23,10 +23,15 @@ const maximumPieces = 4_096;
 
 export function outputService({ logs, store, chunks, owners }: OutputServiceOptions): ServiceImpl<typeof storagev1.OutputService> {
   return {
-    appendOutput: edge(async ({ jobId, pieces }: storagev1.AppendOutputRequest) => {
+    appendOutput: edge(async ({ jobId, pieces, attempt }: storagev1.AppendOutputRequest) => {
       if (pieces.length > maximumPieces)
         throw new StorageError('invalid', `${pieces.length} pieces at once; at most ${maximumPieces} are taken`);
-      await logs.with(jobId, (log) => log.append(pieces.map(checkPiece)));
+      await logs.with(jobId, (log) =>
+        log.append(
+          pieces.map((piece) => checkPiece(piece, attempt || 1)),
+          attempt || 1,
+        ),
+      );
       return {};
     }),
     streamOutput: streamEdge(async function* (request: storagev1.StreamOutputRequest, { signal }: { signal: AbortSignal }) {
@@ -52,7 +57,14 @@ export function outputService({ logs, store, chunks, owners }: OutputServiceOpti
     putFile: edge(async ({ file }: storagev1.PutFileRequest) => {
       if (file === undefined) throw new StorageError('invalid', 'the request has no file');
       const { jobId, rank, path, size } = file;
-      await putFile(store, chunks, jobId, { rank, path, size: Number(size), chunks: file.chunks }, await metadataFor(jobId, owners));
+      const attempt = file.attempt || 1;
+      await putFile(
+        store,
+        chunks,
+        jobId,
+        { rank, path, size: Number(size), chunks: file.chunks, attempt },
+        await metadataFor(jobId, owners),
+      );
       return {};
     }),
     listFiles: edge(async ({ jobId, pageSize, pageToken }: storagev1.ListFilesRequest) => {
@@ -82,7 +94,7 @@ export function outputService({ logs, store, chunks, owners }: OutputServiceOpti
   };
 }
 
-function checkPiece({ rank, stream, offset, data }: storagev1.OutputPiece): OutputRecord {
+function checkPiece({ rank, stream, offset, data }: storagev1.OutputPiece, attempt: number): OutputRecord {
   checkRank(rank);
   if (stream !== storagev1.OutputStream.STDOUT && stream !== storagev1.OutputStream.STDERR) {
     throw new StorageError(
@@ -90,7 +102,7 @@ function checkPiece({ rank, stream, offset, data }: storagev1.OutputPiece): Outp
       `a piece of output of rank ${rank} is of stream ${stream}, which is neither standard output nor error`,
     );
   }
-  return { rank, stream, offset, data };
+  return { rank, stream, attempt, offset, data };
 }
 
 /** Everything that is kept for a job belongs to its story. */
