@@ -1,7 +1,6 @@
 /** Errors of this service, and the one place where they become codes of the wire. */
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ChunkError, type ChunkProblem } from '@verbena/chunk-store';
-import { EventStoreError } from '@verbena/event-sourcing';
 
 export type StorageProblem =
   'invalid' | 'gap' | 'sealed' | 'superseded' | 'too-much' | 'no-space' | 'not-found' | 'not-yours' | 'corrupt' | 'busy';
@@ -43,8 +42,6 @@ const chunkCodes: Record<ChunkProblem, Code> = {
 export function atTheEdge(error: unknown): unknown {
   if (error instanceof StorageError) return new ConnectError(error.message, storageCodes[error.problem], undefined, undefined, error);
   if (error instanceof ChunkError) return new ConnectError(error.message, chunkCodes[error.problem], undefined, undefined, error);
-  // Whoever calls tries again: what it told must not be lost because the log cannot be written at the moment.
-  if (error instanceof EventStoreError) return new ConnectError(error.message, Code.Unavailable, undefined, undefined, error);
   return error;
 }
 

@@ -1,6 +1,7 @@
 /** How a program's end in a domain becomes the report that the scheduler is given. */
 import { jobv1 } from '@verbena/contracts';
-import type { DomainCounters, ExitCause, ProgramExit } from '@verbena/hypervisor';
+import type { DomainCounters, ExitCause, ProgramExit, RunningProgram } from '@verbena/hypervisor';
+import { messageOf } from '../errors.ts';
 
 const { EndCause } = jobv1;
 
@@ -74,3 +75,13 @@ export const noCounters: DomainCounters = {
   cpuSeconds: 0,
   outputBytes: 0,
 };
+
+/** How a program ended; never rejects. */
+export async function exitOf(program: RunningProgram | undefined): Promise<ProgramExit> {
+  try {
+    if (program === undefined) throw new Error('the program was never started');
+    return await program.exit;
+  } catch (error) {
+    return { cause: 'internal', exitCode: 70, detail: `the hypervisor failed: ${messageOf(error)}`, counters: noCounters };
+  }
+}

@@ -16,11 +16,12 @@ import { context as otel, ROOT_CONTEXT, trace, type Span, type Tracer } from '@o
 import { messageOf, Refusal } from '../errors.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
 import { ActivityMonitor, sampleEveryMs } from './activity-monitor.ts';
-import { inWords, noCounters, rankExitReport } from './exit-report.ts';
+import { exitOf, inWords, rankExitReport } from './exit-report.ts';
 import { localityOf, type JobStart } from './job-start.ts';
 import { OutputPump, type OutputPiece } from './output-pump.ts';
 import type { JobPorts, Report } from './job-ports.ts';
 import { LocalRendezvous } from './rendezvous.ts';
+import { allOrFirstError } from './settling.ts';
 import { defaultBounds, keepFiles, prepareScratch } from './scratch.ts';
 
 export interface JobRunOptions {
@@ -236,7 +237,7 @@ export class JobRun {
   /** What follows a program's end. Never rejects: whatever goes wrong becomes part of the report. */
   async #finish(rank: Rank): Promise<Report> {
     const { vms, ports } = this.#options;
-    const exit = await this.#exitOf(rank);
+    const exit = await exitOf(rank.program);
     this.#monitor.forget(rank.rank);
     rank.exit = exit;
     rank.span?.setAttribute('verbena.exit.cause', exit.cause);
@@ -267,15 +268,6 @@ export class JobRun {
     return { rank: rank.rank, vmId: rank.vm.request.vmId, what: { case: 'exited', value: rankExitReport(exit, kept, notes.join('\n')) } };
   }
 
-  async #exitOf(rank: Rank): Promise<ProgramExit> {
-    try {
-      if (rank.program === undefined) throw new Error('the program was never started');
-      return await rank.program.exit;
-    } catch (error) {
-      return { cause: 'internal', exitCode: 70, detail: `the hypervisor failed: ${messageOf(error)}`, counters: noCounters };
-    }
-  }
-
   /** Samples the ranks until all have settled. */
   async #watch(): Promise<void> {
     const { ports } = this.#options;
@@ -300,11 +292,4 @@ export class JobRun {
     const vmId = this.#ranks.find((other) => other.rank === rank)?.vm.request.vmId ?? '';
     return { rank, vmId, what: { case: 'blocked', value: { blocked, activity, waitsFor } } };
   }
-}
-
-/** Waits for all, then throws the first error: nothing is still under way when it is handled. */
-async function allOrFirstError(promises: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(promises);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }

@@ -9,6 +9,7 @@ import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from '@verbena/chunk-store';
 import { StorageError } from '../errors.ts';
+import { isPlace, readAt, readBlock } from './blocks.ts';
 import {
   decodeHeader,
   encodeRecord,
@@ -42,8 +43,6 @@ export interface OutputBatch {
   /** Where the log goes on behind them. */
   readonly next: number;
 }
-
-const blockBytes = 256 * 1024;
 
 export class OutputLog {
   readonly #options: OutputLogOptions;
@@ -273,41 +272,4 @@ export class OutputLog {
 
 function keyOf(rank: number, stream: number): string {
   return `${rank}/${stream}`;
-}
-
-/** Whether a record begins at a position, or the log ends there. */
-async function isPlace(file: FileHandle | undefined, position: number, length: number): Promise<boolean> {
-  if (file === undefined) return position === length;
-  const header = decodeHeader(await readAt(file, position, headerBytes));
-  return header !== undefined && isIntact(await readAt(file, position, headerBytes + header.length));
-}
-
-/** The whole records within a block from a position on; at least one, since the block is as large as the largest. */
-async function readBlock(file: FileHandle, position: number, end: number): Promise<{ records: OutputRecord[]; bytes: number }> {
-  let block = await readAt(file, position, Math.min(blockBytes, end - position));
-  const first = decodeHeader(block);
-  if (first !== undefined && headerBytes + first.length > block.length) block = await readAt(file, position, headerBytes + first.length);
-  const records: OutputRecord[] = [];
-  let bytes = 0;
-  for (;;) {
-    const rest = block.subarray(bytes);
-    const header = decodeHeader(rest);
-    if (header === undefined || headerBytes + header.length > rest.length) break;
-    const { rank, stream, attempt, offset, length } = header;
-    records.push({ rank, stream, attempt, offset, data: rest.subarray(headerBytes, headerBytes + length) });
-    bytes += headerBytes + length;
-  }
-  if (bytes === 0) throw new StorageError('corrupt', `an output log is not readable from byte ${position} on: it was changed on the disk`);
-  return { records, bytes };
-}
-
-async function readAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return bytes.subarray(0, done);
 }

@@ -1,0 +1,6 @@
+/** Waits for all, then throws the first error: nothing is still under way when it is handled. */
+export async function allOrFirstError(promises: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(promises);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
