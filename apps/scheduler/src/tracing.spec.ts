@@ -1,4 +1,4 @@
-import type { jobv1 } from '@verbena/contracts';
+import { jobv1 } from '@verbena/contracts';
 import { currentTraceparent } from '@verbena/messaging';
 import { inSpan } from '@verbena/service-kit';
 import { testTelemetry, type TestTelemetry } from '@verbena/service-kit/testing';
@@ -32,4 +32,27 @@ it('one trace holds a job from whoever submitted it to its end, in spans and in 
   expect(spans.filter(({ status }) => status.code === 2).map(({ name }) => name)).toEqual([]);
   const own = (await cluster.store.readStream(id)).map(({ event, metadata }) => [event.type, metadata.traceparent?.split('-')[1]]);
   expect(own.filter(([type, traceId]) => type !== 'RankExited' && traceId !== wanted)).toEqual([]);
+});
+
+it('goes on after a restart of the scheduler in the trace that the log names', async () => {
+  cluster = await testCluster([2], {}, telemetry.tracer);
+  const first = await cluster.submit();
+  await cluster.until(first.id, jobv1.JobState.RUNNING);
+  let second: jobv1.Job | undefined;
+  let wanted = '';
+  await inSpan(telemetry.tracer, 'verbena submit', {}, async () => {
+    wanted = currentTraceparent()?.split('-')[1] ?? '';
+    second = await cluster.submit();
+  });
+  const id = second?.id ?? '';
+  await cluster.restart();
+  await cluster.agent(0).register();
+  expect((await cluster.finish(id)).traceId).toBe(wanted);
+  const lives = (): readonly string[] =>
+    telemetry
+      .spans()
+      .filter(({ name, attributes }) => name === 'run job' && attributes['verbena.job.id'] === id)
+      .map((span) => span.spanContext().traceId);
+  await cluster.eventually('both lives are over', () => lives().length === 2);
+  expect(lives()).toEqual([wanted, wanted]);
 });

@@ -66,11 +66,12 @@ export function callContextFromLines(lines: readonly (readonly [string, string])
   return { ...identityFromLines(lines), ...(traceparent !== undefined && { traceparent }), ...(caller !== undefined && { caller }) };
 }
 
-/** Writes the context into a call's headers, where the caller has not said otherwise. */
+/**
+ * Writes the context into a call's headers, where the caller has not said otherwise. The trace is always that of the span which makes the call: a
+ * caller that passes on what it was sent would name a span further up.
+ */
 export function injectCallContext(headers: Headers): void {
-  const traceparent = currentTraceparent();
-  const wanted = { ...identityHeaders(callContext()), ...(traceparent !== undefined && { [traceparentHeader]: traceparent }) };
-  for (const [name, value] of Object.entries(wanted)) if (!headers.has(name)) headers.set(name, value);
+  for (const [name, value] of contextLines()) if (name === traceparentHeader || !headers.has(name)) headers.set(name, value);
 }
 
 export function callContextFromHeaders(headers: Headers): CallContext {

@@ -13,7 +13,7 @@ import {
   type UnaryResponse,
 } from '@connectrpc/connect';
 import { codeFromHttpStatus, codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
-import { contextLines } from './call-context.ts';
+import { contextLines, injectCallContext } from './call-context.ts';
 import { callSpanned, type ServerInterceptorOptions } from './interceptors.ts';
 
 /** Headers as they cross: names in small letters. */
@@ -69,7 +69,7 @@ export function unaryOver(send: SendUnary, options: UnaryOptions): Transport['un
 
 function withContext(header: ConstructorParameters<typeof Headers>[0]): [string, string][] {
   const headers = new Headers(header);
-  for (const [name, value] of contextLines()) if (!headers.has(name)) headers.set(name, value);
+  injectCallContext(headers);
   return [...headers];
 }
 

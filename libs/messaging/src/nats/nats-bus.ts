@@ -50,7 +50,7 @@ export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
     connectMs,
     told: (error, what) => onUnexpectedError?.(error, what),
   });
-  return new NatsBus(connection, options);
+  return new NatsBus(connection, { ...options, attributes: { 'messaging.system': 'nats', ...options.attributes } });
 }
 
 class NatsBus implements Bus {
