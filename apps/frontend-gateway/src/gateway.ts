@@ -5,11 +5,10 @@
 import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectRouter, MethodImpl, ServiceImpl } from '@connectrpc/connect';
 import { clusterv1, healthv1, identityv1, loadRequestCheck, reflectionv1, reflectionv1alpha } from '@verbena/contracts';
-import type { RunningService, ServiceContext } from '@verbena/service-kit';
+import { checked, type RunningService, type ServiceContext } from '@verbena/service-kit';
 import { admitted, letIn } from './access.ts';
 import { authorization, publicServices, type ServiceRow } from './authorization.ts';
 import { authenticatorFor, type AuthOptions } from './bootstrap.ts';
-import { checked } from './checked.ts';
 import { clusterService, type ClusterFacts } from './cluster-service.ts';
 import { forward, type Forwarding } from './forwarder.ts';
 import { healthService } from './health.ts';

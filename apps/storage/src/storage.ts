@@ -1,11 +1,13 @@
 /** The storage service: chunks, job output, and the event log for node-agents. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DescService } from '@bufbuild/protobuf';
+import type { ServiceImpl } from '@connectrpc/connect';
 import { openChunkStore } from '@verbena/chunk-store';
-import { eventv1, identityv1, storagev1 } from '@verbena/contracts';
+import { eventv1, identityv1, loadRequestCheck, storagev1 } from '@verbena/contracts';
 import type { EventDatabase } from '@verbena/event-sourcing';
 import { models } from '@verbena/history';
-import { metric, type RunningService, type ServiceContext } from '@verbena/service-kit';
+import { checked, metric, type RunningService, type ServiceContext } from '@verbena/service-kit';
 import { ChunkOwners } from './chunk-owners.ts';
 import { chunkService } from './chunk-service.ts';
 import { VmOwners } from './events/vm-owners.ts';
@@ -44,12 +46,16 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
   const directory = await Directory.open(store, () => bus.publish(identityChanged, new Uint8Array()));
   const identity = { directory, clock: context.clock, random: context.random };
   const history = await store.readModels(models);
+  const check = loadRequestCheck();
+  const behind = <S extends DescService>(service: S, implementation: ServiceImpl<S>): ServiceImpl<S> =>
+    checked(service, implementation, check) as ServiceImpl<S>;
   const served = await Promise.all([
     bus.serve(storagev1.ChunkService, chunkService(chunks, chunkOwners)),
     bus.serve(storagev1.OutputService, outputService({ logs, store, chunks, owners: new JobOwners(store) })),
     bus.serve(eventv1.EventService, eventService({ store, history, writable: ['vm-'], owners: new VmOwners(store) })),
-    bus.serve(identityv1.IdentityService, identityService(identity)),
-    bus.serve(identityv1.CredentialService, credentialService(identity)),
+    // Whoever gets a token past this has got in: what it says is checked here too, not only by the gateway.
+    bus.serve(identityv1.IdentityService, behind(identityv1.IdentityService, identityService(identity))),
+    bus.serve(identityv1.CredentialService, behind(identityv1.CredentialService, credentialService(identity))),
   ]);
   const unobserve = [
     metrics.observe(metric.chunkStoreBytes, () => [[{}, chunks.bytes]]),

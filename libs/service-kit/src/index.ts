@@ -1,3 +1,4 @@
+export { badRequest, checked } from './checked.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { ConfigError, configFromEnvironment, processVariables, type ProcessVariables } from './config.ts';
 export { translateStoreErrors } from './edge.ts';

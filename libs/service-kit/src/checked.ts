@@ -1,4 +1,7 @@
-/** Requests are checked against the constraints of their contract before anybody sees them. */
+/**
+ * Requests are checked against the constraints of their contract before anybody sees them: by the gateway all that come from outside, and by a service
+ * those on which more hangs than it would like to leave to its callers.
+ */
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
 import { rpcerrors, type FieldProblem, type RequestCheck } from '@verbena/contracts';
@@ -14,7 +17,7 @@ export function badRequest(method: DescMethod, problems: readonly FieldProblem[]
   return new ConnectError(`${method.name}: ${first?.field}: ${first?.description}${more}`, Code.InvalidArgument, undefined, [detail]);
 }
 
-/** The same implementation, behind the check. Streams of requests, which only reflection has, are left to whoever reads them. */
+/** The same implementation, behind the check; `loaded` is what `loadRequestCheck` of the contracts gives. Streams of requests, which only reflection has, are left to whoever reads them. */
 export function checked<S extends DescService>(
   service: S,
   implementation: Partial<ServiceImpl<S>>,
