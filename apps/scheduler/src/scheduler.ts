@@ -1,6 +1,6 @@
 /** Puts the scheduler together: state folded from the log, the queue, a run for each live job, and the three services. */
 import { jobv1, nodev1, vmv1 } from '@verbena/contracts';
-import type { EventStore } from '@verbena/event-sourcing';
+import { createMemoryElection, fencedStore, type EventStore, type Leadership } from '@verbena/event-sourcing';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
 import { defaultConfig, type SchedulerConfig } from './config.ts';
 import { openJobs } from './jobs/jobs.ts';
@@ -23,20 +23,26 @@ import { vmService } from './vms/vm-service.ts';
 
 export interface SchedulerOptions extends Partial<SchedulerConfig> {
   readonly store: EventStore;
+  /** Of several replicas the one that leads starts a scheduler. Without it this one begins a term of its own, which ends every other. */
+  readonly lead?: Leadership;
 }
 
 const stopRunsMs = 5_000;
+const role = 'scheduler';
 
 /**
  * Starts the management module. Resolves when it serves: what the log holds is folded, and jobs that were on their way go on where they were.
  * Nodes that have lived on are with us again from their next heartbeat.
  */
-export async function startScheduler(context: ServiceContext, { store, ...given }: SchedulerOptions): Promise<RunningService> {
+export async function startScheduler(context: ServiceContext, { store, lead: led, ...given }: SchedulerOptions): Promise<RunningService> {
   const { bus, clock, log, tracer, random } = context;
   const config: SchedulerConfig = { ...defaultConfig, ...given };
   const stopping = new AbortController();
+  const lead = led ?? (await createMemoryElection(store).campaign(role, 'scheduler', stopping.signal));
+  // What a scheduler writes that leads no more is refused by the log.
+  const fenced = fencedStore(store, role, lead);
   const startedAt = clock.monotonic();
-  const [jobs, nodes, vms] = await Promise.all([openJobs(store, clock), Nodes.open(store, clock), VmMap.open(store)]);
+  const [jobs, nodes, vms] = await Promise.all([openJobs(fenced, clock), Nodes.open(fenced, clock), VmMap.open(store)]);
   const capacity = new Capacity(nodes, vms);
   const settled = (): boolean => clock.monotonic() - startedAt >= config.settleMs;
   const onError = (error: unknown): void => log.error({ err: error }, 'a pass over the queue failed');
@@ -57,7 +63,7 @@ export async function startScheduler(context: ServiceContext, { store, ...given 
     progress: new Map(),
     waits: new Map(),
     pkeys: new PartitionKeys(),
-    term: 0n,
+    term: BigInt(lead.term),
     stopping: stopping.signal,
   };
   const runs = new Set<Promise<void>>();
@@ -102,7 +108,11 @@ export async function startScheduler(context: ServiceContext, { store, ...given 
     await vms.stop();
   };
   let stopped: Promise<void> | undefined;
-  return { name: 'scheduler', notReady: () => Promise.resolve(undefined), stop: () => (stopped ??= stop()) };
+  const stopOnce = (): Promise<void> => (stopped ??= stop());
+  lead.lost.addEventListener('abort', () => void stopOnce(), { once: true });
+  if (lead.lost.aborted) void stopOnce();
+  const notReady = (): Promise<string | undefined> => Promise.resolve(lead.lost.aborted ? (lead.lost.reason as Error).message : undefined);
+  return { name: 'scheduler', notReady, stop: stopOnce };
 }
 
 /** Jobs that were spared the judgement that the cluster is too small are judged now. */

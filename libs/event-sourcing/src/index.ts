@@ -34,3 +34,4 @@ export type {
 } from './read-model.ts';
 export { concerns, subjectsOf } from './subjects.ts';
 export { backward, forward, StepFailed, type SagaDirection, type SagaPort, type SagaStep, type SagaTable } from './saga.ts';
+export { beginTerm, createMemoryElection, fencedStore, leaderStream, leadership, type LeaderElection, type Leadership } from './leader.ts';

@@ -6,3 +6,4 @@ export { sweep as sweepEmbeddedPostgres } from './embedded/account.ts';
 export { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded/server.ts';
 export { lockDirectory, type DirectoryLock } from './embedded/lock.ts';
 export { endWithUs, freePort } from './embedded/postmaster.ts';
+export { createPostgresElection } from './election.ts';

@@ -26,6 +26,7 @@ export {
   type ServiceVariables,
 } from './process/variables.ts';
 export { waitFor } from './process/wait-for.ts';
+export { startReplica, type ReplicaOptions } from './replica.ts';
 export type { RunningService, ServiceContext } from './service.ts';
 export { createShutdown, onStopSignals, type Shutdown } from './shutdown.ts';
 export { failSpan, inSpan, startSpan, type SpanSettings } from './tracing/span.ts';
