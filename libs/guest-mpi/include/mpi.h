@@ -30,6 +30,7 @@ typedef int MPI_Errhandler;
 typedef int MPI_Info;
 typedef int MPI_Win;
 typedef int MPI_File;
+typedef int MPI_Session;
 typedef intptr_t MPI_Aint;
 typedef long long MPI_Offset;
 typedef long long MPI_Count;
@@ -43,10 +44,27 @@ typedef struct MPI_Status {
   long long vb_bytes;
 } MPI_Status;
 
+/* As Fortran sees a status: MPI_F_STATUS_SIZE integers. */
+typedef struct MPI_F08_status {
+  MPI_Fint MPI_SOURCE;
+  MPI_Fint MPI_TAG;
+  MPI_Fint MPI_ERROR;
+  MPI_Fint vb_rest[3];
+} MPI_F08_status;
+#define MPI_F_STATUS_SIZE 6
+#define MPI_F_SOURCE 0
+#define MPI_F_TAG 1
+#define MPI_F_ERROR 2
+#define MPI_F_STATUS_IGNORE ((MPI_Fint *)0)
+#define MPI_F_STATUSES_IGNORE ((MPI_Fint *)0)
+#define MPI_F08_STATUS_IGNORE ((MPI_F08_status *)0)
+#define MPI_F08_STATUSES_IGNORE ((MPI_F08_status *)0)
+
 #define MPI_STATUS_IGNORE ((MPI_Status *)0)
 #define MPI_STATUSES_IGNORE ((MPI_Status *)0)
 #define MPI_ERRCODES_IGNORE ((int *)0)
 #define MPI_ARGV_NULL ((char **)0)
+#define MPI_ARGVS_NULL ((char ***)0)
 #define MPI_BOTTOM ((void *)0)
 #define MPI_IN_PLACE ((void *)-1)
 #define MPI_UNWEIGHTED ((int *)-2)
@@ -68,6 +86,8 @@ typedef struct MPI_Status {
 #define MPI_MAX_PORT_NAME 256
 #define MPI_MAX_DATAREP_STRING 128
 #define MPI_BSEND_OVERHEAD 64
+#define MPI_MAX_STRINGTAG_LEN 256
+#define MPI_MAX_PSET_NAME_LEN 256
 
 /* Thread support levels (section 12.4). */
 #define MPI_THREAD_SINGLE 0
@@ -87,9 +107,49 @@ typedef struct MPI_Status {
 #define MPI_DIST_GRAPH 3
 
 #define MPI_COMM_TYPE_SHARED 1
+#define MPI_COMM_TYPE_HW_UNGUIDED 2
+#define MPI_COMM_TYPE_HW_GUIDED 3
 
 #define MPI_ORDER_C 56
 #define MPI_ORDER_FORTRAN 57
+#define MPI_DISTRIBUTE_BLOCK 121
+#define MPI_DISTRIBUTE_CYCLIC 122
+#define MPI_DISTRIBUTE_NONE 123
+#define MPI_DISTRIBUTE_DFLT_DARG (-49767)
+
+#define MPI_TYPECLASS_REAL 1
+#define MPI_TYPECLASS_INTEGER 2
+#define MPI_TYPECLASS_COMPLEX 3
+
+/* One-sided communication (chapter 11). */
+#define MPI_LOCK_EXCLUSIVE 234
+#define MPI_LOCK_SHARED 235
+#define MPI_MODE_NOCHECK 1024
+#define MPI_MODE_NOSTORE 2048
+#define MPI_MODE_NOPUT 4096
+#define MPI_MODE_NOPRECEDE 8192
+#define MPI_MODE_NOSUCCEED 16384
+#define MPI_WIN_FLAVOR_CREATE 1
+#define MPI_WIN_FLAVOR_ALLOCATE 2
+#define MPI_WIN_FLAVOR_DYNAMIC 3
+#define MPI_WIN_FLAVOR_SHARED 4
+#define MPI_WIN_SEPARATE 1
+#define MPI_WIN_UNIFIED 2
+
+/* Files (chapter 13). */
+#define MPI_MODE_CREATE 1
+#define MPI_MODE_RDONLY 2
+#define MPI_MODE_WRONLY 4
+#define MPI_MODE_RDWR 8
+#define MPI_MODE_DELETE_ON_CLOSE 16
+#define MPI_MODE_UNIQUE_OPEN 32
+#define MPI_MODE_EXCL 64
+#define MPI_MODE_APPEND 128
+#define MPI_MODE_SEQUENTIAL 256
+#define MPI_SEEK_SET 600
+#define MPI_SEEK_CUR 602
+#define MPI_SEEK_END 604
+#define MPI_DISPLACEMENT_CURRENT (-54278278)
 
 /* Communicators, groups, and the null handles. */
 #define MPI_COMM_NULL ((MPI_Comm)0x10000000)
@@ -103,6 +163,8 @@ typedef struct MPI_Status {
 #define MPI_ERRHANDLER_NULL ((MPI_Errhandler)0x60000000)
 #define MPI_ERRORS_ARE_FATAL ((MPI_Errhandler)0x60000001)
 #define MPI_ERRORS_RETURN ((MPI_Errhandler)0x60000002)
+#define MPI_ERRORS_ABORT ((MPI_Errhandler)0x60000003)
+#define MPI_SESSION_NULL ((MPI_Session)0x23000000)
 #define MPI_INFO_NULL ((MPI_Info)0x70000000)
 #define MPI_INFO_ENV ((MPI_Info)0x70000001)
 #define MPI_WIN_NULL ((MPI_Win)0x21000000)
@@ -174,6 +236,9 @@ typedef struct MPI_Status {
 #define MPI_DOUBLE_INT ((MPI_Datatype)0x31000039)
 #define MPI_SHORT_INT ((MPI_Datatype)0x3100003a)
 #define MPI_LONG_DOUBLE_INT ((MPI_Datatype)0x3100003b)
+/* Bounds of MPI-1 types: markers of size 0, only for MPI_Type_struct and MPI_Type_create_struct. */
+#define MPI_LB ((MPI_Datatype)0x3300004d)
+#define MPI_UB ((MPI_Datatype)0x3300004e)
 
 /* How a datatype was made (section 4.1.13). */
 #define MPI_COMBINER_NAMED 1
@@ -189,6 +254,12 @@ typedef struct MPI_Status {
 #define MPI_COMBINER_SUBARRAY 11
 #define MPI_COMBINER_DARRAY 12
 #define MPI_COMBINER_RESIZED 13
+#define MPI_COMBINER_F90_REAL 14
+#define MPI_COMBINER_F90_COMPLEX 15
+#define MPI_COMBINER_F90_INTEGER 16
+#define MPI_COMBINER_HINDEXED_INTEGER 17
+#define MPI_COMBINER_HVECTOR_INTEGER 18
+#define MPI_COMBINER_STRUCT_INTEGER 19
 
 /* Predefined operations (section 5.9.2). */
 #define MPI_MAX ((MPI_Op)0x40000001)
@@ -215,7 +286,14 @@ typedef struct MPI_Status {
 #define MPI_APPNUM 6
 #define MPI_LASTUSEDCODE 7
 
-/* Error classes (section 8.4). A code is its class. */
+/* Attributes of windows (section 11.2.6). */
+#define MPI_WIN_BASE 8
+#define MPI_WIN_SIZE 9
+#define MPI_WIN_DISP_UNIT 10
+#define MPI_WIN_CREATE_FLAVOR 11
+#define MPI_WIN_MODEL 12
+
+/* Error classes (section 8.4). A code of the library is its class. */
 #define MPI_SUCCESS 0
 #define MPI_ERR_BUFFER 1
 #define MPI_ERR_COUNT 2
@@ -274,21 +352,69 @@ typedef struct MPI_Status {
 #define MPI_ERR_RMA_ATTACH 55
 #define MPI_ERR_RMA_SHARED 56
 #define MPI_ERR_RMA_FLAVOR 57
-#define MPI_ERR_LASTCODE 57
+#define MPI_ERR_VALUE_TOO_LARGE 58
+#define MPI_ERR_SESSION 59
+#define MPI_ERR_PROC_ABORTED 60
+#define MPI_ERR_ERRHANDLER 61
+/* Classes of the tool information interface (section 14.3.10). */
+#define MPI_T_ERR_MEMORY 62
+#define MPI_T_ERR_NOT_INITIALIZED 63
+#define MPI_T_ERR_CANNOT_INIT 64
+#define MPI_T_ERR_INVALID_INDEX 65
+#define MPI_T_ERR_INVALID_ITEM 66
+#define MPI_T_ERR_INVALID_HANDLE 67
+#define MPI_T_ERR_OUT_OF_HANDLES 68
+#define MPI_T_ERR_OUT_OF_SESSIONS 69
+#define MPI_T_ERR_INVALID_SESSION 70
+#define MPI_T_ERR_CVAR_SET_NOT_NOW 71
+#define MPI_T_ERR_CVAR_SET_NEVER 72
+#define MPI_T_ERR_PVAR_NO_STARTSTOP 73
+#define MPI_T_ERR_PVAR_NO_WRITE 74
+#define MPI_T_ERR_PVAR_NO_ATOMIC 75
+#define MPI_T_ERR_INVALID_NAME 76
+#define MPI_T_ERR_INVALID 77
+#define MPI_T_ERR_NOT_SUPPORTED 78
+#define MPI_ERR_LASTCODE 127
 
+/* Functions of the user. */
 typedef void MPI_User_function(void *invec, void *inoutvec, int *len, MPI_Datatype *datatype);
+typedef void MPI_User_function_c(void *invec, void *inoutvec, MPI_Count *len, MPI_Datatype *datatype);
 typedef void MPI_Comm_errhandler_function(MPI_Comm *comm, int *code, ...);
+typedef void MPI_Win_errhandler_function(MPI_Win *win, int *code, ...);
+typedef void MPI_File_errhandler_function(MPI_File *file, int *code, ...);
+typedef void MPI_Session_errhandler_function(MPI_Session *session, int *code, ...);
 typedef MPI_Comm_errhandler_function MPI_Comm_errhandler_fn;
+typedef MPI_Win_errhandler_function MPI_Win_errhandler_fn;
+typedef MPI_File_errhandler_function MPI_File_errhandler_fn;
 typedef MPI_Comm_errhandler_function MPI_Handler_function;
 typedef int MPI_Comm_copy_attr_function(MPI_Comm comm, int keyval, void *extra, void *in, void *out, int *flag);
 typedef int MPI_Comm_delete_attr_function(MPI_Comm comm, int keyval, void *value, void *extra);
+typedef int MPI_Type_copy_attr_function(MPI_Datatype type, int keyval, void *extra, void *in, void *out, int *flag);
+typedef int MPI_Type_delete_attr_function(MPI_Datatype type, int keyval, void *value, void *extra);
+typedef int MPI_Win_copy_attr_function(MPI_Win win, int keyval, void *extra, void *in, void *out, int *flag);
+typedef int MPI_Win_delete_attr_function(MPI_Win win, int keyval, void *value, void *extra);
 typedef MPI_Comm_copy_attr_function MPI_Copy_function;
 typedef MPI_Comm_delete_attr_function MPI_Delete_function;
+typedef int MPI_Grequest_query_function(void *extra, MPI_Status *status);
+typedef int MPI_Grequest_free_function(void *extra);
+typedef int MPI_Grequest_cancel_function(void *extra, int complete);
+typedef int MPI_Datarep_conversion_function(void *user, MPI_Datatype type, int count, void *file, MPI_Offset position, void *extra);
+typedef int MPI_Datarep_conversion_function_c(void *user, MPI_Datatype type, MPI_Count count, void *file, MPI_Offset position, void *extra);
+typedef int MPI_Datarep_extent_function(MPI_Datatype type, MPI_Aint *extent, void *extra);
+#define MPI_CONVERSION_FN_NULL ((MPI_Datarep_conversion_function *)0)
+#define MPI_CONVERSION_FN_NULL_C ((MPI_Datarep_conversion_function_c *)0)
 
-int vbmpi_dup_fn(MPI_Comm comm, int keyval, void *extra, void *in, void *out, int *flag);
+/* Communicators, datatypes and windows are ints, so one set of callbacks serves all three. */
+int vbmpi_dup_fn(int object, int keyval, void *extra, void *in, void *out, int *flag);
 #define MPI_COMM_NULL_COPY_FN ((MPI_Comm_copy_attr_function *)0)
 #define MPI_COMM_NULL_DELETE_FN ((MPI_Comm_delete_attr_function *)0)
 #define MPI_COMM_DUP_FN vbmpi_dup_fn
+#define MPI_TYPE_NULL_COPY_FN ((MPI_Type_copy_attr_function *)0)
+#define MPI_TYPE_NULL_DELETE_FN ((MPI_Type_delete_attr_function *)0)
+#define MPI_TYPE_DUP_FN vbmpi_dup_fn
+#define MPI_WIN_NULL_COPY_FN ((MPI_Win_copy_attr_function *)0)
+#define MPI_WIN_NULL_DELETE_FN ((MPI_Win_delete_attr_function *)0)
+#define MPI_WIN_DUP_FN vbmpi_dup_fn
 #define MPI_NULL_COPY_FN MPI_COMM_NULL_COPY_FN
 #define MPI_NULL_DELETE_FN MPI_COMM_NULL_DELETE_FN
 #define MPI_DUP_FN MPI_COMM_DUP_FN
@@ -298,216 +424,50 @@ int vbmpi_dup_fn(MPI_Comm comm, int keyval, void *extra, void *in, void *out, in
   result MPI_##name arguments;         \
   result PMPI_##name arguments;
 
-/* Environment (chapter 8). */
-VB_FN(int, Init, (int *argc, char ***argv))
-VB_FN(int, Init_thread, (int *argc, char ***argv, int required, int *provided))
-VB_FN(int, Query_thread, (int *provided))
-VB_FN(int, Is_thread_main, (int *flag))
-VB_FN(int, Finalize, (void))
-VB_FN(int, Initialized, (int *flag))
-VB_FN(int, Finalized, (int *flag))
-VB_FN(int, Abort, (MPI_Comm comm, int code))
-VB_FN(int, Get_version, (int *version, int *subversion))
-VB_FN(int, Get_library_version, (char *version, int *length))
-VB_FN(int, Get_processor_name, (char *name, int *length))
-VB_FN(double, Wtime, (void))
-VB_FN(double, Wtick, (void))
-VB_FN(int, Alloc_mem, (MPI_Aint size, MPI_Info info, void *base))
-VB_FN(int, Free_mem, (void *base))
-VB_FN(int, Pcontrol, (const int level, ...))
-VB_FN(int, Error_class, (int code, int *error_class))
-VB_FN(int, Error_string, (int code, char *text, int *length))
-VB_FN(int, Comm_create_errhandler, (MPI_Comm_errhandler_function * function, MPI_Errhandler *handler))
-VB_FN(int, Comm_set_errhandler, (MPI_Comm comm, MPI_Errhandler handler))
-VB_FN(int, Comm_get_errhandler, (MPI_Comm comm, MPI_Errhandler *handler))
-VB_FN(int, Comm_call_errhandler, (MPI_Comm comm, int code))
-VB_FN(int, Errhandler_create, (MPI_Handler_function * function, MPI_Errhandler *handler))
-VB_FN(int, Errhandler_set, (MPI_Comm comm, MPI_Errhandler handler))
-VB_FN(int, Errhandler_get, (MPI_Comm comm, MPI_Errhandler *handler))
-VB_FN(int, Errhandler_free, (MPI_Errhandler * handler))
+/* A function with counts exists as MPI_X with int and as MPI_X_c with MPI_Count (MPI-4.0, section 2.5.8). VB_ARGS_X(C, D) is its
+ * argument list with counts of type C and displacements of type D; the library's own definitions use the same lists. */
+#define VB_FN_COUNTS(name)                             \
+  VB_FN(int, name, (VB_ARGS_##name(int, int)))         \
+  VB_FN(int, name##_c, (VB_ARGS_##name(MPI_Count, MPI_Aint)))
 
-/* Communicators and groups (chapter 6). */
-VB_FN(int, Comm_rank, (MPI_Comm comm, int *rank))
-VB_FN(int, Comm_size, (MPI_Comm comm, int *size))
-VB_FN(int, Comm_compare, (MPI_Comm a, MPI_Comm b, int *result))
-VB_FN(int, Comm_dup, (MPI_Comm comm, MPI_Comm *copy))
-VB_FN(int, Comm_dup_with_info, (MPI_Comm comm, MPI_Info info, MPI_Comm *copy))
-VB_FN(int, Comm_create, (MPI_Comm comm, MPI_Group group, MPI_Comm *created))
-VB_FN(int, Comm_create_group, (MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *created))
-VB_FN(int, Comm_split, (MPI_Comm comm, int color, int key, MPI_Comm *part))
-VB_FN(int, Comm_split_type, (MPI_Comm comm, int type, int key, MPI_Info info, MPI_Comm *part))
-VB_FN(int, Comm_free, (MPI_Comm * comm))
-VB_FN(int, Comm_group, (MPI_Comm comm, MPI_Group *group))
-VB_FN(int, Comm_test_inter, (MPI_Comm comm, int *flag))
-VB_FN(int, Comm_set_name, (MPI_Comm comm, const char *name))
-VB_FN(int, Comm_get_name, (MPI_Comm comm, char *name, int *length))
-VB_FN(int, Comm_get_parent, (MPI_Comm * parent))
-VB_FN(int, Comm_set_info, (MPI_Comm comm, MPI_Info info))
-VB_FN(int, Comm_get_info, (MPI_Comm comm, MPI_Info *info))
-VB_FN(int, Group_size, (MPI_Group group, int *size))
-VB_FN(int, Group_rank, (MPI_Group group, int *rank))
-VB_FN(int, Group_translate_ranks, (MPI_Group a, int n, const int ranks_a[], MPI_Group b, int ranks_b[]))
-VB_FN(int, Group_compare, (MPI_Group a, MPI_Group b, int *result))
-VB_FN(int, Group_union, (MPI_Group a, MPI_Group b, MPI_Group *result))
-VB_FN(int, Group_intersection, (MPI_Group a, MPI_Group b, MPI_Group *result))
-VB_FN(int, Group_difference, (MPI_Group a, MPI_Group b, MPI_Group *result))
-VB_FN(int, Group_incl, (MPI_Group group, int n, const int ranks[], MPI_Group *result))
-VB_FN(int, Group_excl, (MPI_Group group, int n, const int ranks[], MPI_Group *result))
-VB_FN(int, Group_range_incl, (MPI_Group group, int n, int ranges[][3], MPI_Group *result))
-VB_FN(int, Group_range_excl, (MPI_Group group, int n, int ranges[][3], MPI_Group *result))
-VB_FN(int, Group_free, (MPI_Group * group))
-VB_FN(int, Comm_create_keyval, (MPI_Comm_copy_attr_function * copy, MPI_Comm_delete_attr_function *del, int *keyval, void *extra))
-VB_FN(int, Comm_free_keyval, (int *keyval))
-VB_FN(int, Comm_set_attr, (MPI_Comm comm, int keyval, void *value))
-VB_FN(int, Comm_get_attr, (MPI_Comm comm, int keyval, void *value, int *flag))
-VB_FN(int, Comm_delete_attr, (MPI_Comm comm, int keyval))
-VB_FN(int, Keyval_create, (MPI_Copy_function * copy, MPI_Delete_function *del, int *keyval, void *extra))
-VB_FN(int, Keyval_free, (int *keyval))
-VB_FN(int, Attr_put, (MPI_Comm comm, int keyval, void *value))
-VB_FN(int, Attr_get, (MPI_Comm comm, int keyval, void *value, int *flag))
-VB_FN(int, Attr_delete, (MPI_Comm comm, int keyval))
-
-/* Info objects (chapter 9). */
-VB_FN(int, Info_create, (MPI_Info * info))
-VB_FN(int, Info_set, (MPI_Info info, const char *key, const char *value))
-VB_FN(int, Info_delete, (MPI_Info info, const char *key))
-VB_FN(int, Info_get, (MPI_Info info, const char *key, int length, char *value, int *flag))
-VB_FN(int, Info_get_valuelen, (MPI_Info info, const char *key, int *length, int *flag))
-VB_FN(int, Info_get_nkeys, (MPI_Info info, int *count))
-VB_FN(int, Info_get_nthkey, (MPI_Info info, int n, char *key))
-VB_FN(int, Info_dup, (MPI_Info info, MPI_Info *copy))
-VB_FN(int, Info_free, (MPI_Info * info))
-
-/* Datatypes (chapter 4). */
-VB_FN(int, Type_contiguous, (int count, MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_vector, (int count, int length, int stride, MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_create_hvector, (int count, int length, MPI_Aint stride, MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_indexed, (int count, const int lengths[], const int displacements[], MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_create_hindexed, (int count, const int lengths[], const MPI_Aint displacements[], MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_create_indexed_block, (int count, int length, const int displacements[], MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_create_hindexed_block, (int count, int length, const MPI_Aint displacements[], MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_create_struct, (int count, const int lengths[], const MPI_Aint displacements[], const MPI_Datatype types[], MPI_Datatype *type))
-VB_FN(int, Type_create_subarray,
-      (int dims, const int sizes[], const int subsizes[], const int starts[], int order, MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_create_resized, (MPI_Datatype old, MPI_Aint lb, MPI_Aint extent, MPI_Datatype *type))
-VB_FN(int, Type_dup, (MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_hvector, (int count, int length, MPI_Aint stride, MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_hindexed, (int count, int lengths[], MPI_Aint displacements[], MPI_Datatype old, MPI_Datatype *type))
-VB_FN(int, Type_struct, (int count, int lengths[], MPI_Aint displacements[], MPI_Datatype types[], MPI_Datatype *type))
-VB_FN(int, Type_commit, (MPI_Datatype * type))
-VB_FN(int, Type_free, (MPI_Datatype * type))
-VB_FN(int, Type_size, (MPI_Datatype type, int *size))
-VB_FN(int, Type_size_x, (MPI_Datatype type, MPI_Count *size))
-VB_FN(int, Type_get_extent, (MPI_Datatype type, MPI_Aint *lb, MPI_Aint *extent))
-VB_FN(int, Type_get_true_extent, (MPI_Datatype type, MPI_Aint *lb, MPI_Aint *extent))
-VB_FN(int, Type_extent, (MPI_Datatype type, MPI_Aint *extent))
-VB_FN(int, Type_lb, (MPI_Datatype type, MPI_Aint *lb))
-VB_FN(int, Type_ub, (MPI_Datatype type, MPI_Aint *ub))
-VB_FN(int, Type_set_name, (MPI_Datatype type, const char *name))
-VB_FN(int, Type_get_name, (MPI_Datatype type, char *name, int *length))
-VB_FN(int, Get_address, (const void *location, MPI_Aint *address))
-VB_FN(int, Address, (void *location, MPI_Aint *address))
-VB_FN(MPI_Aint, Aint_add, (MPI_Aint base, MPI_Aint displacement))
-VB_FN(MPI_Aint, Aint_diff, (MPI_Aint a, MPI_Aint b))
-VB_FN(int, Pack, (const void *in, int count, MPI_Datatype type, void *out, int size, int *position, MPI_Comm comm))
-VB_FN(int, Unpack, (const void *in, int size, int *position, void *out, int count, MPI_Datatype type, MPI_Comm comm))
-VB_FN(int, Pack_size, (int count, MPI_Datatype type, MPI_Comm comm, int *size))
-VB_FN(int, Get_count, (const MPI_Status *status, MPI_Datatype type, int *count))
-VB_FN(int, Get_elements, (const MPI_Status *status, MPI_Datatype type, int *count))
-VB_FN(int, Get_elements_x, (const MPI_Status *status, MPI_Datatype type, MPI_Count *count))
-VB_FN(int, Status_set_elements, (MPI_Status * status, MPI_Datatype type, int count))
-VB_FN(int, Status_set_cancelled, (MPI_Status * status, int flag))
-
-/* Point-to-point communication (chapter 3). */
-VB_FN(int, Send, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm))
-VB_FN(int, Bsend, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm))
-VB_FN(int, Ssend, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm))
-VB_FN(int, Rsend, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm))
-VB_FN(int, Recv, (void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Status *status))
-VB_FN(int, Isend, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request))
-VB_FN(int, Ibsend, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request))
-VB_FN(int, Issend, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request))
-VB_FN(int, Irsend, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request))
-VB_FN(int, Irecv, (void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Request *request))
-VB_FN(int, Send_init, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request))
-VB_FN(int, Bsend_init, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request))
-VB_FN(int, Ssend_init, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request))
-VB_FN(int, Rsend_init, (const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request))
-VB_FN(int, Recv_init, (void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Request *request))
-VB_FN(int, Start, (MPI_Request * request))
-VB_FN(int, Startall, (int count, MPI_Request requests[]))
-VB_FN(int, Sendrecv,
-      (const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf, int recvcount, MPI_Datatype recvtype,
-       int source, int recvtag, MPI_Comm comm, MPI_Status *status))
-VB_FN(int, Sendrecv_replace,
-      (void *buf, int count, MPI_Datatype type, int dest, int sendtag, int source, int recvtag, MPI_Comm comm, MPI_Status *status))
-VB_FN(int, Probe, (int source, int tag, MPI_Comm comm, MPI_Status *status))
-VB_FN(int, Iprobe, (int source, int tag, MPI_Comm comm, int *flag, MPI_Status *status))
-VB_FN(int, Mprobe, (int source, int tag, MPI_Comm comm, MPI_Message *message, MPI_Status *status))
-VB_FN(int, Improbe, (int source, int tag, MPI_Comm comm, int *flag, MPI_Message *message, MPI_Status *status))
-VB_FN(int, Mrecv, (void *buf, int count, MPI_Datatype type, MPI_Message *message, MPI_Status *status))
-VB_FN(int, Imrecv, (void *buf, int count, MPI_Datatype type, MPI_Message *message, MPI_Request *request))
-VB_FN(int, Wait, (MPI_Request * request, MPI_Status *status))
-VB_FN(int, Waitall, (int count, MPI_Request requests[], MPI_Status statuses[]))
-VB_FN(int, Waitany, (int count, MPI_Request requests[], int *index, MPI_Status *status))
-VB_FN(int, Waitsome, (int count, MPI_Request requests[], int *done, int indices[], MPI_Status statuses[]))
-VB_FN(int, Test, (MPI_Request * request, int *flag, MPI_Status *status))
-VB_FN(int, Testall, (int count, MPI_Request requests[], int *flag, MPI_Status statuses[]))
-VB_FN(int, Testany, (int count, MPI_Request requests[], int *index, int *flag, MPI_Status *status))
-VB_FN(int, Testsome, (int count, MPI_Request requests[], int *done, int indices[], MPI_Status statuses[]))
-VB_FN(int, Request_free, (MPI_Request * request))
-VB_FN(int, Request_get_status, (MPI_Request request, int *flag, MPI_Status *status))
-VB_FN(int, Cancel, (MPI_Request * request))
-VB_FN(int, Test_cancelled, (const MPI_Status *status, int *flag))
-VB_FN(int, Buffer_attach, (void *buffer, int size))
-VB_FN(int, Buffer_detach, (void *buffer, int *size))
-
-/* Collective communication (chapter 5). */
-VB_FN(int, Barrier, (MPI_Comm comm))
-VB_FN(int, Bcast, (void *buf, int count, MPI_Datatype type, int root, MPI_Comm comm))
-VB_FN(int, Gather, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm))
-VB_FN(int, Gatherv,
-      (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype,
-       int root, MPI_Comm comm))
-VB_FN(int, Scatter, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm))
-VB_FN(int, Scatterv,
-      (const void *sendbuf, const int sendcounts[], const int displs[], MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype,
-       int root, MPI_Comm comm))
-VB_FN(int, Allgather, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm))
-VB_FN(int, Allgatherv,
-      (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype,
-       MPI_Comm comm))
-VB_FN(int, Alltoall, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm))
-VB_FN(int, Alltoallv,
-      (const void *sendbuf, const int sendcounts[], const int sdispls[], MPI_Datatype sendtype, void *recvbuf, const int recvcounts[],
-       const int rdispls[], MPI_Datatype recvtype, MPI_Comm comm))
-VB_FN(int, Alltoallw,
-      (const void *sendbuf, const int sendcounts[], const int sdispls[], const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[],
-       const int rdispls[], const MPI_Datatype recvtypes[], MPI_Comm comm))
-VB_FN(int, Reduce, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype type, MPI_Op op, int root, MPI_Comm comm))
-VB_FN(int, Allreduce, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm))
-VB_FN(int, Reduce_scatter, (const void *sendbuf, void *recvbuf, const int recvcounts[], MPI_Datatype type, MPI_Op op, MPI_Comm comm))
-VB_FN(int, Reduce_scatter_block, (const void *sendbuf, void *recvbuf, int recvcount, MPI_Datatype type, MPI_Op op, MPI_Comm comm))
-VB_FN(int, Reduce_local, (const void *in, void *inout, int count, MPI_Datatype type, MPI_Op op))
-VB_FN(int, Scan, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm))
-VB_FN(int, Exscan, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm))
-VB_FN(int, Op_create, (MPI_User_function * function, int commute, MPI_Op *op))
-VB_FN(int, Op_free, (MPI_Op * op))
-VB_FN(int, Op_commutative, (MPI_Op op, int *commute))
-
-/* Process topologies (chapter 7). */
-VB_FN(int, Dims_create, (int nodes, int ndims, int dims[]))
-VB_FN(int, Cart_create, (MPI_Comm comm, int ndims, const int dims[], const int periods[], int reorder, MPI_Comm *cart))
-VB_FN(int, Cartdim_get, (MPI_Comm comm, int *ndims))
-VB_FN(int, Cart_get, (MPI_Comm comm, int maxdims, int dims[], int periods[], int coords[]))
-VB_FN(int, Cart_rank, (MPI_Comm comm, const int coords[], int *rank))
-VB_FN(int, Cart_coords, (MPI_Comm comm, int rank, int maxdims, int coords[]))
-VB_FN(int, Cart_shift, (MPI_Comm comm, int direction, int displacement, int *source, int *dest))
-VB_FN(int, Cart_sub, (MPI_Comm comm, const int remain[], MPI_Comm *part))
-VB_FN(int, Cart_map, (MPI_Comm comm, int ndims, const int dims[], const int periods[], int *rank))
-VB_FN(int, Topo_test, (MPI_Comm comm, int *status))
+#include <verbena/mpi/environment.h>
+#include <verbena/mpi/communicators.h>
+#include <verbena/mpi/datatypes.h>
+#include <verbena/mpi/point-to-point.h>
+#include <verbena/mpi/partitioned.h>
+#include <verbena/mpi/collectives.h>
+#include <verbena/mpi/topologies.h>
+#include <verbena/mpi/windows.h>
+#include <verbena/mpi/files.h>
+#include <verbena/mpi/processes.h>
+#include <verbena/mpi/tools.h>
 
 #undef VB_FN
+#undef VB_FN_COUNTS
+
+/* A handle is an int, in Fortran too (section 17.2.4). */
+#define MPI_Comm_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_Comm_f2c(handle) ((MPI_Comm)(handle))
+#define MPI_Errhandler_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_Errhandler_f2c(handle) ((MPI_Errhandler)(handle))
+#define MPI_File_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_File_f2c(handle) ((MPI_File)(handle))
+#define MPI_Group_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_Group_f2c(handle) ((MPI_Group)(handle))
+#define MPI_Info_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_Info_f2c(handle) ((MPI_Info)(handle))
+#define MPI_Message_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_Message_f2c(handle) ((MPI_Message)(handle))
+#define MPI_Op_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_Op_f2c(handle) ((MPI_Op)(handle))
+#define MPI_Request_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_Request_f2c(handle) ((MPI_Request)(handle))
+#define MPI_Session_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_Session_f2c(handle) ((MPI_Session)(handle))
+#define MPI_Type_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_Type_f2c(handle) ((MPI_Datatype)(handle))
+#define MPI_Win_c2f(handle) ((MPI_Fint)(handle))
+#define MPI_Win_f2c(handle) ((MPI_Win)(handle))
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,8 @@
  * Handles: an int whose upper byte is the kind of object and whose lower 24 bits are an index into that kind's table.
  *
  *   0x10 communicator  0x20 group     0x30 predefined datatype (0x30SSSSII: size and index)  0x31 predefined pair with padding
- *   0x32 derived type  0x40 operation 0x41 user operation  0x50 request  0x51 message  0x60 error handler  0x70 info
+ *   0x21 window  0x22 file  0x23 session
+ *   0x32 derived type  0x33 MPI_LB and MPI_UB  0x40 operation 0x41 user operation  0x50 request  0x51 message  0x60 error handler  0x70 info
  *
  * Index 0 is the null handle of its kind. Tables grow; an index is used again only after its object was freed.
  */
@@ -26,6 +27,10 @@
 #define VBMPI_KIND_MESSAGE 0x51u
 #define VBMPI_KIND_ERRHANDLER 0x60u
 #define VBMPI_KIND_INFO 0x70u
+#define VBMPI_KIND_WIN 0x21u
+#define VBMPI_KIND_FILE 0x22u
+#define VBMPI_KIND_SESSION 0x23u
+#define VBMPI_KIND_MARKER 0x33u   /* MPI_LB and MPI_UB */
 
 /* A table of pointers to objects of one kind. Slot 0 stays empty. */
 struct vbmpi_table {

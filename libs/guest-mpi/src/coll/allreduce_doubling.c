@@ -4,14 +4,14 @@
  * distances, and each pair then hands the result back. Both partners combine in order of rank, so all results are equal bit by bit.
  * Cost: lg (alpha + n beta + n gamma), and 2 (alpha + n beta) when p is not a power of two.
  */
-#include "coll.h"
+#include "schedule.h"
 
 /* inout = left op right, where `other` came from the lower ranks or from the higher ones. */
 static void combine(void *inout, void *other, bool other_is_lower, size_t count, const struct vbmpi_reduction *reduction) {
   if (other_is_lower) {
-    vbmpi_reduce_local(reduction, other, inout, count);
+    vbmpi_coll_reduce(reduction, other, inout, count);
   } else {
-    vbmpi_reduce_local(reduction, inout, other, count);
+    vbmpi_coll_reduce(reduction, inout, other, count);
     vbmpi_coll_copy(other, count, reduction->type, inout, count, reduction->type);
   }
 }
@@ -19,7 +19,8 @@ static void combine(void *inout, void *other, bool other_is_lower, size_t count,
 void vbmpi_allreduce_doubling(void *inout, size_t count, const struct vbmpi_reduction *reduction, struct vbmpi_comm *comm) {
   int rank = comm->rank, whole = vbmpi_power_below(comm->size), extra = comm->size - whole;
   uint64_t small[8];
-  bool is_small = reduction->layout.contiguous && reduction->layout.true_lb == 0 && count * reduction->layout.size <= sizeof small;
+  /* A recorded schedule outlives this function's frame. */
+  bool is_small = vbmpi_recording == 0 && reduction->layout.contiguous && reduction->layout.true_lb == 0 && count * reduction->layout.size <= sizeof small;
   void *other = is_small ? (void *)small : vbmpi_typed_scratch(count, &reduction->layout);
   int place = rank - extra;
   if (rank < 2 * extra) {

@@ -25,7 +25,7 @@ static void halve(void *inout, void *other, size_t count, const struct vbmpi_red
     struct span keep = span_of(count, whole, upper ? first + half : first, half), give = span_of(count, whole, upper ? first : first + half, half);
     vbmpi_coll_sendrecv(vbmpi_at(inout, (ptrdiff_t)give.start, extent), give.end - give.start, reduction->type, partner,
                         vbmpi_at(other, (ptrdiff_t)keep.start, extent), keep.end - keep.start, reduction->type, partner, comm);
-    vbmpi_reduce_local(reduction, vbmpi_at(other, (ptrdiff_t)keep.start, extent), vbmpi_at(inout, (ptrdiff_t)keep.start, extent), keep.end - keep.start);
+    vbmpi_coll_reduce(reduction, vbmpi_at(other, (ptrdiff_t)keep.start, extent), vbmpi_at(inout, (ptrdiff_t)keep.start, extent), keep.end - keep.start);
     if (upper) first += half;
   }
 }
@@ -50,7 +50,7 @@ void vbmpi_allreduce_rabenseifner(void *inout, size_t count, const struct vbmpi_
       vbmpi_coll_send(inout, count, reduction->type, rank + 1, comm);
     } else {
       vbmpi_coll_recv(other, count, reduction->type, rank - 1, comm);
-      vbmpi_reduce_local(reduction, other, inout, count);
+      vbmpi_coll_reduce(reduction, other, inout, count);
     }
   }
   if (place >= 0) {

@@ -6,22 +6,19 @@
 
 #include "coll.h"
 
-void vbmpi_gather_linear(const void *out, size_t out_count, MPI_Datatype out_type, void *in, const int in_counts[], const int displs[],
-                         MPI_Datatype in_type, int root, struct vbmpi_comm *comm) {
+void vbmpi_gather_linear(const void *out, size_t out_count, MPI_Datatype out_type, const struct vbmpi_blocks *in, int root, struct vbmpi_comm *comm) {
   if (comm->rank != root) {
     vbmpi_coll_send(out, out_count, out_type, root, comm);
     return;
   }
-  struct vbmpi_layout layout;
-  vbmpi_layout_of(in_type, false, &layout);
   struct vbmpi_request **requests = vbmpi_scratch((size_t)comm->size * sizeof *requests);
   for (int i = 0; i < comm->size; i++) {
-    uint8_t *place = vbmpi_at(in, displs[i], layout.extent);
+    uint8_t *place = vbmpi_block_at(in, i);
     requests[i] = 0;
     if (i != root) {
-      requests[i] = vbmpi_coll_irecv(place, (size_t)in_counts[i], in_type, i, comm);
+      requests[i] = vbmpi_coll_irecv(place, vbmpi_block_count(in, i), in->type, i, comm);
     } else if (out != MPI_IN_PLACE) {
-      vbmpi_coll_copy(out, out_count, out_type, place, (size_t)in_counts[i], in_type);
+      vbmpi_coll_copy(out, out_count, out_type, place, vbmpi_block_count(in, i), in->type);
     }
   }
   for (int i = 0; i < comm->size; i++)

@@ -1,9 +1,9 @@
-/* Messages and scratch space inside collectives. */
+/* Messages, copies, reductions and scratch space inside collectives: done at once, or recorded. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "coll.h"
 #include "device/wait.h"
+#include "entry.h"
 #include "env/error.h"
 #include "pt2pt/check.h"
 
@@ -22,32 +22,63 @@ int vbmpi_coll_leave(void) {
   const char *name = vbmpi_collective;
   vbmpi_collective = 0;
   if (__builtin_expect(error == MPI_SUCCESS, 1)) return MPI_SUCCESS;
-  return vbmpi_fail(current, error, name, "a message of %zu bytes from rank %d does not fit in %zu: do all ranks pass the same counts, types and root?", arrived,
+  return vbmpi_fail(current, error, name, "a message of %zu bytes from rank %d instead of %zu: do all ranks pass the same counts, types and root?", arrived,
                     sender, expected);
 }
 
-static struct vbmpi_request *begin(enum vbmpi_request_kind kind, const void *buf, size_t count, MPI_Datatype type, int rank,
-                                   struct vbmpi_comm *comm) {
+void vbmpi_coll_begin(const struct vbmpi_coll_call *call, struct vbmpi_comm *comm) {
+  if (call->how == VBMPI_BLOCKING) {
+    vbmpi_coll_enter(call->function, comm);
+  } else {
+    vbmpi_schedule_record(call->function, comm);
+  }
+}
+
+int vbmpi_coll_end(const struct vbmpi_coll_call *call) {
+  if (call->how == VBMPI_BLOCKING) return vbmpi_coll_leave();
+  struct vbmpi_request *request = vbmpi_schedule_recorded();
+  request->on_user_list = true;
+  request->persistent = call->how == VBMPI_PERSISTENT;
+  if (!request->persistent) vbmpi_schedule_start(request);
+  *call->request = vbmpi_request_handle(request);
+  return MPI_SUCCESS;
+}
+
+struct vbmpi_request *vbmpi_coll_message(bool sends, const void *buf, size_t count, MPI_Datatype type, int rank, int tag, struct vbmpi_comm *comm) {
   struct vbmpi_layout layout;
   vbmpi_layout_of(type, false, &layout);
-  struct vbmpi_request *request = vbmpi_make_request(kind, comm, buf, count, type, &layout, rank, comm->collective_tag, comm->context + 1);
+  struct vbmpi_request *request =
+      vbmpi_make_request(sends ? VBMPI_REQUEST_SEND : VBMPI_REQUEST_RECV, comm, buf, count, type, &layout, rank, tag, comm->context + 1);
   vbmpi_start(request);
   return request;
 }
 
+int vbmpi_coll_verdict(const struct vbmpi_request *request) {
+  if (request->error != MPI_SUCCESS) return request->error;
+  bool is_short = request->kind == VBMPI_REQUEST_RECV && request->status_bytes != request->bytes && request->wanted_peer >= 0;
+  return is_short ? MPI_ERR_COUNT : MPI_SUCCESS;
+}
+
 struct vbmpi_request *vbmpi_coll_isend(const void *buf, size_t count, MPI_Datatype type, int dest, struct vbmpi_comm *comm) {
-  return begin(VBMPI_REQUEST_SEND, buf, count, type, dest, comm);
+  if (__builtin_expect(vbmpi_recording != 0, 0)) return vbmpi_record_message(true, buf, count, type, dest, comm);
+  return vbmpi_coll_message(true, buf, count, type, dest, comm->collective_tag, comm);
 }
 
 struct vbmpi_request *vbmpi_coll_irecv(void *buf, size_t count, MPI_Datatype type, int source, struct vbmpi_comm *comm) {
-  return begin(VBMPI_REQUEST_RECV, buf, count, type, source, comm);
+  if (__builtin_expect(vbmpi_recording != 0, 0)) return vbmpi_record_message(false, buf, count, type, source, comm);
+  return vbmpi_coll_message(false, buf, count, type, source, comm->collective_tag, comm);
 }
 
 void vbmpi_coll_wait(struct vbmpi_request *request) {
+  if (__builtin_expect(vbmpi_recording != 0, 0)) {
+    vbmpi_record_wait(request);
+    return;
+  }
   vbmpi_wait_request(request);
-  if (__builtin_expect(request->error != MPI_SUCCESS, 0)) {
-    error = request->error;
-    arrived = request->truncated;
+  int verdict = vbmpi_coll_verdict(request);
+  if (__builtin_expect(verdict != MPI_SUCCESS, 0)) {
+    error = verdict;
+    arrived = request->error ? request->truncated : request->status_bytes;
     expected = request->bytes;
     sender = request->status_source;
   }
@@ -71,9 +102,21 @@ void vbmpi_coll_sendrecv(const void *out, size_t out_count, MPI_Datatype out_typ
 }
 
 void vbmpi_coll_copy(const void *from, size_t from_count, MPI_Datatype from_type, void *to, size_t to_count, MPI_Datatype to_type) {
+  if (__builtin_expect(vbmpi_recording != 0, 0)) {
+    vbmpi_record_copy(from, from_count, from_type, to, to_count, to_type);
+    return;
+  }
   struct vbmpi_layout out, in;
   if (vbmpi_layout_of(from_type, false, &out) || vbmpi_layout_of(to_type, false, &in)) return;
   vbmpi_copy_typed(to, to_count, &in, from, from_count, &out);
+}
+
+void vbmpi_coll_reduce(const struct vbmpi_reduction *reduction, const void *in, void *inout, size_t count) {
+  if (__builtin_expect(vbmpi_recording != 0, 0)) {
+    vbmpi_record_reduce(reduction, in, inout, count);
+  } else {
+    vbmpi_reduce_local(reduction, in, inout, count);
+  }
 }
 
 void *vbmpi_scratch(size_t bytes) {
@@ -82,30 +125,29 @@ void *vbmpi_scratch(size_t bytes) {
   return memory;
 }
 
+void *vbmpi_coll_scratch(size_t bytes) { return vbmpi_recording ? vbmpi_record_scratch(bytes) : vbmpi_scratch(bytes); }
+
+/* A schedule's scratch space lives as long as the schedule. */
+void vbmpi_coll_free(void *scratch) {
+  if (vbmpi_recording == 0) free(scratch);
+}
+
 void *vbmpi_typed_scratch(size_t count, const struct vbmpi_layout *layout) {
-  if (layout->extent < 0)
-    vbmpi_fatal(MPI_ERR_TYPE, vbmpi_collective_or_call(), "collectives on datatypes with a negative extent are not supported");
-  size_t span = (size_t)layout->true_extent + (count ? count - 1 : 0) * (size_t)layout->extent;
-  return (uint8_t *)vbmpi_scratch(span) - layout->true_lb;
+  size_t step = (size_t)(layout->extent < 0 ? -layout->extent : layout->extent), rest = (count ? count - 1 : 0) * step;
+  uint8_t *memory = vbmpi_coll_scratch((size_t)layout->true_extent + rest);
+  /* Elements with a negative extent run towards lower addresses. */
+  return memory - layout->true_lb + (layout->extent < 0 ? rest : 0);
 }
 
-void vbmpi_typed_free(void *buffer, const struct vbmpi_layout *layout) { free((uint8_t *)buffer + layout->true_lb); }
-
-int vbmpi_check_root(struct vbmpi_comm *comm, int root, const char *function) {
-  if (root >= 0 && root < comm->size) return MPI_SUCCESS;
-  return vbmpi_fail(comm, MPI_ERR_ROOT, function, "invalid root %d (communicator %s has %d ranks)", root, comm->name, comm->size);
+void vbmpi_typed_free(void *buffer, const struct vbmpi_layout *layout) {
+  if (layout->extent < 0) return;   /* the beginning is not known any more; such types are a curiosity */
+  vbmpi_coll_free((uint8_t *)buffer + layout->true_lb);
 }
 
-int vbmpi_check_typed(struct vbmpi_comm *comm, const void *buf, int count, MPI_Datatype type, const char *function) {
+uint8_t *vbmpi_block_at(const struct vbmpi_blocks *blocks, int i) {
+  ptrdiff_t displacement = (ptrdiff_t)vbmpi_element(&blocks->displs, i);
+  if (blocks->types) return vbmpi_at(blocks->base, displacement, 1);
   struct vbmpi_layout layout;
-  return vbmpi_check_buffer(comm, buf, count, type, function, &layout);
-}
-
-int vbmpi_check_counts(struct vbmpi_comm *comm, const int counts[], MPI_Datatype type, const char *function) {
-  struct vbmpi_layout layout;
-  if (counts == 0) return vbmpi_fail(comm, MPI_ERR_ARG, function, "the array of counts is NULL");
-  for (int i = 0; i < comm->size; i++)
-    if (counts[i] < 0) return vbmpi_fail(comm, MPI_ERR_COUNT, function, "negative count %d for rank %d", counts[i], i);
-  if (vbmpi_layout_of(type, true, &layout)) return vbmpi_fail(comm, MPI_ERR_TYPE, function, "invalid or uncommitted datatype");
-  return MPI_SUCCESS;
+  vbmpi_layout_of(blocks->type, false, &layout);
+  return vbmpi_at(blocks->base, displacement, layout.extent);
 }

@@ -17,10 +17,10 @@ void vbmpi_reduce_binomial(void *inout, size_t count, const struct vbmpi_reducti
     if (place + bit >= size) continue;
     vbmpi_coll_recv(other, count, reduction->type, (place + bit + top) % size, comm);
     if (reduction->commutes) {
-      vbmpi_reduce_local(reduction, other, inout, count);
+      vbmpi_coll_reduce(reduction, other, inout, count);
     } else {
       /* inout = inout op other, and kernels compute right = left op right. */
-      vbmpi_reduce_local(reduction, inout, other, count);
+      vbmpi_coll_reduce(reduction, inout, other, count);
       vbmpi_coll_copy(other, count, reduction->type, inout, count, reduction->type);
     }
   }

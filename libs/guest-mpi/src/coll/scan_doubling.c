@@ -18,12 +18,12 @@ void vbmpi_scan_doubling(void *inout, void *before, size_t count, const struct v
     if (recv == 0) continue;
     vbmpi_coll_wait(recv);
     if (*has_before) {
-      vbmpi_reduce_local(reduction, other, before, count);
+      vbmpi_coll_reduce(reduction, other, before, count);
     } else {
       vbmpi_coll_copy(other, count, reduction->type, before, count, reduction->type);
       *has_before = true;
     }
-    vbmpi_reduce_local(reduction, other, inout, count);
+    vbmpi_coll_reduce(reduction, other, inout, count);
   }
   vbmpi_typed_free(other, &reduction->layout);
 }

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coll/coll.h"
+#include "coll/entry.h"
 #include "device/device.h"
 #include "env/error.h"
+#include "topo/topo.h"
 
 struct vbmpi_table vbmpi_comms;
 
@@ -37,7 +38,8 @@ struct vbmpi_comm *vbmpi_comm_new(struct vbmpi_group *group, int context, uint32
   comm->context = context;
   comm->errhandler = MPI_ERRORS_ARE_FATAL;
   comm->references = 1;
-  if (index != UINT32_MAX) {
+  if (index == 0) vbmpi_context_take(context);
+  if (index != UINT32_MAX && index != 0) {
     uint32_t got = vbmpi_table_add(&vbmpi_comms, comm, index);
     if (got == 0) vbmpi_fatal(MPI_ERR_NO_MEM, "MPI_Comm", "no memory for a communicator of %d", group->size);
     comm->handle = VBMPI_HANDLE(VBMPI_KIND_COMM, got);
@@ -66,16 +68,14 @@ void vbmpi_comm_release(struct vbmpi_comm *comm) {
   vbmpi_context_give_back(comm->context);
   vbmpi_errhandler_release(comm->errhandler);
   vbmpi_group_release(comm->group);
-  if (comm->cart) {
-    free(comm->cart->dims);
-    free(comm->cart);
-  }
+  if (comm->local) vbmpi_comm_release(comm->local);
+  free(comm->topology);
   free(comm->from_world);
   free(comm);
 }
 
 /* A new communicator inherits the error handler of the one that it was made from. */
-static int publish(struct vbmpi_comm *parent, struct vbmpi_group *group, int context, const char *function, MPI_Comm *handle) {
+int vbmpi_comm_publish(struct vbmpi_comm *parent, struct vbmpi_group *group, int context, const char *function, MPI_Comm *handle) {
   struct vbmpi_comm *comm = vbmpi_comm_new(group, context, 3);
   if (comm == 0) return vbmpi_fail(parent, MPI_ERR_NO_MEM, function, "no memory for a communicator of %d", group->size);
   vbmpi_errhandler_retain(parent->errhandler);
@@ -84,7 +84,7 @@ static int publish(struct vbmpi_comm *parent, struct vbmpi_group *group, int con
   return MPI_SUCCESS;
 }
 
-static int no_context(struct vbmpi_comm *comm, const char *function) {
+int vbmpi_no_context(struct vbmpi_comm *comm, const char *function) {
   return vbmpi_fail(comm, MPI_ERR_OTHER, function, "too many communicators are open: free some with MPI_Comm_free");
 }
 
@@ -97,10 +97,21 @@ VBMPI_ALIAS(Comm_rank)
 
 int PMPI_Comm_size(MPI_Comm comm, int *size) {
   VBMPI_COMM(c, comm, "MPI_Comm_size")
-  *size = c->size;
+  *size = c->local ? c->local->size : c->size;
   return MPI_SUCCESS;
 }
 VBMPI_ALIAS(Comm_size)
+
+static int compare_groups(const struct vbmpi_group *x, const struct vbmpi_group *y) {
+  if (x->size != y->size) return MPI_UNEQUAL;
+  if (memcmp(x->world, y->world, (size_t)x->size * sizeof(int)) == 0) return MPI_CONGRUENT;
+  for (int i = 0; i < x->size; i++) {
+    int found = 0;
+    for (int k = 0; k < y->size && !found; k++) found = x->world[i] == y->world[k];
+    if (!found) return MPI_UNEQUAL;
+  }
+  return MPI_SIMILAR;
+}
 
 int PMPI_Comm_compare(MPI_Comm a, MPI_Comm b, int *result) {
   VBMPI_COMM(x, a, "MPI_Comm_compare")
@@ -108,32 +119,49 @@ int PMPI_Comm_compare(MPI_Comm a, MPI_Comm b, int *result) {
   *result = MPI_UNEQUAL;
   if (x == y) {
     *result = MPI_IDENT;
-  } else if (x->size == y->size) {
-    if (memcmp(x->group->world, y->group->world, (size_t)x->size * sizeof(int)) == 0) {
-      *result = MPI_CONGRUENT;
-    } else {
-      int common = 0;
-      for (int i = 0; i < x->size; i++) common += vbmpi_comm_rank_of_world(y, x->group->world[i]) >= 0;
-      if (common == x->size) *result = MPI_SIMILAR;
+  } else if ((x->local == 0) == (y->local == 0)) {
+    *result = compare_groups(x->group, y->group);
+    if (x->local) {
+      int own = compare_groups(x->local->group, y->local->group);
+      if (own > *result) *result = own;
     }
   }
   return MPI_SUCCESS;
 }
 VBMPI_ALIAS(Comm_compare)
 
+/* Topology and attributes of the original go with the copy. */
+static int finish_copy(struct vbmpi_comm *c, MPI_Comm handle) {
+  struct vbmpi_comm *made = vbmpi_comm_of(handle);
+  if (c->topology) made->topology = vbmpi_topology_copy(c->topology);
+  return vbmpi_attributes_copy(c->attributes, c->handle, &made->attributes);
+}
+
+static int duplicate_inter(struct vbmpi_comm *c, MPI_Comm *copy, const char *function) {
+  int second;
+  VBMPI_COLLECTIVE(function, c)
+  int context = vbmpi_context_agree_two(c, &second);
+  int result = vbmpi_coll_leave();
+  if (result) return result;
+  if (context < 0) return vbmpi_no_context(c, function);
+  c->local->group->references++;
+  struct vbmpi_comm *local = vbmpi_comm_new(c->local->group, second, 0);
+  c->group->references++;
+  result = vbmpi_inter_publish(c, local, c->group, context, function, copy);
+  return result ? result : finish_copy(c, *copy);
+}
+
 static int duplicate(MPI_Comm comm, MPI_Comm *copy, const char *function) {
   VBMPI_COMM(c, comm, function)
+  if (c->local) return duplicate_inter(c, copy, function);
   VBMPI_COLLECTIVE(function, c)
   int context = vbmpi_context_agree(c);
   int result = vbmpi_coll_leave();
   if (result) return result;
-  if (context < 0) return no_context(c, function);
+  if (context < 0) return vbmpi_no_context(c, function);
   c->group->references++;
-  result = publish(c, c->group, context, function, copy);
-  if (result) return result;
-  struct vbmpi_comm *made = vbmpi_comm_of(*copy);
-  if (c->cart) made->cart = vbmpi_cart_copy(c->cart);
-  return vbmpi_attributes_copy(c, made);
+  result = vbmpi_comm_publish(c, c->group, context, function, copy);
+  return result ? result : finish_copy(c, *copy);
 }
 
 int PMPI_Comm_dup(MPI_Comm comm, MPI_Comm *copy) { return duplicate(comm, copy, "MPI_Comm_dup"); }
@@ -144,6 +172,26 @@ int PMPI_Comm_dup_with_info(MPI_Comm comm, MPI_Info info, MPI_Comm *copy) {
   return duplicate(comm, copy, "MPI_Comm_dup_with_info");
 }
 VBMPI_ALIAS(Comm_dup_with_info)
+
+/* The agreement on a context is made at once; what is left for the request is nothing. MPI_Comm_idup is collective, so all arrive. */
+static int duplicate_with_request(MPI_Comm comm, MPI_Comm *copy, MPI_Request *request, const char *function) {
+  VBMPI_COMM(c, comm, function)
+  if (request == 0) return vbmpi_fail(c, MPI_ERR_ARG, function, "the request argument is NULL");
+  int result = duplicate(comm, copy, function);
+  if (result) return result;
+  struct vbmpi_coll_call call = VBMPI_CALL(function, VBMPI_NONBLOCKING, request);
+  vbmpi_coll_begin(&call, c);
+  return vbmpi_coll_end(&call);
+}
+
+int PMPI_Comm_idup(MPI_Comm comm, MPI_Comm *copy, MPI_Request *request) { return duplicate_with_request(comm, copy, request, "MPI_Comm_idup"); }
+VBMPI_ALIAS(Comm_idup)
+
+int PMPI_Comm_idup_with_info(MPI_Comm comm, MPI_Info info, MPI_Comm *copy, MPI_Request *request) {
+  (void)info;
+  return duplicate_with_request(comm, copy, request, "MPI_Comm_idup_with_info");
+}
+VBMPI_ALIAS(Comm_idup_with_info)
 
 struct vote {
   int color;
@@ -166,7 +214,7 @@ int vbmpi_comm_split(struct vbmpi_comm *c, int color, int key, const char *funct
   int context = vbmpi_context_agree(c);
   int result = vbmpi_coll_leave();
   *part = MPI_COMM_NULL;
-  if (result == MPI_SUCCESS && context < 0) result = no_context(c, function);
+  if (result == MPI_SUCCESS && context < 0) result = vbmpi_no_context(c, function);
   if (result == MPI_SUCCESS && color != MPI_UNDEFINED) {
     int members = 0;
     for (int i = 0; i < c->size; i++)
@@ -174,7 +222,7 @@ int vbmpi_comm_split(struct vbmpi_comm *c, int color, int key, const char *funct
     qsort(votes, (size_t)members, sizeof *votes, by_key_then_rank);
     struct vbmpi_group *group = vbmpi_group_new(members);
     for (int i = 0; i < members; i++) group->world[i] = c->group->world[votes[i].rank];
-    result = publish(c, group, context, function, part);
+    result = vbmpi_comm_publish(c, group, context, function, part);
   }
   free(votes);
   return result;
@@ -183,13 +231,14 @@ int vbmpi_comm_split(struct vbmpi_comm *c, int color, int key, const char *funct
 int PMPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *part) {
   VBMPI_COMM(c, comm, "MPI_Comm_split")
   if (color < 0 && color != MPI_UNDEFINED) return vbmpi_fail(c, MPI_ERR_ARG, "MPI_Comm_split", "negative color %d", color);
-  return vbmpi_comm_split(c, color, key, "MPI_Comm_split", part);
+  return c->local ? vbmpi_inter_split(c, color, key, "MPI_Comm_split", part) : vbmpi_comm_split(c, color, key, "MPI_Comm_split", part);
 }
 VBMPI_ALIAS(Comm_split)
 
 int PMPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Comm *part) {
   VBMPI_COMM(c, comm, "MPI_Comm_split_type")
   (void)info;
+  if (c->local) return vbmpi_fail(c, MPI_ERR_COMM, "MPI_Comm_split_type", "an inter-communicator cannot be split by type");
   if (type != MPI_COMM_TYPE_SHARED && type != MPI_UNDEFINED)
     return vbmpi_fail(c, MPI_ERR_ARG, "MPI_Comm_split_type", "unknown type %d (there is MPI_COMM_TYPE_SHARED)", type);
   int color = type == MPI_UNDEFINED ? MPI_UNDEFINED : (int)vbmpi_device.peers[vbmpi_device.rank].host;
@@ -201,15 +250,16 @@ int PMPI_Comm_create(MPI_Comm comm, MPI_Group group, MPI_Comm *created) {
   VBMPI_COMM(c, comm, "MPI_Comm_create")
   struct vbmpi_group *g = group == MPI_GROUP_EMPTY ? 0 : vbmpi_group_of(group);
   if (g == 0 && group != MPI_GROUP_EMPTY) return vbmpi_fail(c, MPI_ERR_GROUP, "MPI_Comm_create", "invalid group");
+  if (c->local) return vbmpi_inter_split(c, g && g->rank >= 0 ? 0 : MPI_UNDEFINED, g ? g->rank : 0, "MPI_Comm_create", created);
   VBMPI_COLLECTIVE("MPI_Comm_create", c)
   int context = vbmpi_context_agree(c);
   int result = vbmpi_coll_leave();
   *created = MPI_COMM_NULL;
   if (result) return result;
-  if (context < 0) return no_context(c, "MPI_Comm_create");
+  if (context < 0) return vbmpi_no_context(c, "MPI_Comm_create");
   if (g == 0 || g->rank == MPI_UNDEFINED) return MPI_SUCCESS;
   g->references++;
-  return publish(c, g, context, "MPI_Comm_create", created);
+  return vbmpi_comm_publish(c, g, context, "MPI_Comm_create", created);
 }
 VBMPI_ALIAS(Comm_create)
 
@@ -231,22 +281,22 @@ int PMPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *cr
   int result = vbmpi_coll_leave();
   free(meeting->from_world);
   free(meeting);
-  if (result == MPI_SUCCESS && context < 0) result = no_context(c, "MPI_Comm_create_group");
+  if (result == MPI_SUCCESS && context < 0) result = vbmpi_no_context(c, "MPI_Comm_create_group");
   if (result) {
     vbmpi_group_release(g);
     return result;
   }
-  return publish(c, g, context, "MPI_Comm_create_group", created);
+  return vbmpi_comm_publish(c, g, context, "MPI_Comm_create_group", created);
 }
 VBMPI_ALIAS(Comm_create_group)
 
-int PMPI_Comm_free(MPI_Comm *comm) {
-  VBMPI_COMM(c, *comm, "MPI_Comm_free")
-  if (*comm == MPI_COMM_WORLD || *comm == MPI_COMM_SELF) return vbmpi_fail(c, MPI_ERR_COMM, "MPI_Comm_free", "%s cannot be freed", c->name);
-  int result = vbmpi_attributes_delete(c);
+static int release_handle(MPI_Comm *comm, const char *function) {
+  VBMPI_COMM(c, *comm, function)
+  if (*comm == MPI_COMM_WORLD || *comm == MPI_COMM_SELF) return vbmpi_fail(c, MPI_ERR_COMM, function, "%s cannot be freed", c->name);
+  int result = vbmpi_attributes_delete(&c->attributes, c->handle);
   if (result) return result;
   /* Messages of members that are slower still use the context: nobody may give its number to another communicator before all are here. */
-  VBMPI_COLLECTIVE("MPI_Comm_free", c)
+  VBMPI_COLLECTIVE(function, c)
   vbmpi_barrier(c);
   result = vbmpi_coll_leave();
   vbmpi_table_remove(&vbmpi_comms, VBMPI_INDEX(*comm));
@@ -254,11 +304,15 @@ int PMPI_Comm_free(MPI_Comm *comm) {
   *comm = MPI_COMM_NULL;
   return result;
 }
+
+int PMPI_Comm_free(MPI_Comm *comm) { return release_handle(comm, "MPI_Comm_free"); }
 VBMPI_ALIAS(Comm_free)
+int PMPI_Comm_disconnect(MPI_Comm *comm) { return release_handle(comm, "MPI_Comm_disconnect"); }
+VBMPI_ALIAS(Comm_disconnect)
 
 int PMPI_Comm_test_inter(MPI_Comm comm, int *flag) {
   VBMPI_COMM(c, comm, "MPI_Comm_test_inter")
-  *flag = 0;
+  *flag = c->local != 0;
   return MPI_SUCCESS;
 }
 VBMPI_ALIAS(Comm_test_inter)

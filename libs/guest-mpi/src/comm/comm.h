@@ -21,14 +21,14 @@ struct vbmpi_attribute {
   void *value;
 };
 
-struct vbmpi_cart {
-  int ndims;
-  int *dims;    /* one block of 3 * ndims ints: dims, periods, coords of this process */
-  int *periods;
-  int *coords;
-};
+struct vbmpi_topology;
 
-/* Point-to-point messages of a communicator travel in context `context`, those of its collectives in `context + 1`. */
+/*
+ * Point-to-point messages of a communicator travel in context `context`, those of its collectives in `context + 1`.
+ *
+ * In an inter-communicator `group` and `size` are those of the remote group, which is whom messages address; `local` is a communicator
+ * of this process's own group, for what happens inside of it, and `rank` is this process's rank there.
+ */
 struct vbmpi_comm {
   MPI_Comm handle;
   int rank;
@@ -40,7 +40,9 @@ struct vbmpi_comm {
   int collective_tag;         /* tag of messages of its collectives; differs only for MPI_Comm_create_group */
   int references;             /* the handle, and pending requests */
   struct vbmpi_attribute *attributes;
-  struct vbmpi_cart *cart;
+  struct vbmpi_topology *topology;
+  struct vbmpi_comm *local;   /* of an inter-communicator; NULL otherwise */
+  uint32_t schedules;         /* non-blocking and persistent collectives begun: the tag of the next */
   char name[MPI_MAX_OBJECT_NAME];
 };
 
@@ -68,16 +70,33 @@ struct vbmpi_comm *vbmpi_comm_new(struct vbmpi_group *group, int context, uint32
 void vbmpi_comm_retain(struct vbmpi_comm *comm);
 void vbmpi_comm_release(struct vbmpi_comm *comm);
 
-/* Agrees with all of `comm` on a context that none of them uses; collective over `comm`. Negative when none is left. */
+/* Agrees with all of `comm` on a context that none of them uses; collective over `comm`. Negative when none is left. On an
+ * inter-communicator both groups agree. `second`, if not NULL, gets another one, agreed on by this side alone. */
 int vbmpi_context_agree(struct vbmpi_comm *comm);
+int vbmpi_context_agree_two(struct vbmpi_comm *comm, int *second);
+#define VBMPI_CONTEXT_WORDS 64
+/* Those that are free in all of an intra-communicator, as bits. */
+void vbmpi_contexts_free(struct vbmpi_comm *comm, uint32_t bits[VBMPI_CONTEXT_WORDS]);
+/* The lowest that is in both sets; `skip` is not considered. */
+int vbmpi_context_pick(const uint32_t a[VBMPI_CONTEXT_WORDS], const uint32_t b[VBMPI_CONTEXT_WORDS], int skip);
 void vbmpi_context_take(int context);
 void vbmpi_context_give_back(int context);
 
-int vbmpi_attributes_copy(struct vbmpi_comm *from, struct vbmpi_comm *to);
-int vbmpi_attributes_delete(struct vbmpi_comm *comm);
+/* Attributes of an object of any kind (attribute.c): copied and deleted by the callbacks of their keys. */
+int vbmpi_attributes_copy(const struct vbmpi_attribute *from, int from_handle, struct vbmpi_attribute **to);
+int vbmpi_attributes_delete(struct vbmpi_attribute **list, int handle);
 
-struct vbmpi_cart *vbmpi_cart_copy(const struct vbmpi_cart *cart);
+/* Makes the communicator of a handle with the error handler of `parent`; takes the group over. */
+int vbmpi_comm_publish(struct vbmpi_comm *parent, struct vbmpi_group *group, int context, const char *function, MPI_Comm *handle);
+/* An inter-communicator between the group of `local`, which it takes over, and `remote`, which it takes over. */
+int vbmpi_inter_publish(struct vbmpi_comm *parent, struct vbmpi_comm *local, struct vbmpi_group *remote, int context, const char *function, MPI_Comm *handle);
+int vbmpi_no_context(struct vbmpi_comm *comm, const char *function);
+/* The members of `comm` on this side. */
+static inline struct vbmpi_group *vbmpi_own_group(const struct vbmpi_comm *comm) { return comm->local ? comm->local->group : comm->group; }
+
 int vbmpi_comm_split(struct vbmpi_comm *comm, int color, int key, const char *function, MPI_Comm *part);
+
+int vbmpi_inter_split(struct vbmpi_comm *comm, int color, int key, const char *function, MPI_Comm *part);
 
 void vbmpi_comm_init(void);
 

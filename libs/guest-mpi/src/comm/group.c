@@ -52,10 +52,26 @@ static struct vbmpi_group *lookup(MPI_Group handle) {
 
 int PMPI_Comm_group(MPI_Comm comm, MPI_Group *group) {
   VBMPI_COMM(c, comm, "MPI_Comm_group")
+  vbmpi_own_group(c)->references++;
+  return publish(vbmpi_own_group(c), group);
+}
+VBMPI_ALIAS(Comm_group)
+
+int PMPI_Comm_remote_group(MPI_Comm comm, MPI_Group *group) {
+  VBMPI_COMM(c, comm, "MPI_Comm_remote_group")
+  if (c->local == 0) return vbmpi_fail(c, MPI_ERR_COMM, "MPI_Comm_remote_group", "communicator %s is not an inter-communicator", c->name);
   c->group->references++;
   return publish(c->group, group);
 }
-VBMPI_ALIAS(Comm_group)
+VBMPI_ALIAS(Comm_remote_group)
+
+int PMPI_Comm_remote_size(MPI_Comm comm, int *size) {
+  VBMPI_COMM(c, comm, "MPI_Comm_remote_size")
+  if (c->local == 0) return vbmpi_fail(c, MPI_ERR_COMM, "MPI_Comm_remote_size", "communicator %s is not an inter-communicator", c->name);
+  *size = c->size;
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Comm_remote_size)
 
 int PMPI_Group_size(MPI_Group group, int *size) {
   GROUP(g, group, "MPI_Group_size")

@@ -22,8 +22,20 @@ struct vbmpi_run {
 };
 
 struct vbmpi_basics {
-  unsigned size;   /* bytes of a basic element */
+  unsigned size;      /* bytes of a basic element */
+  MPI_Datatype type;  /* which it is; of a pair, either half's */
   size_t count;
+};
+
+/* How a derived type was made, for MPI_Type_get_envelope and MPI_Type_get_contents (recipe.c). */
+struct vbmpi_recipe {
+  int combiner;
+  bool large;         /* by a function with large counts, whose counts and displacements all count as `counts` */
+  size_t integers, addresses, counts, types;
+  int *integer;
+  MPI_Aint *address;
+  MPI_Count *count;
+  MPI_Datatype *type;
 };
 
 struct vbmpi_type {
@@ -41,7 +53,9 @@ struct vbmpi_type {
   struct vbmpi_run *runs;
   size_t basics_used, basics_capacity;
   struct vbmpi_basics *basics;
-  int combiner;
+  bool predefined;       /* made by the library, such as those of MPI_Type_create_f90_real: not to be freed */
+  struct vbmpi_recipe *recipe;
+  struct vbmpi_attribute *attributes;
   char name[MPI_MAX_OBJECT_NAME];
 };
 
@@ -91,10 +105,33 @@ void vbmpi_type_retain(MPI_Datatype type);
 void vbmpi_type_release(MPI_Datatype type);
 
 /* Building, used by the constructors. */
-struct vbmpi_type *vbmpi_type_begin(int combiner);
+struct vbmpi_type *vbmpi_type_begin(void);
 /* Appends `count` elements of `old` at byte `displacement`. False without memory. */
 bool vbmpi_type_append(struct vbmpi_type *type, MPI_Datatype old, ptrdiff_t displacement, size_t count);
-/* Derives what follows from the runs and hands out the handle; frees and returns MPI_ERR_NO_MEM when `ok` is false. */
-int vbmpi_type_end(struct vbmpi_type *type, bool ok, MPI_Datatype *handle, const char *function);
+/* Derives what follows from the runs and hands out the handle; frees both and returns MPI_ERR_NO_MEM when `ok` is false. The recipe may
+ * be NULL for types that the user never sees. */
+int vbmpi_type_end(struct vbmpi_type *type, bool ok, struct vbmpi_recipe *recipe, MPI_Datatype *handle, const char *function);
+
+/* A recipe with room for so many counts, displacements and types. NULL without memory, which the functions below take, too. */
+struct vbmpi_recipe *vbmpi_recipe_new(int combiner, bool large, size_t counts, size_t displacements, size_t types);
+void vbmpi_recipe_integer(struct vbmpi_recipe *recipe, int value);
+void vbmpi_recipe_count(struct vbmpi_recipe *recipe, MPI_Count value);
+void vbmpi_recipe_displacement(struct vbmpi_recipe *recipe, MPI_Count value);
+void vbmpi_recipe_type(struct vbmpi_recipe *recipe, MPI_Datatype type);
+void vbmpi_recipe_free(struct vbmpi_recipe *recipe);
+
+/* Counts or displacements: an array of int, MPI_Aint or MPI_Count as the user has it, or a regular sequence. */
+struct vbmpi_vector {
+  const void *values;
+  unsigned width;          /* bytes of a value; 0: value i is first + i * step */
+  ptrdiff_t first, step;
+};
+#define VBMPI_VECTOR(array) ((struct vbmpi_vector){.values = (array), .width = sizeof *(array)})
+#define VBMPI_REGULAR(start, by) ((struct vbmpi_vector){.first = (ptrdiff_t)(start), .step = (ptrdiff_t)(by)})
+static inline long long vbmpi_element(const struct vbmpi_vector *vector, int i) {
+  if (vector->width == 0) return vector->first + i * vector->step;
+  return vector->width == 8 ? ((const long long *)vector->values)[i] : ((const int *)vector->values)[i];
+}
+
 
 #endif

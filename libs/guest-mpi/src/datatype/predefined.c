@@ -41,7 +41,7 @@ static const enum vbmpi_value values[VBMPI_BASIC_TYPES] = {
     .handle = constant, .references = 1, .committed = true, .contiguous = false, .size = sizeof(first) + sizeof(int), .lb = 0,         \
     .ub = (ptrdiff_t)sizeof(struct { first value; int index; }), .true_lb = 0,                                                         \
     .true_ub = (ptrdiff_t)(offsetof(struct { first value; int index; }, index) + sizeof(int)), .alignment = _Alignof(first),           \
-    .basic = constant, .combiner = MPI_COMBINER_NAMED, .name = words                                                                   \
+    .basic = constant, .name = words                                                                   \
   }
 static struct vbmpi_type pair_types[3] = {
     PAIR(MPI_DOUBLE_INT, "MPI_DOUBLE_INT", double),
@@ -52,7 +52,9 @@ static struct vbmpi_type pair_types[3] = {
 #define PAIR_RUNS(first)                                                                                \
   {{0, sizeof(first), 0, 1}, {(ptrdiff_t)offsetof(struct { first value; int index; }, index), sizeof(int), 0, 1}}
 static struct vbmpi_run pair_runs[3][2] = {PAIR_RUNS(double), PAIR_RUNS(short), PAIR_RUNS(long double)};
-static struct vbmpi_basics pair_basics[3][2] = {{{8, 1}, {4, 1}}, {{2, 1}, {4, 1}}, {{sizeof(long double), 1}, {4, 1}}};
+static struct vbmpi_basics pair_basics[3][2] = {{{8, MPI_DOUBLE, 1}, {4, MPI_INT, 1}},
+                                              {{2, MPI_SHORT, 1}, {4, MPI_INT, 1}},
+                                              {{sizeof(long double), MPI_LONG_DOUBLE, 1}, {4, MPI_INT, 1}}};
 
 struct vbmpi_type *vbmpi_pair_of(MPI_Datatype type) {
   for (int i = 0; i < 3; i++) {
@@ -73,8 +75,10 @@ enum vbmpi_value vbmpi_value_of(MPI_Datatype type) {
     case MPI_DOUBLE_INT: return VBMPI_PAIR_DI;
     case MPI_SHORT_INT: return VBMPI_PAIR_SI;
     case MPI_LONG_DOUBLE_INT: return VBMPI_PAIR_LDI;
-    default: return VBMPI_NO_VALUE;
+    default: break;
   }
+  struct vbmpi_type *object = vbmpi_type_of(type);
+  return object && object->predefined ? vbmpi_value_of(object->basic) : VBMPI_NO_VALUE;
 }
 
 /* Whether the elements of a basic type are pairs, which count as two for MPI_Get_elements. */

@@ -1,8 +1,5 @@
-/* Life and properties of datatypes (MPI-3.1, section 4.1). */
-#include <limits.h>
-#include <stdio.h>
+/* Life of datatypes, and how their maps are built. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "datatype.h"
 #include "env/error.h"
@@ -35,6 +32,7 @@ void vbmpi_type_retain(MPI_Datatype type) {
 }
 
 static void destroy(struct vbmpi_type *object) {
+  vbmpi_recipe_free(object->recipe);
   free(object->runs);
   free(object->basics);
   free(object);
@@ -49,10 +47,9 @@ void vbmpi_type_release(MPI_Datatype type) {
   destroy(object);
 }
 
-struct vbmpi_type *vbmpi_type_begin(int combiner) {
+struct vbmpi_type *vbmpi_type_begin(void) {
   struct vbmpi_type *type = calloc(1, sizeof *type);
   if (type == 0) return 0;
-  type->combiner = combiner;
   type->references = 1;
   type->alignment = 1;
   type->basic = MPI_DATATYPE_NULL;
@@ -91,9 +88,9 @@ static bool add_run(struct vbmpi_type *type, struct vbmpi_run run) {
   return true;
 }
 
-static bool add_basics(struct vbmpi_type *type, unsigned size, size_t count) {
+static bool add_basics(struct vbmpi_type *type, unsigned size, MPI_Datatype basic, size_t count) {
   if (count == 0) return true;
-  if (type->basics_used && type->basics[type->basics_used - 1].size == size) {
+  if (type->basics_used && type->basics[type->basics_used - 1].type == basic) {
     type->basics[type->basics_used - 1].count += count;
     return true;
   }
@@ -104,7 +101,7 @@ static bool add_basics(struct vbmpi_type *type, unsigned size, size_t count) {
     type->basics = basics;
     type->basics_capacity = capacity;
   }
-  type->basics[type->basics_used++] = (struct vbmpi_basics){size, count};
+  type->basics[type->basics_used++] = (struct vbmpi_basics){size, basic, count};
   return true;
 }
 
@@ -132,7 +129,7 @@ static bool append_basic(struct vbmpi_type *type, MPI_Datatype old, ptrdiff_t di
   if (alignment > type->alignment) type->alignment = alignment;
   ptrdiff_t end = (ptrdiff_t)(size * count);
   widen(type, 0, end, 0, end, displacement);
-  bool ok = vbmpi_basic_is_pair(old) ? add_basics(type, (unsigned)size / 2, count * 2) : add_basics(type, (unsigned)size, count);
+  bool ok = vbmpi_basic_is_pair(old) ? add_basics(type, (unsigned)size / 2, old, count * 2) : add_basics(type, (unsigned)size, old, count);
   return ok && add_run(type, (struct vbmpi_run){displacement, size * count, 0, 1});
 }
 
@@ -152,7 +149,7 @@ static bool append_derived(struct vbmpi_type *type, const struct vbmpi_type *old
       if (!add_run(type, (struct vbmpi_run){displacement + run->offset, run->length, extent, count})) return false;
       for (size_t n = 0; n < (old->basics_used == 1 ? 1 : count); n++)
         for (size_t b = 0; b < old->basics_used; b++)
-          if (!add_basics(type, old->basics[b].size, old->basics[b].count * (old->basics_used == 1 ? count : 1))) return false;
+          if (!add_basics(type, old->basics[b].size, old->basics[b].type, old->basics[b].count * (old->basics_used == 1 ? count : 1))) return false;
       return true;
     }
   }
@@ -164,7 +161,7 @@ static bool append_derived(struct vbmpi_type *type, const struct vbmpi_type *old
       if (!add_run(type, run)) return false;
     }
     for (size_t b = 0; b < old->basics_used; b++)
-      if (!add_basics(type, old->basics[b].size, old->basics[b].count)) return false;
+      if (!add_basics(type, old->basics[b].size, old->basics[b].type, old->basics[b].count)) return false;
   }
   return true;
 }
@@ -175,106 +172,18 @@ bool vbmpi_type_append(struct vbmpi_type *type, MPI_Datatype old, ptrdiff_t disp
                                   : append_derived(type, vbmpi_type_of(old), displacement, count);
 }
 
-int vbmpi_type_end(struct vbmpi_type *type, bool ok, MPI_Datatype *handle, const char *function) {
+int vbmpi_type_end(struct vbmpi_type *type, bool ok, struct vbmpi_recipe *recipe, MPI_Datatype *handle, const char *function) {
   if (type && type->lb > type->ub) type->lb = type->ub = type->true_lb = type->true_ub = 0;
   if (type && type->true_lb > type->true_ub) type->true_lb = type->true_ub = 0;
   uint32_t index = ok && type ? vbmpi_table_add(&vbmpi_types, type, 1) : 0;
   if (index == 0) {
     if (type) destroy(type);
+    vbmpi_recipe_free(recipe);
     return vbmpi_fail(0, MPI_ERR_NO_MEM, function, "no memory for the datatype");
   }
   type->contiguous = type->size == 0 || (type->runs_used == 1 && type->runs[0].count == 1 && type->ub - type->lb == (ptrdiff_t)type->size);
   type->handle = VBMPI_HANDLE(VBMPI_KIND_DERIVED, index);
+  type->recipe = recipe;
   *handle = type->handle;
   return MPI_SUCCESS;
 }
-
-static int bad_type(const char *function) { return vbmpi_fail(0, MPI_ERR_TYPE, function, "invalid datatype"); }
-
-int PMPI_Type_commit(MPI_Datatype *type) {
-  if (vbmpi_basic_exists(*type)) return MPI_SUCCESS;
-  struct vbmpi_type *object = vbmpi_type_of(*type);
-  if (object == 0) return bad_type("MPI_Type_commit");
-  object->committed = true;
-  return MPI_SUCCESS;
-}
-VBMPI_ALIAS(Type_commit)
-
-int PMPI_Type_free(MPI_Datatype *type) {
-  if (VBMPI_KIND(*type) != VBMPI_KIND_DERIVED || vbmpi_type_of(*type) == 0)
-    return vbmpi_fail(0, MPI_ERR_TYPE, "MPI_Type_free", "invalid datatype, or a predefined one");
-  vbmpi_type_release(*type);
-  *type = MPI_DATATYPE_NULL;
-  return MPI_SUCCESS;
-}
-VBMPI_ALIAS(Type_free)
-
-int PMPI_Type_size(MPI_Datatype type, int *size) {
-  struct vbmpi_layout layout;
-  if (vbmpi_layout_of(type, false, &layout)) return bad_type("MPI_Type_size");
-  *size = layout.size > INT_MAX ? MPI_UNDEFINED : (int)layout.size;
-  return MPI_SUCCESS;
-}
-VBMPI_ALIAS(Type_size)
-
-int PMPI_Type_size_x(MPI_Datatype type, MPI_Count *size) {
-  struct vbmpi_layout layout;
-  if (vbmpi_layout_of(type, false, &layout)) return bad_type("MPI_Type_size_x");
-  *size = (MPI_Count)layout.size;
-  return MPI_SUCCESS;
-}
-VBMPI_ALIAS(Type_size_x)
-
-int PMPI_Type_get_extent(MPI_Datatype type, MPI_Aint *lb, MPI_Aint *extent) {
-  struct vbmpi_layout layout;
-  if (vbmpi_layout_of(type, false, &layout)) return bad_type("MPI_Type_get_extent");
-  *lb = layout.object ? layout.object->lb : 0;
-  *extent = layout.extent;
-  return MPI_SUCCESS;
-}
-VBMPI_ALIAS(Type_get_extent)
-
-int PMPI_Type_get_true_extent(MPI_Datatype type, MPI_Aint *lb, MPI_Aint *extent) {
-  struct vbmpi_layout layout;
-  if (vbmpi_layout_of(type, false, &layout)) return bad_type("MPI_Type_get_true_extent");
-  *lb = layout.true_lb;
-  *extent = layout.true_extent;
-  return MPI_SUCCESS;
-}
-VBMPI_ALIAS(Type_get_true_extent)
-
-int PMPI_Type_extent(MPI_Datatype type, MPI_Aint *extent) {
-  MPI_Aint lb;
-  return PMPI_Type_get_extent(type, &lb, extent);
-}
-VBMPI_ALIAS(Type_extent)
-
-int PMPI_Type_lb(MPI_Datatype type, MPI_Aint *lb) {
-  MPI_Aint extent;
-  return PMPI_Type_get_extent(type, lb, &extent);
-}
-VBMPI_ALIAS(Type_lb)
-
-int PMPI_Type_ub(MPI_Datatype type, MPI_Aint *ub) {
-  MPI_Aint lb, extent;
-  int result = PMPI_Type_get_extent(type, &lb, &extent);
-  *ub = lb + extent;
-  return result;
-}
-VBMPI_ALIAS(Type_ub)
-
-int PMPI_Type_set_name(MPI_Datatype type, const char *name) {
-  struct vbmpi_type *object = vbmpi_type_of(type);
-  if (object == 0) return vbmpi_basic_exists(type) ? MPI_SUCCESS : bad_type("MPI_Type_set_name");
-  snprintf(object->name, sizeof object->name, "%s", name);
-  return MPI_SUCCESS;
-}
-VBMPI_ALIAS(Type_set_name)
-
-int PMPI_Type_get_name(MPI_Datatype type, char *name, int *length) {
-  struct vbmpi_type *object = vbmpi_type_of(type);
-  if (object == 0 && !vbmpi_basic_exists(type)) return bad_type("MPI_Type_get_name");
-  *length = snprintf(name, MPI_MAX_OBJECT_NAME, "%s", object ? object->name : vbmpi_basic_names[(uint32_t)type & 0xffu]);
-  return MPI_SUCCESS;
-}
-VBMPI_ALIAS(Type_get_name)

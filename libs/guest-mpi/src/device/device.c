@@ -39,13 +39,17 @@ static uint32_t power_of_two(uint32_t least) {
   return value;
 }
 
-/* How much to buffer: about 8 MiB for all peers, at least 16 messages and at most 64 for each (R11: VERBENA_EAGER_MAX, in bytes). */
+/* How much to buffer: about 8 MiB for all peers, at least 16 messages and at most 64 for each (R11: VERBENA_EAGER_MAX, in bytes); and
+ * the longest RDMA WRITE (VERBENA_RDMA_MAX, in bytes). */
 static void choose_sizes(struct vbmpi_device *device) {
   const char *wish = getenv("VERBENA_EAGER_MAX");
   long eager = wish ? strtol(wish, 0, 10) : device->size > 64 ? 2048 : 8192;
   if (eager < 0) eager = 0;
   if (eager > (1 << 20)) eager = 1 << 20;
   device->eager_max = (size_t)eager;
+  const char *piece = getenv("VERBENA_RDMA_MAX");
+  long most = piece ? strtol(piece, 0, 10) : 1 << 30;
+  device->write_max = most >= 4096 && most <= 1 << 30 ? (size_t)most : 1u << 30;
   size_t bytes = sizeof(struct vbmpi_header) + (device->eager_max > 128 ? device->eager_max : 128);
   device->buffer_bytes = (bytes + 63) & ~(size_t)63;
   uint32_t slots = 64;

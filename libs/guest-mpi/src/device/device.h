@@ -78,13 +78,14 @@ struct vbmpi_peer {
   uint32_t lid;
   uint32_t host;
   uint16_t sq_buffer[VBMPI_SQ_ENTRIES];   /* send buffer of each work request, or NO_BUFFER */
-  uint32_t sq_write[VBMPI_SQ_ENTRIES];    /* request of each RDMA WRITE, or 0 */
+  uint32_t sq_write[VBMPI_SQ_ENTRIES];    /* request of each RDMA WRITE with immediate, or 0 */
 };
 
 struct vbmpi_device {
   int rank, size;
   struct vbmpi_peer *peers;         /* by rank in MPI_COMM_WORLD */
   size_t eager_max;
+  size_t write_max;                 /* bytes of one RDMA WRITE; the adapter's limit is 2^30 */
   uint32_t slots;                   /* receive buffers per peer */
   uint32_t give_back;               /* owed credits that are worth a CREDIT message */
   uint32_t piggyback;               /* owed credits that are worth a doorbell */
@@ -119,8 +120,9 @@ static inline bool vbmpi_can_post(const struct vbmpi_peer *peer) {
 void vbmpi_post_inline(struct vbmpi_peer *peer, struct vbmpi_header *header, const void *payload, size_t bytes);
 /* Post a SEND of a header and at most eager_max bytes through a send buffer; false when all buffers are in use. */
 bool vbmpi_post_buffered(struct vbmpi_peer *peer, struct vbmpi_header *header, const void *payload, size_t bytes);
-/* Post an RDMA WRITE with immediate. Its completion ends `request`. */
-void vbmpi_post_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t lkey, uint32_t immediate);
+/* Post the RDMA WRITEs of a request: pieces of at most write_max bytes, the last with immediate, whose completion ends the request.
+ * False when the send queue is full before the last; call again when it is not. */
+bool vbmpi_post_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t lkey, uint32_t immediate);
 
 /* Takes what the completion queues hold and moves what waits; true when anything happened. */
 bool vbmpi_progress(void);

@@ -81,19 +81,31 @@ bool vbmpi_post_buffered(struct vbmpi_peer *peer, struct vbmpi_header *header, c
   return true;
 }
 
-void vbmpi_post_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t lkey, uint32_t immediate) {
-  peer->credits--;
-  struct vb_send_wqe *wqe = next_wqe(peer, VB_WR_RDMA_WRITE_IMM, VB_SEND_SIGNALED);
+static void post_piece(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t lkey, uint8_t opcode, uint8_t flags, size_t bytes, uint32_t immediate) {
+  struct vb_send_wqe *wqe = next_wqe(peer, opcode, flags);
   wqe->wr_id = send_id(peer);
-  wqe->num_sge = request->transfer ? 1 : 0;
+  wqe->num_sge = bytes ? 1 : 0;
   wqe->inline_len = 0;
   wqe->imm = immediate;
-  wqe->remote_addr = request->remote_addr;
+  wqe->remote_addr = request->remote_addr + request->written;
   wqe->rkey = request->remote_rkey;
   struct vb_sge *sge = (struct vb_sge *)((uint8_t *)wqe + VB_SEND_WQE_HEADER);
-  sge->addr = (uintptr_t)request->data;
-  sge->length = (uint32_t)request->transfer;
+  sge->addr = (uintptr_t)request->data + request->written;
+  sge->length = (uint32_t)bytes;
   sge->lkey = lkey;
+  request->written += bytes;
+}
+
+bool vbmpi_post_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t lkey, uint32_t immediate) {
+  while (request->transfer - request->written > vbmpi_device.write_max) {
+    if (peer->sq_tail - peer->sq_head >= VBMPI_SQ_ENTRIES) return false;
+    post_piece(peer, request, lkey, VB_WR_RDMA_WRITE, VB_SEND_SIGNALED, vbmpi_device.write_max, 0);
+    ring(peer);
+  }
+  if (peer->sq_tail - peer->sq_head >= VBMPI_SQ_ENTRIES) return false;
+  peer->credits--;
+  post_piece(peer, request, lkey, VB_WR_RDMA_WRITE_IMM, VB_SEND_SIGNALED, request->transfer - request->written, immediate);
   peer->sq_write[peer->sq_tail & (VBMPI_SQ_ENTRIES - 1)] = request->index;
   ring(peer);
+  return true;
 }

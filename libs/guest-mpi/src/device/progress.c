@@ -1,6 +1,7 @@
 /* Progress: what arrives in the two completion queues, and what waits for credits. */
 #include "device.h"
 
+#include "coll/schedule.h"
 #include "env/error.h"
 #include "pt2pt/request.h"
 #include "wait.h"
@@ -184,7 +185,7 @@ void vbmpi_enqueue(struct vbmpi_request *request, int step) {
 
 bool vbmpi_progress(void) {
   struct vbmpi_device *device = &vbmpi_device;
-  if (__builtin_expect(device->size == 1, 0)) return false;
+  if (__builtin_expect(device->size == 1, 0)) return vbmpi_schedules && vbmpi_schedules_advance();
   bool any = false;
   const struct vb_cqe *cqe;
   for (int burst = 0; burst < 64 && (cqe = next_cqe(device->recv_ring, device->recv_mask, device->recv_count)) != 0; burst++) {
@@ -193,5 +194,6 @@ bool vbmpi_progress(void) {
   }
   if (device->signaled != 0) any |= poll_sends();
   if (__builtin_expect(device->pending_peers != 0, 0)) any |= drain_all();
+  if (__builtin_expect(vbmpi_schedules != 0, 0)) any |= vbmpi_schedules_advance();
   return any;
 }

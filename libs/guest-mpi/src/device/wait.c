@@ -100,6 +100,10 @@ static void name_of(const struct vbmpi_comm *comm, char *name, size_t capacity) 
 }
 
 static size_t describe_rank_and_tag(char *text, size_t capacity, const struct vbmpi_request *request) {
+  if (request->name) {
+    int written = snprintf(text, capacity, "%s", request->name);
+    return written < 0 ? 0 : (size_t)written;
+  }
   const char *role = request->kind == VBMPI_REQUEST_RECV ? "source" : "dest";
   char rank[24], tag[24];
   if (request->peer == MPI_ANY_SOURCE) {
@@ -149,7 +153,8 @@ void vbmpi_describe_waitall(char *text, size_t capacity, const void *subject) {
     if (request == 0 || !request->active || request->complete) continue;
     char what[96];
     describe_rank_and_tag(what, sizeof what, request);
-    written = snprintf(text + used, capacity - used, "%s%s(%s)", shown ? ", " : ": ", request->kind == VBMPI_REQUEST_RECV ? "Irecv" : "Isend", what);
+    written = snprintf(text + used, capacity - used, "%s%s(%s)", shown ? ", " : ": ",
+                       request->name ? "request" : request->kind == VBMPI_REQUEST_RECV ? "Irecv" : "Isend", what);
     if (written > 0) used += (size_t)written;
     shown++;
   }

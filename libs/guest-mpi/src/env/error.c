@@ -71,10 +71,32 @@ static const char *const texts[MPI_ERR_LASTCODE + 1] = {
     [MPI_ERR_RMA_ATTACH] = "memory cannot be attached",
     [MPI_ERR_RMA_SHARED] = "memory cannot be shared",
     [MPI_ERR_RMA_FLAVOR] = "wrong kind of window",
+    [MPI_ERR_VALUE_TOO_LARGE] = "the value does not fit the variable",
+    [MPI_ERR_SESSION] = "invalid session",
+    [MPI_ERR_PROC_ABORTED] = "a process has aborted",
+    [MPI_ERR_ERRHANDLER] = "invalid error handler",
+    [MPI_T_ERR_MEMORY] = "out of memory",
+    [MPI_T_ERR_NOT_INITIALIZED] = "the tool interface is not initialised",
+    [MPI_T_ERR_CANNOT_INIT] = "the tool interface cannot be initialised",
+    [MPI_T_ERR_INVALID_INDEX] = "invalid index",
+    [MPI_T_ERR_INVALID_ITEM] = "invalid item",
+    [MPI_T_ERR_INVALID_HANDLE] = "invalid handle",
+    [MPI_T_ERR_OUT_OF_HANDLES] = "no more handles",
+    [MPI_T_ERR_OUT_OF_SESSIONS] = "no more sessions",
+    [MPI_T_ERR_INVALID_SESSION] = "invalid session",
+    [MPI_T_ERR_CVAR_SET_NOT_NOW] = "the variable cannot be set now",
+    [MPI_T_ERR_CVAR_SET_NEVER] = "the variable cannot be set",
+    [MPI_T_ERR_PVAR_NO_STARTSTOP] = "the variable cannot be started or stopped",
+    [MPI_T_ERR_PVAR_NO_WRITE] = "the variable cannot be written",
+    [MPI_T_ERR_PVAR_NO_ATOMIC] = "the variable cannot be read and written at once",
+    [MPI_T_ERR_INVALID_NAME] = "no such name",
+    [MPI_T_ERR_INVALID] = "invalid argument",
+    [MPI_T_ERR_NOT_SUPPORTED] = "not supported",
 };
 
-const char *vbmpi_error_text(int error_class) {
-  return error_class >= 0 && error_class <= MPI_ERR_LASTCODE && texts[error_class] ? texts[error_class] : 0;
+const char *vbmpi_error_text(int code) {
+  if (code > MPI_ERR_LASTCODE) return vbmpi_user_error_text(code);
+  return code >= 0 && texts[code] ? texts[code] : 0;
 }
 
 const char *vbmpi_collective_or_call(void) { return vbmpi_collective ? vbmpi_collective : vbmpi_call ? vbmpi_call : "MPI"; }
@@ -103,25 +125,30 @@ void vbmpi_fatal(int code, const char *function, const char *format, ...) {
   end_with(code, function, text);
 }
 
-int vbmpi_fail(struct vbmpi_comm *comm, int error_class, const char *function, const char *format, ...) {
-  if (comm == 0) comm = vbmpi_comm_of(MPI_COMM_WORLD);
-  MPI_Errhandler handler = comm ? comm->errhandler : MPI_ERRORS_ARE_FATAL;
+int vbmpi_raise(MPI_Errhandler handler, int handle, int error_class, const char *function, const char *format, va_list arguments) {
   if (handler == MPI_ERRORS_RETURN) return error_class;
-  if (handler != MPI_ERRORS_ARE_FATAL) {
-    struct vbmpi_errhandler *object = vbmpi_table_get(&errhandlers, VBMPI_INDEX(handler));
-    if (object) {
-      MPI_Comm handle = comm->handle;
-      int code = error_class;
-      object->function(&handle, &code);
-      return error_class;
-    }
+  struct vbmpi_errhandler *object = handler == MPI_ERRORS_ARE_FATAL || handler == MPI_ERRORS_ABORT ? 0 : vbmpi_table_get(&errhandlers, VBMPI_INDEX(handler));
+  if (object) {
+    int code = error_class;
+    object->function(&handle, &code);
+    return error_class;
   }
   char text[768];
+  vsnprintf(text, sizeof text, format, arguments);
+  end_with(error_class, function, text);
+}
+
+int vbmpi_fail(struct vbmpi_comm *comm, int error_class, const char *function, const char *format, ...) {
+  if (comm == 0) comm = vbmpi_comm_of(MPI_COMM_WORLD);
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
+  int result = vbmpi_raise(comm ? comm->errhandler : MPI_ERRORS_ARE_FATAL, comm ? comm->handle : MPI_COMM_NULL, error_class, function, format, arguments);
   va_end(arguments);
-  end_with(error_class, function, text);
+  return result;
+}
+
+int vbmpi_unsupported(const char *function) {
+  return vbmpi_fail(0, MPI_ERR_UNSUPPORTED_OPERATION, function, "not supported (docs/mpi.md says what is)");
 }
 
 int vbmpi_fail_comm(MPI_Comm handle, const char *function) {
@@ -134,19 +161,6 @@ int vbmpi_check_running(const char *function) {
   if (vbmpi_state == VBMPI_NOT_STARTED) vbmpi_fatal(MPI_ERR_OTHER, function, "called before MPI_Init");
   vbmpi_fatal(MPI_ERR_OTHER, function, "called after MPI_Finalize");
 }
-
-int PMPI_Error_class(int code, int *error_class) {
-  *error_class = vbmpi_error_text(code) ? code : MPI_ERR_UNKNOWN;
-  return MPI_SUCCESS;
-}
-VBMPI_ALIAS(Error_class)
-
-int PMPI_Error_string(int code, char *text, int *length) {
-  const char *words = vbmpi_error_text(code);
-  *length = snprintf(text, MPI_MAX_ERROR_STRING, "%s", words ? words : "unknown error code");
-  return words ? MPI_SUCCESS : MPI_ERR_ARG;
-}
-VBMPI_ALIAS(Error_string)
 
 /* --- handlers --- */
 
@@ -167,23 +181,46 @@ void vbmpi_errhandler_release(MPI_Errhandler handle) {
   free(object);
 }
 
-int PMPI_Comm_create_errhandler(MPI_Comm_errhandler_function *function, MPI_Errhandler *handler) {
+int vbmpi_errhandler_create(MPI_Comm_errhandler_function *function, MPI_Errhandler *handler, const char *call) {
   struct vbmpi_errhandler *object = malloc(sizeof *object);
-  uint32_t index = object ? vbmpi_table_add(&errhandlers, object, 3) : 0;
-  if (index == 0) return vbmpi_fail(0, MPI_ERR_NO_MEM, "MPI_Comm_create_errhandler", "no memory");
+  uint32_t index = object ? vbmpi_table_add(&errhandlers, object, 4) : 0;
+  if (index == 0) return vbmpi_fail(0, MPI_ERR_NO_MEM, call, "no memory");
   object->function = function;
   object->references = 1;
   *handler = VBMPI_HANDLE(VBMPI_KIND_ERRHANDLER, index);
   return MPI_SUCCESS;
 }
+
+bool vbmpi_errhandler_exists(MPI_Errhandler handler) {
+  return handler == MPI_ERRORS_ARE_FATAL || handler == MPI_ERRORS_RETURN || handler == MPI_ERRORS_ABORT || handler_of(handler) != 0;
+}
+
+int PMPI_Comm_create_errhandler(MPI_Comm_errhandler_function *function, MPI_Errhandler *handler) {
+  return vbmpi_errhandler_create(function, handler, "MPI_Comm_create_errhandler");
+}
 VBMPI_ALIAS(Comm_create_errhandler)
+
+int PMPI_Win_create_errhandler(MPI_Win_errhandler_function *function, MPI_Errhandler *handler) {
+  return vbmpi_errhandler_create((MPI_Comm_errhandler_function *)function, handler, "MPI_Win_create_errhandler");
+}
+VBMPI_ALIAS(Win_create_errhandler)
+
+int PMPI_File_create_errhandler(MPI_File_errhandler_function *function, MPI_Errhandler *handler) {
+  return vbmpi_errhandler_create((MPI_Comm_errhandler_function *)function, handler, "MPI_File_create_errhandler");
+}
+VBMPI_ALIAS(File_create_errhandler)
+
+int PMPI_Session_create_errhandler(MPI_Session_errhandler_function *function, MPI_Errhandler *handler) {
+  return vbmpi_errhandler_create((MPI_Comm_errhandler_function *)function, handler, "MPI_Session_create_errhandler");
+}
+VBMPI_ALIAS(Session_create_errhandler)
 
 int PMPI_Errhandler_create(MPI_Handler_function *function, MPI_Errhandler *handler) { return PMPI_Comm_create_errhandler(function, handler); }
 VBMPI_ALIAS(Errhandler_create)
 
 int PMPI_Comm_set_errhandler(MPI_Comm comm, MPI_Errhandler handler) {
   VBMPI_COMM(c, comm, "MPI_Comm_set_errhandler")
-  if (handler != MPI_ERRORS_ARE_FATAL && handler != MPI_ERRORS_RETURN && handler_of(handler) == 0)
+  if (!vbmpi_errhandler_exists(handler))
     return vbmpi_fail(c, MPI_ERR_ARG, "MPI_Comm_set_errhandler", "invalid error handler");
   vbmpi_errhandler_retain(handler);
   vbmpi_errhandler_release(c->errhandler);
@@ -207,6 +244,7 @@ int PMPI_Errhandler_get(MPI_Comm comm, MPI_Errhandler *handler) { return PMPI_Co
 VBMPI_ALIAS(Errhandler_get)
 
 int PMPI_Errhandler_free(MPI_Errhandler *handler) {
+  if (!vbmpi_errhandler_exists(*handler)) return vbmpi_fail(0, MPI_ERR_ARG, "MPI_Errhandler_free", "invalid error handler");
   vbmpi_errhandler_release(*handler);
   *handler = MPI_ERRHANDLER_NULL;
   return MPI_SUCCESS;

@@ -3,6 +3,7 @@
 #define VBMPI_ERROR_H
 
 #include <mpi.h>
+#include <stdarg.h>
 
 #include "comm/comm.h"
 
@@ -20,7 +21,15 @@ const char *vbmpi_collective_or_call(void);
 /* Ends the job without a message of its own. */
 void vbmpi_abort(int code, const char *text) __attribute__((noreturn));
 
-const char *vbmpi_error_text(int error_class);
+const char *vbmpi_error_text(int code);
+const char *vbmpi_user_error_text(int code);
+extern int vbmpi_last_code;
+
+/* Calls a handler with the handle of the object that an error belongs to; returns `error_class` unless the handler is fatal. */
+int vbmpi_raise(MPI_Errhandler handler, int handle, int error_class, const char *function, const char *format, va_list arguments);
+
+/* Raises MPI_ERR_UNSUPPORTED_OPERATION. */
+int vbmpi_unsupported(const char *function);
 
 /* Fails when MPI is not initialised or already finalised; MPI_SUCCESS otherwise. */
 int vbmpi_check_running(const char *function);
@@ -49,5 +58,7 @@ struct vbmpi_errhandler {
 };
 void vbmpi_errhandler_retain(MPI_Errhandler handle);
 void vbmpi_errhandler_release(MPI_Errhandler handle);
+int vbmpi_errhandler_create(MPI_Comm_errhandler_function *function, MPI_Errhandler *handler, const char *call);
+bool vbmpi_errhandler_exists(MPI_Errhandler handler);
 
 #endif

@@ -17,6 +17,8 @@ struct info {
 static struct vbmpi_table infos;
 
 static struct info *info_of(MPI_Info handle) {
+  static struct info environment;
+  if (handle == MPI_INFO_ENV) return &environment;
   return VBMPI_KIND(handle) == VBMPI_KIND_INFO ? vbmpi_table_get(&infos, VBMPI_INDEX(handle)) : 0;
 }
 
@@ -86,6 +88,18 @@ int PMPI_Info_get_valuelen(MPI_Info handle, const char *key, int *length, int *f
 }
 VBMPI_ALIAS(Info_get_valuelen)
 
+/* MPI-4's way: `length` is the room on the way in, the value's length with its end on the way out. */
+int PMPI_Info_get_string(MPI_Info handle, const char *key, int *length, char *value, int *flag) {
+  INFO(info, handle, "MPI_Info_get_string")
+  struct entry *entry = *find(info, key);
+  *flag = entry != 0;
+  if (entry == 0) return MPI_SUCCESS;
+  if (*length > 0) snprintf(value, (size_t)*length, "%s", entry->value);
+  *length = (int)strlen(entry->value) + 1;
+  return MPI_SUCCESS;
+}
+VBMPI_ALIAS(Info_get_string)
+
 int PMPI_Info_get_nkeys(MPI_Info handle, int *count) {
   INFO(info, handle, "MPI_Info_get_nkeys")
   *count = 0;
@@ -114,6 +128,7 @@ int PMPI_Info_dup(MPI_Info handle, MPI_Info *copy) {
 VBMPI_ALIAS(Info_dup)
 
 int PMPI_Info_free(MPI_Info *handle) {
+  if (*handle == MPI_INFO_ENV) return vbmpi_fail(0, MPI_ERR_INFO, "MPI_Info_free", "MPI_INFO_ENV cannot be freed");
   INFO(info, *handle, "MPI_Info_free")
   for (struct entry *entry = info->first, *next; entry; entry = next) {
     next = entry->next;
@@ -126,3 +141,11 @@ int PMPI_Info_free(MPI_Info *handle) {
   return MPI_SUCCESS;
 }
 VBMPI_ALIAS(Info_free)
+
+/* What the library could know of the command line; the guest's loader has none of the reserved keys. */
+int PMPI_Info_create_env(int argc, char **argv, MPI_Info *handle) {
+  int result = PMPI_Info_create(handle);
+  if (result == MPI_SUCCESS && argc > 0 && argv && argv[0]) result = PMPI_Info_set(*handle, "command", argv[0]);
+  return result;
+}
+VBMPI_ALIAS(Info_create_env)

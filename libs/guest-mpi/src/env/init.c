@@ -67,7 +67,7 @@ static void describe_finalize(char *text, size_t capacity, const void *subject) 
 int PMPI_Finalize(void) {
   VBMPI_MAIN_CHECK("MPI_Finalize")
   vbmpi_call = "MPI_Finalize";
-  vbmpi_attributes_delete(vbmpi_comm_of(MPI_COMM_SELF));
+  vbmpi_attributes_delete(&vbmpi_comm_of(MPI_COMM_SELF)->attributes, MPI_COMM_SELF);
   uint32_t spins = 0;
   while (!sends_are_out()) vbmpi_wait_turn(&spins, describe_finalize, 0);
   /* Who is through the barrier may be gone while others are still in it: from here on, lost connections are the normal end. */
@@ -75,7 +75,7 @@ int PMPI_Finalize(void) {
   vbmpi_device.finalizing = true;
   vbmpi_barrier(vbmpi_comm_of(MPI_COMM_WORLD));
   vbmpi_collective = 0;
-  vbmpi_attributes_delete(vbmpi_comm_of(MPI_COMM_WORLD));
+  vbmpi_attributes_delete(&vbmpi_comm_of(MPI_COMM_WORLD)->attributes, MPI_COMM_WORLD);
   vbmpi_state = VBMPI_ENDED;
   vbmpi_page()->mpi_state = VB_MPI_FINALIZED;
   return MPI_SUCCESS;

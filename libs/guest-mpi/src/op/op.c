@@ -27,6 +27,7 @@ int vbmpi_reduction_of(MPI_Op op, MPI_Datatype type, struct vbmpi_comm *comm, co
   struct vbmpi_user_op *user = user_op_of(op);
   if (user) {
     reduction->user = user->function;
+    reduction->user_large = user->large;
     reduction->commutes = user->commutes;
     return MPI_SUCCESS;
   }
@@ -43,22 +44,31 @@ void vbmpi_reduce_local(const struct vbmpi_reduction *reduction, const void *in,
     reduction->kernel(in, inout, count);
     return;
   }
-  int length = (int)count;
   MPI_Datatype type = reduction->type;
+  if (reduction->user_large) {
+    MPI_Count wide = (MPI_Count)count;
+    reduction->user_large((void *)(uintptr_t)in, inout, &wide, &type);
+    return;
+  }
+  int length = (int)count;
   reduction->user((void *)(uintptr_t)in, inout, &length, &type);
 }
 
-int PMPI_Op_create(MPI_User_function *function, int commute, MPI_Op *op) {
-  VBMPI_MAIN_CHECK("MPI_Op_create")
-  if (function == 0) return vbmpi_fail(0, MPI_ERR_ARG, "MPI_Op_create", "the function is NULL");
+static int create(MPI_User_function *function, MPI_User_function_c *large, int commute, MPI_Op *op, const char *call) {
+  VBMPI_MAIN_CHECK(call)
+  if (function == 0 && large == 0) return vbmpi_fail(0, MPI_ERR_ARG, call, "the function is NULL");
   struct vbmpi_user_op *user = malloc(sizeof *user);
   uint32_t index = user ? vbmpi_table_add(&user_ops, user, 1) : 0;
-  if (index == 0) return vbmpi_fail(0, MPI_ERR_NO_MEM, "MPI_Op_create", "no memory");
-  *user = (struct vbmpi_user_op){.function = function, .commutes = commute != 0};
+  if (index == 0) return vbmpi_fail(0, MPI_ERR_NO_MEM, call, "no memory");
+  *user = (struct vbmpi_user_op){.function = function, .large = large, .commutes = commute != 0};
   *op = VBMPI_HANDLE(VBMPI_KIND_USER_OP, index);
   return MPI_SUCCESS;
 }
+
+int PMPI_Op_create(MPI_User_function *function, int commute, MPI_Op *op) { return create(function, 0, commute, op, "MPI_Op_create"); }
 VBMPI_ALIAS(Op_create)
+int PMPI_Op_create_c(MPI_User_function_c *function, int commute, MPI_Op *op) { return create(0, function, commute, op, "MPI_Op_create_c"); }
+VBMPI_ALIAS(Op_create_c)
 
 int PMPI_Op_free(MPI_Op *op) {
   VBMPI_MAIN_CHECK("MPI_Op_free")
@@ -80,12 +90,16 @@ int PMPI_Op_commutative(MPI_Op op, int *commute) {
 }
 VBMPI_ALIAS(Op_commutative)
 
-int PMPI_Reduce_local(const void *in, void *inout, int count, MPI_Datatype type, MPI_Op op) {
-  VBMPI_MAIN_CHECK("MPI_Reduce_local")
-  if (count < 0) return vbmpi_fail(0, MPI_ERR_COUNT, "MPI_Reduce_local", "negative count %d", count);
+static int reduce_local(const void *in, void *inout, MPI_Count count, MPI_Datatype type, MPI_Op op, const char *function) {
+  VBMPI_MAIN_CHECK(function)
+  if (count < 0) return vbmpi_fail(0, MPI_ERR_COUNT, function, "negative count %lld", count);
   struct vbmpi_reduction reduction;
-  int result = vbmpi_reduction_of(op, type, 0, "MPI_Reduce_local", &reduction);
+  int result = vbmpi_reduction_of(op, type, 0, function, &reduction);
   if (result == MPI_SUCCESS) vbmpi_reduce_local(&reduction, in, inout, (size_t)count);
   return result;
 }
+
+int PMPI_Reduce_local(VB_ARGS_Reduce_local(int, int)) { return reduce_local(in, inout, count, type, op, "MPI_Reduce_local"); }
 VBMPI_ALIAS(Reduce_local)
+int PMPI_Reduce_local_c(VB_ARGS_Reduce_local(MPI_Count, MPI_Aint)) { return reduce_local(in, inout, count, type, op, "MPI_Reduce_local_c"); }
+VBMPI_ALIAS(Reduce_local_c)

@@ -10,9 +10,9 @@
 #include "datatype/datatype.h"
 
 struct vbmpi_user_op {
-  MPI_User_function *function;
+  MPI_User_function *function;      /* or */
+  MPI_User_function_c *large;
   bool commutes;
-  bool freed;
 };
 
 /* inout[i] = in[i] op inout[i], as MPI_User_function does. */
@@ -21,7 +21,8 @@ typedef void vbmpi_kernel(const void *in, void *inout, size_t count);
 /* How to reduce elements of one type: filled once per collective. */
 struct vbmpi_reduction {
   vbmpi_kernel *kernel;            /* predefined operation, or */
-  MPI_User_function *user;         /* the user's */
+  MPI_User_function *user;         /* the user's, or */
+  MPI_User_function_c *user_large; /* the user's with large counts */
   MPI_Datatype type;
   bool commutes;
   struct vbmpi_layout layout;

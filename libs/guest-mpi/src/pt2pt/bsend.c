@@ -70,15 +70,19 @@ int vbmpi_send_buffered(struct vbmpi_comm *comm, const void *buf, size_t count, 
   return MPI_SUCCESS;
 }
 
-int PMPI_Buffer_attach(void *buffer, int size) {
-  VBMPI_MAIN_CHECK("MPI_Buffer_attach")
-  if (attached) return vbmpi_fail(0, MPI_ERR_BUFFER, "MPI_Buffer_attach", "a buffer is attached already: detach it first");
-  if (size < 0) return vbmpi_fail(0, MPI_ERR_ARG, "MPI_Buffer_attach", "negative size %d", size);
+static int attach(void *buffer, MPI_Count size, const char *function) {
+  VBMPI_MAIN_CHECK(function)
+  if (attached) return vbmpi_fail(0, MPI_ERR_BUFFER, function, "a buffer is attached already: detach it first");
+  if (size < 0) return vbmpi_fail(0, MPI_ERR_ARG, function, "negative size %lld", size);
   attached = buffer;
   attached_bytes = (size_t)size;
   return MPI_SUCCESS;
 }
+
+int PMPI_Buffer_attach(VB_ARGS_Buffer_attach(int, int)) { return attach(buffer, size, "MPI_Buffer_attach"); }
 VBMPI_ALIAS(Buffer_attach)
+int PMPI_Buffer_attach_c(VB_ARGS_Buffer_attach(MPI_Count, MPI_Aint)) { return attach(buffer, size, "MPI_Buffer_attach_c"); }
+VBMPI_ALIAS(Buffer_attach_c)
 
 static void describe(char *text, size_t capacity, const void *subject) {
   (void)subject;
@@ -87,14 +91,23 @@ static void describe(char *text, size_t capacity, const void *subject) {
   for (size_t i = 0; i < length; i++) text[i] = words[i];
 }
 
-int PMPI_Buffer_detach(void *buffer, int *size) {
-  VBMPI_MAIN_CHECK("MPI_Buffer_detach")
+static int detach(void *buffer, MPI_Count *size, const char *function) {
+  VBMPI_MAIN_CHECK(function)
   uint32_t spins = 0;
   while (pieces != 0) vbmpi_wait_turn(&spins, describe, 0);
   *(void **)buffer = attached;
-  *size = (int)attached_bytes;
+  *size = (MPI_Count)attached_bytes;
   attached = 0;
   attached_bytes = 0;
   return MPI_SUCCESS;
 }
+
+int PMPI_Buffer_detach(VB_ARGS_Buffer_detach(int, int)) {
+  MPI_Count wide = 0;
+  int result = detach(buffer, &wide, "MPI_Buffer_detach");
+  *size = (int)wide;
+  return result;
+}
 VBMPI_ALIAS(Buffer_detach)
+int PMPI_Buffer_detach_c(VB_ARGS_Buffer_detach(MPI_Count, MPI_Aint)) { return detach(buffer, size, "MPI_Buffer_detach_c"); }
+VBMPI_ALIAS(Buffer_detach_c)

@@ -6,12 +6,12 @@
 #include "protocol.h"
 
 /* Each returns MPI_SUCCESS or raises its error on `comm`. */
-int vbmpi_check_send(struct vbmpi_comm *comm, const void *buf, int count, MPI_Datatype type, int dest, int tag, const char *function,
+int vbmpi_check_send(struct vbmpi_comm *comm, const void *buf, MPI_Count count, MPI_Datatype type, int dest, int tag, const char *function,
                      struct vbmpi_layout *layout);
-int vbmpi_check_recv(struct vbmpi_comm *comm, const void *buf, int count, MPI_Datatype type, int source, int tag, const char *function,
+int vbmpi_check_recv(struct vbmpi_comm *comm, const void *buf, MPI_Count count, MPI_Datatype type, int source, int tag, const char *function,
                      struct vbmpi_layout *layout);
 int vbmpi_check_probe(struct vbmpi_comm *comm, int source, int tag, const char *function);
-int vbmpi_check_buffer(struct vbmpi_comm *comm, const void *buf, int count, MPI_Datatype type, const char *function, struct vbmpi_layout *layout);
+int vbmpi_check_buffer(struct vbmpi_comm *comm, const void *buf, MPI_Count count, MPI_Datatype type, const char *function, struct vbmpi_layout *layout);
 
 static inline struct vbmpi_layout vbmpi_basic_layout(MPI_Datatype type) {
   size_t size = vbmpi_basic_size(type);
@@ -51,5 +51,10 @@ int vbmpi_finish_blocking(struct vbmpi_request *request, MPI_Status *status, con
 int vbmpi_send_buffered(struct vbmpi_comm *comm, const void *buf, size_t count, const struct vbmpi_layout *layout, int dest, int tag,
                         const char *function);
 void vbmpi_bsend_release(void *piece);
+
+/* Generalized requests (general.c). */
+int vbmpi_general_query(const struct vbmpi_request *request, MPI_Status *status);
+int vbmpi_general_cancel(struct vbmpi_request *request);
+void vbmpi_general_free(struct vbmpi_general *general);
 
 #endif

@@ -10,7 +10,7 @@ struct vbmpi_request *vbmpi_request_checked(MPI_Request handle, const char *func
 
 int vbmpi_request_retire(struct vbmpi_request *request, MPI_Request *handle, MPI_Status *status) {
   vbmpi_request_status(request, status);
-  int error = request->error;
+  int error = request->kind == VBMPI_REQUEST_GENERAL ? vbmpi_general_query(request, status) : request->error;
   if (request->persistent) {
     request->active = false;
     request->error = MPI_SUCCESS;
@@ -22,6 +22,10 @@ int vbmpi_request_retire(struct vbmpi_request *request, MPI_Request *handle, MPI
 }
 
 int vbmpi_request_finish(struct vbmpi_request *request, MPI_Request *handle, MPI_Status *status, const char *function) {
+  if (__builtin_expect(request->kind == VBMPI_REQUEST_GENERAL, 0)) {
+    int error = vbmpi_request_retire(request, handle, status);
+    return error ? vbmpi_fail(0, error, function, "a function of a generalized request failed") : MPI_SUCCESS;
+  }
   int result = vbmpi_request_error(request, function);
   vbmpi_request_retire(request, handle, status);
   return result;

@@ -137,7 +137,7 @@ static struct vbmpi_comm *comm_of_context(uint16_t context) {
   return 0;
 }
 
-static int receive(void *buf, int count, MPI_Datatype type, MPI_Message *message, const char *function, struct vbmpi_request **started) {
+static int receive(void *buf, MPI_Count count, MPI_Datatype type, MPI_Message *message, const char *function, struct vbmpi_request **started) {
   VBMPI_MAIN_CHECK(function)
   bool no_process = *message == MPI_MESSAGE_NO_PROC;
   struct vbmpi_unexpected *found =
@@ -164,16 +164,20 @@ static int receive(void *buf, int count, MPI_Datatype type, MPI_Message *message
   return MPI_SUCCESS;
 }
 
-int PMPI_Mrecv(void *buf, int count, MPI_Datatype type, MPI_Message *message, MPI_Status *status) {
+static int mrecv(void *buf, MPI_Count count, MPI_Datatype type, MPI_Message *message, MPI_Status *status, const char *function) {
   struct vbmpi_request *request;
-  int result = receive(buf, count, type, message, "MPI_Mrecv", &request);
-  return result ? result : vbmpi_finish_blocking(request, status, "MPI_Mrecv");
+  int result = receive(buf, count, type, message, function, &request);
+  return result ? result : vbmpi_finish_blocking(request, status, function);
 }
-VBMPI_ALIAS(Mrecv)
 
-int PMPI_Imrecv(void *buf, int count, MPI_Datatype type, MPI_Message *message, MPI_Request *handle) {
+int PMPI_Mrecv(VB_ARGS_Mrecv(int, int)) { return mrecv(buf, count, type, message, status, "MPI_Mrecv"); }
+VBMPI_ALIAS(Mrecv)
+int PMPI_Mrecv_c(VB_ARGS_Mrecv(MPI_Count, MPI_Aint)) { return mrecv(buf, count, type, message, status, "MPI_Mrecv_c"); }
+VBMPI_ALIAS(Mrecv_c)
+
+static int imrecv(void *buf, MPI_Count count, MPI_Datatype type, MPI_Message *message, MPI_Request *handle, const char *function) {
   struct vbmpi_request *request;
-  int result = receive(buf, count, type, message, "MPI_Imrecv", &request);
+  int result = receive(buf, count, type, message, function, &request);
   if (result) return result;
   request->on_user_list = request->holds_comm = true;
   vbmpi_comm_retain(request->comm);
@@ -181,4 +185,8 @@ int PMPI_Imrecv(void *buf, int count, MPI_Datatype type, MPI_Message *message, M
   *handle = vbmpi_request_handle(request);
   return MPI_SUCCESS;
 }
+
+int PMPI_Imrecv(VB_ARGS_Imrecv(int, int)) { return imrecv(buf, count, type, message, request, "MPI_Imrecv"); }
 VBMPI_ALIAS(Imrecv)
+int PMPI_Imrecv_c(VB_ARGS_Imrecv(MPI_Count, MPI_Aint)) { return imrecv(buf, count, type, message, request, "MPI_Imrecv_c"); }
+VBMPI_ALIAS(Imrecv_c)

@@ -33,6 +33,7 @@ static void *bounce(struct vbmpi_request *request, size_t bytes) {
 
 /* The consecutive bytes of a send: the user's own when the type has no gaps. */
 static void prepare_send(struct vbmpi_request *request) {
+  if (__builtin_expect(request->copied, 0)) return;
   request->bytes = request->count * request->layout.size;
   if (request->layout.contiguous || request->bytes == 0) {
     request->data = (uint8_t *)request->buffer + request->layout.true_lb;
@@ -40,6 +41,13 @@ static void prepare_send(struct vbmpi_request *request) {
     request->data = bounce(request, request->bytes);
     vbmpi_pack(request->data, request->buffer, request->count, &request->layout);
   }
+}
+
+void vbmpi_copy_send(struct vbmpi_request *request) {
+  request->bytes = request->count * request->layout.size;
+  request->data = bounce(request, request->bytes);
+  vbmpi_pack(request->data, request->buffer, request->count, &request->layout);
+  request->copied = true;
 }
 
 void vbmpi_prepare_recv(struct vbmpi_request *request) {
@@ -209,8 +217,7 @@ bool vbmpi_post_step(struct vbmpi_peer *peer, struct vbmpi_request *request) {
       return true;
     case VBMPI_STEP_WRITE: {
       uint32_t lkey = request->transfer ? vbmpi_register(request->data, request->transfer)->lkey : 0;
-      vbmpi_post_write(peer, request, lkey, request->remote_request);
-      return true;
+      return vbmpi_post_write(peer, request, lkey, request->remote_request);
     }
     case VBMPI_STEP_ACK: {
       struct vbmpi_header header = {.kind = VBMPI_ACK, .sender = request->remote_request};
@@ -261,6 +268,7 @@ void vbmpi_on_message(int source, const struct vbmpi_header *header, const uint8
       request->remote_rkey = (uint32_t)header->tag;
       request->remote_request = header->receiver;
       request->transfer = header->length < request->bytes ? header->length : request->bytes;
+      request->written = 0;
       vbmpi_transfers++;
       vbmpi_enqueue(request, VBMPI_STEP_WRITE);
       return;

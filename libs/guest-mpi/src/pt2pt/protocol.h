@@ -17,6 +17,8 @@
 /* Start what `request` describes (comm, peer, tag, context, buffer, count, type, layout). Sets `complete` if it is done at once. */
 void vbmpi_start_send(struct vbmpi_request *request);
 void vbmpi_start_recv(struct vbmpi_request *request);
+/* Packs a send that is not started yet, after which its buffer may change. */
+void vbmpi_copy_send(struct vbmpi_request *request);
 /* Where a receive puts its data, as its buffer, count and layout say. */
 void vbmpi_prepare_recv(struct vbmpi_request *request);
 /* A receive of a message that is off the unexpected lists already; frees the message. */

@@ -2,22 +2,26 @@
 #include "check.h"
 #include "device/wait.h"
 
-int PMPI_Recv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Status *status) {
-  VBMPI_COMM(c, comm, "MPI_Recv")
+static inline int receive(void *buf, MPI_Count count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Status *status, const char *function) {
+  VBMPI_COMM(c, comm, function)
   struct vbmpi_layout layout;
-  if (__builtin_expect((unsigned)source < (unsigned)c->size && vbmpi_basic_exists(type) && count >= 0 && tag >= 0 && buf != 0 && buf != MPI_IN_PLACE, 1)) {
+  if (__builtin_expect((unsigned)source < (unsigned)c->size && vbmpi_basic_exists(type) && (uint64_t)count <= INT32_MAX / 32 && tag >= 0 && buf != 0 && buf != MPI_IN_PLACE, 1)) {
     layout = vbmpi_basic_layout(type);
   } else {
-    int result = vbmpi_check_recv(c, buf, count, type, source, tag, "MPI_Recv", &layout);
+    int result = vbmpi_check_recv(c, buf, count, type, source, tag, function, &layout);
     if (result) return result;
   }
   struct vbmpi_request *request = vbmpi_make_request(VBMPI_REQUEST_RECV, c, buf, (size_t)count, type, &layout, source, tag, c->context);
   vbmpi_start(request);
-  return vbmpi_finish_blocking(request, status, "MPI_Recv");
+  return vbmpi_finish_blocking(request, status, function);
 }
-VBMPI_ALIAS(Recv)
 
-static int make_user_recv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, bool persistent, const char *function,
+int PMPI_Recv(VB_ARGS_Recv(int, int)) { return receive(buf, count, type, source, tag, comm, status, "MPI_Recv"); }
+VBMPI_ALIAS(Recv)
+int PMPI_Recv_c(VB_ARGS_Recv(MPI_Count, MPI_Aint)) { return receive(buf, count, type, source, tag, comm, status, "MPI_Recv_c"); }
+VBMPI_ALIAS(Recv_c)
+
+static int make_user_recv(void *buf, MPI_Count count, MPI_Datatype type, int source, int tag, MPI_Comm comm, bool persistent, const char *function,
                           MPI_Request *handle) {
   VBMPI_COMM(c, comm, function)
   if (handle == 0) return vbmpi_fail(c, MPI_ERR_ARG, function, "the request argument is NULL");
@@ -40,12 +44,10 @@ static int make_user_recv(void *buf, int count, MPI_Datatype type, int source, i
   return MPI_SUCCESS;
 }
 
-int PMPI_Irecv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Request *request) {
-  return make_user_recv(buf, count, type, source, tag, comm, false, "MPI_Irecv", request);
-}
-VBMPI_ALIAS(Irecv)
-
-int PMPI_Recv_init(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Request *request) {
-  return make_user_recv(buf, count, type, source, tag, comm, true, "MPI_Recv_init", request);
-}
-VBMPI_ALIAS(Recv_init)
+#define REQUEST(name, C, persistent)                                                                  \
+  int PMPI_##name(VB_ARGS_Irecv(C, C)) { return make_user_recv(buf, count, type, source, tag, comm, persistent, "MPI_" #name, request); } \
+  VBMPI_ALIAS(name)
+REQUEST(Irecv, int, false)
+REQUEST(Irecv_c, MPI_Count, false)
+REQUEST(Recv_init, int, true)
+REQUEST(Recv_init_c, MPI_Count, true)

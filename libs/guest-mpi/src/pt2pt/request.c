@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "coll/schedule.h"
 #include "env/error.h"
 
 #define CHUNK 256u
@@ -39,13 +40,15 @@ struct vbmpi_request *vbmpi_request_new(enum vbmpi_request_kind kind) {
   request->kind = (uint8_t)kind;
   request->mode = VBMPI_STANDARD;
   request->step = VBMPI_STEP_NONE;
-  request->complete = request->persistent = request->cancelled = request->freed = request->on_user_list = request->holds_comm = request->posted = false;
+  request->complete = request->persistent = request->cancelled = request->freed = request->on_user_list = request->holds_comm = request->posted = request->copied = false;
   request->active = true;
   request->comm = 0;
   request->error = MPI_SUCCESS;
   request->bounce = 0;
   request->type = MPI_DATATYPE_NULL;
   request->bsend = 0;
+  request->name = 0;
+  request->truncated = 0;
   request->status_source = MPI_ANY_SOURCE;
   request->status_tag = MPI_ANY_TAG;
   request->status_bytes = 0;
@@ -63,6 +66,8 @@ void vbmpi_request_free(struct vbmpi_request *request) {
 }
 
 void vbmpi_request_drop(struct vbmpi_request *request) {
+  if (request->kind == VBMPI_REQUEST_SCHEDULE) vbmpi_schedule_free(request->schedule);
+  if (request->kind == VBMPI_REQUEST_GENERAL) vbmpi_general_free(request->general);
   if (request->bsend) vbmpi_bsend_release(request->bsend);
   if (request->holds_comm) {
     vbmpi_type_release(request->type);

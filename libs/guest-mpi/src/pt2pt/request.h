@@ -16,7 +16,7 @@
 #include "comm/comm.h"
 #include "datatype/datatype.h"
 
-enum vbmpi_request_kind { VBMPI_REQUEST_FREE, VBMPI_REQUEST_SEND, VBMPI_REQUEST_RECV };
+enum vbmpi_request_kind { VBMPI_REQUEST_FREE, VBMPI_REQUEST_SEND, VBMPI_REQUEST_RECV, VBMPI_REQUEST_SCHEDULE, VBMPI_REQUEST_GENERAL };
 enum vbmpi_send_mode { VBMPI_STANDARD, VBMPI_BUFFERED, VBMPI_SYNCHRONOUS, VBMPI_READY };
 
 /* What a request that could not be posted yet will post: the next step of its protocol. */
@@ -43,6 +43,7 @@ struct vbmpi_request {
   bool on_user_list;     /* the user holds a handle */
   bool holds_comm;       /* and counts as a reference of its communicator and datatype */
   bool posted;           /* in the matching lists */
+  bool copied;           /* a send whose data was copied already */
   struct vbmpi_comm *comm;
   int peer;              /* rank in MPI_COMM_WORLD, MPI_ANY_SOURCE or MPI_PROC_NULL */
   int wanted_peer;       /* as the user asked; `peer` becomes the sender once it is known */
@@ -66,7 +67,11 @@ struct vbmpi_request {
   uint64_t remote_addr;
   size_t transfer;       /* bytes of the RDMA WRITE */
   size_t truncated;      /* length of a message that did not fit */
+  size_t written;        /* bytes of it that are posted, when it needs several */
   void *bsend;           /* its piece of the attached buffer */
+  const char *name;      /* of a schedule's call, or "a generalized request" */
+  struct vbmpi_schedule *schedule;
+  struct vbmpi_general *general;   /* the user's functions of a generalized request */
 };
 
 /* From the pool; never NULL: without memory the job ends with a message. */

@@ -1,8 +1,9 @@
 /* Sending (MPI-3.1, sections 3.2, 3.4, 3.7 and 3.9). */
 #include "check.h"
+#include "coll/schedule.h"
 #include "device/wait.h"
 
-static int send_slowly(struct vbmpi_comm *comm, const void *buf, int count, MPI_Datatype type, int dest, int tag, enum vbmpi_send_mode mode,
+static int send_slowly(struct vbmpi_comm *comm, const void *buf, MPI_Count count, MPI_Datatype type, int dest, int tag, enum vbmpi_send_mode mode,
                        const char *function) {
   struct vbmpi_layout layout;
   int result = vbmpi_check_send(comm, buf, count, type, dest, tag, function, &layout);
@@ -37,29 +38,18 @@ int PMPI_Send(const void *buf, int count, MPI_Datatype type, int dest, int tag, 
 }
 VBMPI_ALIAS(Send)
 
-int PMPI_Ssend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  VBMPI_COMM(c, comm, "MPI_Ssend")
-  return send_slowly(c, buf, count, type, dest, tag, VBMPI_SYNCHRONOUS, "MPI_Ssend");
-}
-VBMPI_ALIAS(Ssend)
-
-int PMPI_Rsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  VBMPI_COMM(c, comm, "MPI_Rsend")
-  return send_slowly(c, buf, count, type, dest, tag, VBMPI_READY, "MPI_Rsend");
-}
-VBMPI_ALIAS(Rsend)
-
-int PMPI_Bsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  VBMPI_COMM(c, comm, "MPI_Bsend")
+static int send_with(const void *buf, MPI_Count count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, enum vbmpi_send_mode mode,
+                     const char *function) {
+  VBMPI_COMM(c, comm, function)
+  if (mode != VBMPI_BUFFERED) return send_slowly(c, buf, count, type, dest, tag, mode, function);
   struct vbmpi_layout layout;
-  int result = vbmpi_check_send(c, buf, count, type, dest, tag, "MPI_Bsend", &layout);
+  int result = vbmpi_check_send(c, buf, count, type, dest, tag, function, &layout);
   if (result || dest == MPI_PROC_NULL) return result;
-  return vbmpi_send_buffered(c, buf, (size_t)count, &layout, dest, tag, "MPI_Bsend");
+  return vbmpi_send_buffered(c, buf, (size_t)count, &layout, dest, tag, function);
 }
-VBMPI_ALIAS(Bsend)
 
 /* A request that the user holds; communicator and datatype stay alive with it. */
-static int make_user_send(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, enum vbmpi_send_mode mode,
+static int make_user_send(const void *buf, MPI_Count count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, enum vbmpi_send_mode mode,
                           bool persistent, const char *function, MPI_Request *handle) {
   VBMPI_COMM(c, comm, function)
   if (handle == 0) return vbmpi_fail(c, MPI_ERR_ARG, function, "the request argument is NULL");
@@ -85,6 +75,10 @@ static int make_user_send(const void *buf, int count, MPI_Datatype type, int des
 
 /* A buffered request is complete as soon as its data lies in the attached buffer. */
 int vbmpi_start_user(struct vbmpi_request *request, const char *function) {
+  if (request->kind == VBMPI_REQUEST_SCHEDULE) {
+    vbmpi_schedule_start(request);
+    return MPI_SUCCESS;
+  }
   if (request->kind != VBMPI_REQUEST_SEND || request->mode != VBMPI_BUFFERED || request->wanted_peer == MPI_PROC_NULL) {
     vbmpi_start(request);
     return MPI_SUCCESS;
@@ -96,42 +90,28 @@ int vbmpi_start_user(struct vbmpi_request *request, const char *function) {
                              vbmpi_comm_rank_of_world(request->comm, request->wanted_peer), request->tag, function);
 }
 
-int PMPI_Isend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request) {
-  return make_user_send(buf, count, type, dest, tag, comm, VBMPI_STANDARD, false, "MPI_Isend", request);
-}
-VBMPI_ALIAS(Isend)
+#define BLOCKING(name, C, mode) \
+  int PMPI_##name(VB_ARGS_OUT(C)) { return send_with(buf, count, type, dest, tag, comm, mode, "MPI_" #name); } \
+  VBMPI_ALIAS(name)
+#define REQUEST(name, C, mode, persistent)                                                           \
+  int PMPI_##name(VB_ARGS_OUT(C), MPI_Request *request) {                                            \
+    return make_user_send(buf, count, type, dest, tag, comm, mode, persistent, "MPI_" #name, request); \
+  }                                                                                                  \
+  VBMPI_ALIAS(name)
+#define REQUESTS(iname, init, C, mode) REQUEST(iname, C, mode, false) REQUEST(init, C, mode, true)
 
-int PMPI_Ibsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request) {
-  return make_user_send(buf, count, type, dest, tag, comm, VBMPI_BUFFERED, false, "MPI_Ibsend", request);
-}
-VBMPI_ALIAS(Ibsend)
-
-int PMPI_Issend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request) {
-  return make_user_send(buf, count, type, dest, tag, comm, VBMPI_SYNCHRONOUS, false, "MPI_Issend", request);
-}
-VBMPI_ALIAS(Issend)
-
-int PMPI_Irsend(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request) {
-  return make_user_send(buf, count, type, dest, tag, comm, VBMPI_READY, false, "MPI_Irsend", request);
-}
-VBMPI_ALIAS(Irsend)
-
-int PMPI_Send_init(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request) {
-  return make_user_send(buf, count, type, dest, tag, comm, VBMPI_STANDARD, true, "MPI_Send_init", request);
-}
-VBMPI_ALIAS(Send_init)
-
-int PMPI_Bsend_init(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request) {
-  return make_user_send(buf, count, type, dest, tag, comm, VBMPI_BUFFERED, true, "MPI_Bsend_init", request);
-}
-VBMPI_ALIAS(Bsend_init)
-
-int PMPI_Ssend_init(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request) {
-  return make_user_send(buf, count, type, dest, tag, comm, VBMPI_SYNCHRONOUS, true, "MPI_Ssend_init", request);
-}
-VBMPI_ALIAS(Ssend_init)
-
-int PMPI_Rsend_init(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm, MPI_Request *request) {
-  return make_user_send(buf, count, type, dest, tag, comm, VBMPI_READY, true, "MPI_Rsend_init", request);
-}
-VBMPI_ALIAS(Rsend_init)
+BLOCKING(Ssend, int, VBMPI_SYNCHRONOUS)
+BLOCKING(Rsend, int, VBMPI_READY)
+BLOCKING(Bsend, int, VBMPI_BUFFERED)
+BLOCKING(Send_c, MPI_Count, VBMPI_STANDARD)
+BLOCKING(Ssend_c, MPI_Count, VBMPI_SYNCHRONOUS)
+BLOCKING(Rsend_c, MPI_Count, VBMPI_READY)
+BLOCKING(Bsend_c, MPI_Count, VBMPI_BUFFERED)
+REQUESTS(Isend, Send_init, int, VBMPI_STANDARD)
+REQUESTS(Ibsend, Bsend_init, int, VBMPI_BUFFERED)
+REQUESTS(Issend, Ssend_init, int, VBMPI_SYNCHRONOUS)
+REQUESTS(Irsend, Rsend_init, int, VBMPI_READY)
+REQUESTS(Isend_c, Send_init_c, MPI_Count, VBMPI_STANDARD)
+REQUESTS(Ibsend_c, Bsend_init_c, MPI_Count, VBMPI_BUFFERED)
+REQUESTS(Issend_c, Ssend_init_c, MPI_Count, VBMPI_SYNCHRONOUS)
+REQUESTS(Irsend_c, Rsend_init_c, MPI_Count, VBMPI_READY)
