@@ -18,6 +18,7 @@ import { identityService } from './identity-service.ts';
 import { defaultLimits, type ConnectionLimits } from './limits.ts';
 import { nodeListener } from './node-listener.ts';
 import { listenOnOnePort, type Load } from './one-port.ts';
+import { RateLimit } from './rate-limit.ts';
 import { Reflection, reflectionAlphaService, reflectionService } from './reflection.ts';
 import { countRefusal, observePort, requestMetrics } from './request-metrics.ts';
 import { requestSpans } from './request-span.ts';
@@ -32,6 +33,8 @@ export interface GatewayOptions {
   /** Speaks TLS with this certificate; in clear otherwise. */
   readonly tls?: TlsFiles;
   readonly limits?: Partial<ConnectionLimits>;
+  /** Most requests a second of one token, on the long run; no bound when absent. */
+  readonly requestsPerSecond?: number;
   /** Bound on any request message in bytes, below the bounds that the table has. */
   readonly maxRequestBytes?: number;
   /** How long a stream may be silent before it shows a sign of life, in milliseconds. */
@@ -91,15 +94,18 @@ export async function startGateway(context: ServiceContext, options: GatewayOpti
   const forwarding = { bus, clock, random, heartbeatMs, authenticator: auth.authenticator, draining: draining.signal };
   const own = ownServices(forwarding, facts);
   const check = loadRequestCheck();
+  const rate = options.requestsPerSecond === undefined ? undefined : new RateLimit({ clock, perSecond: options.requestsPerSecond });
   const held = new HeldBytes({ ...defaultLimits, ...options.limits }.requestBytes);
   const listener = nodeListener({
     log,
     held,
     admit: (handler, headers) =>
-      admitted(auth.authenticator, handler.service, handler.method, headers).catch((error: unknown) => {
-        countRefusal(context.metrics, handler, error);
-        throw error;
-      }),
+      admitted(auth.authenticator, handler.service, handler.method, headers)
+        .then((caller) => caller && rate?.take(caller))
+        .catch((error: unknown) => {
+          countRefusal(context.metrics, handler, error);
+          throw error;
+        }),
     routes: (router) => {
       for (const row of authorization) {
         const implementation = own.get(row.service) ?? forward(row.service, forwarding);

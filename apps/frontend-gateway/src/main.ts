@@ -14,6 +14,8 @@ const variables = z.object({
   VERBENA_AUTH: z.enum(authModes).optional(),
   /** Becomes the token of the first admin. */
   VERBENA_BOOTSTRAP_TOKEN: z.string().optional(),
+  /** Most requests a second of one token, on the long run; no bound unless given. */
+  VERBENA_REQUESTS_PER_SECOND: z.coerce.number().positive().optional(),
   /** PEM files: TLS is spoken when the certificate and its key are given, and clients must show certificates of the authorities when those are. */
   VERBENA_TLS_CERTIFICATE: z.string().optional(),
   VERBENA_TLS_KEY: z.string().optional(),
@@ -30,6 +32,7 @@ process.exit(
       const tls = tlsFiles(config.VERBENA_TLS_CERTIFICATE, config.VERBENA_TLS_KEY, config.VERBENA_TLS_CLIENT_AUTHORITIES);
       const gateway = await startGateway(context, {
         ...(tls && { tls }),
+        ...(config.VERBENA_REQUESTS_PER_SECOND !== undefined && { requestsPerSecond: config.VERBENA_REQUESTS_PER_SECOND }),
         listen: config.VERBENA_LISTEN,
         facts: { version, startedAt: context.clock.now(), dataDirectory: config.VERBENA_DATA_DIR, services: () => parts },
         auth: { ...(mode !== undefined && { mode }), ...(bootstrapSecret !== undefined && { bootstrapSecret }) },
