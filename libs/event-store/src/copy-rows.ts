@@ -4,20 +4,28 @@ const signature = Buffer.from('PGCOPY\n\u00ff\r\n\0', 'latin1');
 /** Signature, flags, length of the header's extension. */
 export const headerBytes = signature.length + 8;
 const firstBytes = 64 << 10;
+/** Code and length of a CopyData message, and the whole of a CopyDone (PostgreSQL documentation, "Message Formats"). */
+const [copyData, copyDone, envelopeBytes] = [0x64, 0x63, 5];
+/** A writer that has grown beyond this is not kept. */
+const keptBytes = 4 << 20;
 /** Milliseconds from 1970 to 2000, where Postgres begins to count. */
 export const postgresEpochMs = 946_684_800_000;
 
+/** Rows within the message that carries them, so that they are written to the connection from where they were put together. */
 export class RowWriter {
   #buffer = Buffer.allocUnsafe(firstBytes);
   #length = 0;
 
   constructor() {
-    this.#length = signature.copy(this.#buffer);
-    this.#length = this.#buffer.fill(0, this.#length, this.#length + 8) && this.#length + 8;
+    this.reset();
   }
 
-  get bytes(): number {
-    return this.#length;
+  /** Begins anew in the same memory: many small buffers outside of the heap would keep the collector busy. */
+  reset(): void {
+    if (this.#buffer.length > keptBytes) this.#buffer = Buffer.allocUnsafe(firstBytes);
+    const after = envelopeBytes + signature.copy(this.#buffer, envelopeBytes);
+    this.#buffer.fill(0, after, after + 8);
+    this.#length = after + 8;
   }
 
   row(fields: number): void {
@@ -69,11 +77,20 @@ export class RowWriter {
     this.#length += value.length;
   }
 
-  /** The rows with their trailer. The writer is of no use afterwards. */
+  /** The messages of a COPY: its data, and that it is done. They are the writer's own memory, until it begins anew. */
   end(): Buffer {
-    this.#room(2);
+    this.#room(2 + envelopeBytes);
     this.#length = this.#buffer.writeInt16BE(-1, this.#length);
+    this.#envelope(copyData, 0, this.#length - 1);
+    this.#envelope(copyDone, this.#length, 4);
+    this.#length += envelopeBytes;
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** The length counts itself, and not the code. */
+  #envelope(code: number, at: number, length: number): void {
+    this.#buffer.writeUInt8(code, at);
+    this.#buffer.writeInt32BE(length, at + 1);
   }
 
   #room(bytes: number): void {

@@ -4,25 +4,18 @@
  */
 import type pg from 'pg';
 
-/** What pg's connection offers beside what its types declare. */
-interface Wire {
-  query(text: string): void;
-  sendCopyFromChunk(chunk: Buffer): void;
-  endCopyFrom(): void;
-}
-
 /** A query as pg drives it: submitted once, then told of every message until the server is ready again. */
 class Statement implements pg.Submittable {
   /** Tags of the statements that were completed: "COPY 12", "COMMIT". */
   readonly tags: string[] = [];
   readonly done: Promise<readonly string[]>;
   readonly #text: string;
-  readonly #input: readonly Buffer[];
+  readonly #input: Buffer | undefined;
   readonly #onData: ((chunk: Buffer) => void) | undefined;
   readonly #resolve: (tags: readonly string[]) => void;
   readonly #reject: (error: unknown) => void;
 
-  constructor(text: string, input: readonly Buffer[], onData?: (chunk: Buffer) => void) {
+  constructor(text: string, input: Buffer | undefined, onData?: (chunk: Buffer) => void) {
     this.#text = text;
     this.#input = input;
     this.#onData = onData;
@@ -33,12 +26,9 @@ class Statement implements pg.Submittable {
   }
 
   submit(connection: pg.Connection): void {
-    const wire = connection as unknown as Wire;
-    wire.query(this.#text);
-    if (this.#input.length === 0) return;
+    connection.query(this.#text);
     // Sent without waiting for the server's word; should the COPY be refused, it ignores the data.
-    for (const chunk of this.#input) wire.sendCopyFromChunk(chunk);
-    wire.endCopyFrom();
+    if (this.#input !== undefined) connection.stream.write(this.#input);
   }
 
   handleCommandComplete({ text }: { readonly text: string }): void {
@@ -64,12 +54,16 @@ class Statement implements pg.Submittable {
   handlePortalSuspended(): void {}
 }
 
-/** Runs statements, the first of which reads `input` by COPY ... FROM STDIN. @returns the tags of all of them */
-export function copyIn(client: pg.ClientBase, text: string, input: readonly Buffer[]): Promise<readonly string[]> {
+/**
+ * Runs statements, one of which may read by COPY ... FROM STDIN.
+ * @param input the messages that a RowWriter made, when one does; left alone until the statements are over
+ * @returns the tags of all of them
+ */
+export function copyIn(client: pg.ClientBase, text: string, input?: Buffer): Promise<readonly string[]> {
   return client.query(new Statement(text, input)).done;
 }
 
 /** Runs a COPY ... TO STDOUT. `onData` must take what it needs at once: the chunk's memory is used again. */
 export function copyOut(client: pg.ClientBase, text: string, onData: (chunk: Buffer) => void): Promise<readonly string[]> {
-  return client.query(new Statement(text, [], onData)).done;
+  return client.query(new Statement(text, undefined, onData)).done;
 }

@@ -1,6 +1,6 @@
 /** The statements of the writer's two round trips. Values are literals in them, because only simple queries may hold several statements. */
 import pg from 'pg';
-import { RowWriter } from './copy-rows.ts';
+import type { RowWriter } from './copy-rows.ts';
 import type { Plan, PlannedEvent, Range, StreamState } from './plan.ts';
 import { traceIdOf } from '@verbena/event-sourcing';
 
@@ -14,16 +14,14 @@ export const channel = 'verbena_events';
  */
 const longestPause = '10s';
 
-const beginning = [
-  'begin isolation level read committed',
-  `set local idle_in_transaction_session_timeout = '${longestPause}'`,
-  `select pg_advisory_xact_lock(${appendLock})`,
-];
+const begin = 'begin isolation level read committed';
+const lock = `select pg_advisory_xact_lock(${appendLock})`;
 
 /** Begins a transaction that takes the lock and fails (22012, division by zero) unless the log ends where the writer believes it does. */
 export function beginAt(head: bigint): string {
   const expected = `select 1 / (case when coalesce(max(position), 0) = ${head} then 1 else 0 end) from events`;
-  return [...beginning, expected].join('; ');
+  // What is sent at once leaves no pause between its statements.
+  return [begin, lock, expected].join('; ');
 }
 
 export interface Wanted {
@@ -46,14 +44,14 @@ export interface Found {
  * Reads what a batch needs to know, under the lock. In READ COMMITTED each statement sees what was committed when it began, so the reads after the
  * lock see everything that earlier holders of the lock have written.
  */
-export async function readStatements(client: pg.PoolClient, { begin, streams, commands, lost }: Wanted): Promise<Found> {
+export async function readStatements(client: pg.PoolClient, { begin: anew, streams, commands, lost }: Wanted): Promise<Found> {
   const parts: string[] = [];
   const results: string[] = [];
   const part = (name: string, text: string): void => {
     results.push(name);
     parts.push(text);
   };
-  if (begin) for (const text of beginning) part('', text);
+  if (anew) for (const text of [begin, `set local idle_in_transaction_session_timeout = '${longestPause}'`, lock]) part('', text);
   part('head', 'select coalesce(max(position), 0) as head from events');
   if (streams.length > 0) part('streams', lastVersions(streams));
   if (commands.length > 0) {
@@ -77,7 +75,7 @@ export async function readStatements(client: pg.PoolClient, { begin, streams, co
 }
 
 /** Everything that a batch writes, with its commit at the end, and the rows that its COPY reads. */
-export function appendStatements({ events, commands }: Plan, time: Date): { text: string; rows: readonly Buffer[] } {
+export function appendStatements({ events, commands }: Plan, time: Date, writer: RowWriter): { text: string; rows: Buffer | undefined } {
   const parts: string[] = [];
   if (events.length > 0) {
     parts.push(
@@ -91,11 +89,11 @@ export function appendStatements({ events, commands }: Plan, time: Date): { text
   const head = events.at(-1)?.position;
   if (head !== undefined) parts.push(`select pg_notify('${channel}', '${head}')`);
   parts.push('commit');
-  return { text: parts.join('; '), rows: events.length === 0 ? [] : [rowsOf(events, time)] };
+  return { text: parts.join('; '), rows: events.length === 0 ? undefined : rowsOf(events, time, writer) };
 }
 
-function rowsOf(events: readonly PlannedEvent[], time: Date): Buffer {
-  const writer = new RowWriter();
+function rowsOf(events: readonly PlannedEvent[], time: Date, writer: RowWriter): Buffer {
+  writer.reset();
   const ms = time.getTime();
   for (const { position, stream, version, metadata, event } of events) {
     writer.row(15);

@@ -23,6 +23,7 @@ import { causeOf, type CommitWatch } from './commit-watch.ts';
 import { appendFailure, isWrongGuess, leavesDoubt } from './append-failure.ts';
 import { DatabaseError, isConflict, isConnectionFailure, isDiskFull, withRetry } from './connection.ts';
 import { copyIn } from './copy.ts';
+import { RowWriter } from './copy-rows.ts';
 import { newEventId } from './event-ids.ts';
 import { plan, type Current, type NewEvent, type Outcome, type Plan, type Range, type Request } from './plan.ts';
 import { StreamMemory } from './stream-memory.ts';
@@ -72,6 +73,7 @@ export class Writer {
   #draining: Promise<void> | undefined;
   readonly #stop = new AbortController();
   readonly #memory = new StreamMemory();
+  #rows = new RowWriter();
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -232,7 +234,7 @@ export class Writer {
     beginning: string,
   ): Promise<{ planned: Plan; time: Date }> {
     const time = this.#options.now();
-    const { text, rows } = appendStatements(planned, time);
+    const { text, rows } = appendStatements(planned, time, this.#rows);
     // From here on nobody knows whether it is committed, until the server says so or the log was looked at.
     batch.lostAfter = head;
     try {
@@ -240,6 +242,8 @@ export class Writer {
       if (tags.at(-1) !== 'COMMIT') throw new Error(`the server answered the commit of a batch with ${tags.at(-1) ?? 'nothing'}`);
     } catch (error) {
       if (!leavesDoubt(error)) batch.lostAfter = undefined;
+      // What was not sent yet may still be on its way from the old one's memory.
+      this.#rows = new RowWriter();
       throw error;
     }
     batch.lostAfter = undefined;

@@ -227,7 +227,7 @@ class IndexFold implements Fold {
   async flush(client: pg.ClientBase): Promise<void> {
     const [writer, rows] = [this.#writer, this.#rows];
     this.forget();
-    if (rows > 0) await copyIn(client, `copy ${this.#table} (term, position) from stdin (format binary)`, [writer.end()]);
+    if (rows > 0) await copyIn(client, `copy ${this.#table} (term, position) from stdin (format binary)`, writer.end());
   }
 
   forget(): void {
