@@ -2,6 +2,7 @@ import type { DescService } from '@bufbuild/protobuf';
 import * as contracts from '@verbena/contracts';
 import { describe, expect, it } from 'vitest';
 import { roles } from '@verbena/domain-identity';
+import { mayCall } from '@verbena/messaging';
 import { authorization, permits, publicServices, ruleOf, type Resource } from './authorization.ts';
 
 /** Every service that the contracts declare, found by looking rather than by knowing. */
@@ -32,6 +33,15 @@ describe('the authorization table', () => {
     const { NodeAgentService } = contracts.nodev1;
     for (const method of NodeAgentService.methods) expect(ruleOf(NodeAgentService, method).needs).toBe('internal');
     expect(publicServices()).not.toContain(NodeAgentService);
+  });
+
+  it('forwards what the bus lets the gateway call, and the bus lets it call nothing that is internal but to prove who calls', () => {
+    const gateway = { service: 'frontend-gateway' };
+    for (const { service, part, rules } of authorization) {
+      if (part === 'frontend-gateway' || service.typeName === contracts.identityv1.CredentialService.typeName) continue;
+      for (const method of service.methods)
+        expect(mayCall(gateway, method), method.toString()).toBe(rules[method.localName]?.needs !== 'internal');
+    }
   });
 
   it('asks nobody for a token to learn the contracts or the health, and everybody for everything else', () => {

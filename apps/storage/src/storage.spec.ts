@@ -226,10 +226,16 @@ describe('storage gives node-agents the event log', () => {
     await denied(as('node-0', { stream: 'vm-9', events: created('node-0'), epoch: 1n, actor: 'node-1' }), '"node-1"');
     await as('node-0', { stream: 'vm-9', events: created('node-0'), epoch: 1n, actor: 'node-0' });
     await denied(as('node-1', { stream: 'vm-9', expectedVersion: 1, events: booted, epoch: 1n }), 'the VM is of node node-0');
-    await as('node-0', { stream: 'vm-9', expectedVersion: 1, events: booted, epoch: 1n });
+    await withCallContext({ actor: 'mallory', tenant: 'default' }, () =>
+      as('node-0', { stream: 'vm-9', expectedVersion: 1, events: booted, epoch: 1n }),
+    );
     await register('node-0', 1, 2);
     await as('node-0', { stream: 'vm-9', expectedVersion: 2, events: booted, epoch: 2n });
-    expect((await store.readStream('vm-9')).map(({ event }) => event.type)).toEqual(['VmCreated', 'VmBooted', 'VmBooted']);
+    expect((await store.readStream('vm-9')).map(({ event, metadata }) => `${event.type} by ${metadata.actor}`)).toEqual([
+      'VmCreated by node-0',
+      'VmBooted by node-0',
+      'VmBooted by node-0',
+    ]);
     await own.stop();
     await bus.close();
   });

@@ -1,6 +1,7 @@
 /**
- * Who a call is made for. The gateway establishes the identity of its caller and sets these headers on the bus; services believe them, because
- * nothing but services is on the bus, and record them with the events that they append.
+ * Who a call is made for. The gateway establishes the identity of its caller and sets these headers on the bus; services believe them, and record
+ * them with the events that they append. Who makes the call is another matter, which the bus proves (caller.ts): the table of who may call what keeps
+ * node-agents to RPCs that do not ask for an identity.
  */
 import type { HandlerContext } from '@connectrpc/connect';
 

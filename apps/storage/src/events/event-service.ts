@@ -11,7 +11,7 @@ import {
   type ReadModels,
   type StreamAppend,
 } from '@verbena/event-sourcing';
-import { callContext, currentTraceparent, seesEverything } from '@verbena/messaging';
+import { callContext, currentTraceparent, seesEverything, type CallContext } from '@verbena/messaging';
 import { masked } from '@verbena/service-kit';
 import { edge, StorageError, streamEdge } from '../errors.ts';
 import { historyMethods } from './history-methods.ts';
@@ -86,13 +86,18 @@ function metadataOf({ actor, tenant, correlationId, causationId, epoch }: eventv
   const caller = callContext();
   const traceparent = currentTraceparent();
   return {
-    actor: actor || caller.actor,
+    // A node signs with its own name, whatever it says.
+    actor: nodeOf(caller) ?? (actor || caller.actor),
     tenant: tenant || caller.tenant,
     ...(correlationId && { correlationId }),
     ...(causationId && { causationId }),
     ...(traceparent !== undefined && { traceparent }),
     ...(epoch > 0n && { epoch: Number(epoch) }),
   };
+}
+
+function nodeOf({ caller }: CallContext): string | undefined {
+  return caller?.service === 'node-agent' ? caller.instance : undefined;
 }
 
 /** @throws {ConnectError} ABORTED with the stream's version as its detail; FAILED_PRECONDITION when another owner has taken over */

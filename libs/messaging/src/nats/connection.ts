@@ -3,6 +3,7 @@
  * Subscriptions come back with it. What was published while it was lost is lost.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isNatsSecret } from '../permissions/nats-server-config.ts';
 import {
   connect,
@@ -36,6 +37,7 @@ type ConnectOptions = Pick<NodeConnectionOptions, 'authenticator' | 'user' | 'pa
 
 const firstWaitMs = 20;
 const longestWaitMs = 2_000;
+const flushMs = 1_000;
 
 /** The client asks for the wait time and again between two attempts, so it changes with attempts only. */
 class Backoff {
@@ -113,9 +115,13 @@ export class Connection {
     });
   }
 
-  /** Resolves when the server has seen all that was sent; also when the connection was lost instead. */
+  /** Resolves when the server has seen all that was sent; also when the connection was lost instead, or the server says nothing. */
   async flush(): Promise<void> {
-    if (this.#connected) await this.#nc.flush().catch(() => undefined);
+    if (!this.#connected) return;
+    const bound = new AbortController();
+    const late = delay(flushMs, undefined, { signal: bound.signal }).catch(() => undefined);
+    await Promise.race([this.#nc.flush().catch(() => undefined), late]);
+    bound.abort();
   }
 
   /** Calls a function when the connection is lost: nothing that was under way can be heard of again. */
@@ -137,7 +143,7 @@ export class Connection {
 
   async close(): Promise<void> {
     this.#closing = true;
-    if (this.#connected) await this.#nc.flush().catch(() => undefined);
+    await this.flush();
     this.#connected = false;
     await this.#nc.close();
   }

@@ -64,6 +64,21 @@ describe('the NATS server', () => {
     expect(bus.connected()).toBe(true);
   });
 
+  it('away, or silent, when a service starts to serve or ends: neither waits for it', async () => {
+    const [away, silent, near] = await Promise.all([busOf('away'), busOf('silent'), busOf('near')]);
+    await silent.serve(echoService, echo());
+    server().pause();
+    await silent.close();
+    server().resume();
+    await server().kill();
+    await vi.waitFor(() => expect(near.connected()).toBe(false));
+    await near.serve(echoService, echo());
+    await away.close();
+    await server().restart();
+    const client = (await busOf('later')).client(echoService);
+    await vi.waitFor(async () => expect((await client.one({ text: 'hello' })).text).toBe('hello'), { timeout: 10_000 });
+  });
+
   it('there and silent: calls end at their deadline, and others go on when it speaks again', async () => {
     const [near, far] = await Promise.all([busOf('near'), busOf('far')]);
     await far.serve(echoService, echo());

@@ -51,6 +51,37 @@ describe('what somebody makes up', () => {
     expect(told).toHaveLength(10);
   });
 
+  it('is no answer when it comes from another service than the one that was called', async () => {
+    const [near, far] = await Promise.all([busOf('near'), busOf('far')]);
+    const called = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<void>();
+    await far.serve(
+      echoService,
+      echo({
+        one: async (ping) => {
+          called.resolve();
+          await finish.promise;
+          return ping;
+        },
+      }),
+    );
+    // Somebody who hears the calls knows where they are answered; he may publish as his own service only.
+    const nc = await plain();
+    const replies: string[] = [];
+    nc.subscribe('verbena.rpc.>', { callback: (_, { reply }) => void replies.push(reply ?? '') });
+    await nc.flush();
+    const call = near.client(echoService).one({ text: 'honest' });
+    await called.promise;
+    await vi.waitFor(() => expect(replies).toHaveLength(1));
+    const [reply = ''] = replies;
+    const forged = encodeFrame({ kind: 'reset', status: Code.Internal });
+    nc.publish(reply.replace('verbena-testing-Echo', 'verbena-testing-Other'), forged);
+    nc.publish(reply.replace('.=.', '.another.'), forged);
+    await nc.flush();
+    finish.resolve();
+    expect((await call).text).toBe('honest');
+  });
+
   it('is no answer: the call fails, and the next one works', async () => {
     const told: unknown[] = [];
     const near = await busOf('near', { onUnexpectedError: (error) => told.push(error) });
