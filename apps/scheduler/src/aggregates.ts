@@ -31,6 +31,8 @@ export class Aggregates<C, E extends DomainEvent, S, R extends string> {
   readonly #decider: Decider<C, E, S, R>;
   readonly #entries = new Map<string, Entry<S>>();
   readonly #listeners = new Set<(id: string, state: S) => void>();
+  /** Of those who care for one aggregate only: there may be as many as there are aggregates. */
+  readonly #listenersOf = new Map<string, Set<() => void>>();
 
   private constructor(store: EventStore, decider: Decider<C, E, S, R>) {
     this.#store = store;
@@ -79,6 +81,16 @@ export class Aggregates<C, E extends DomainEvent, S, R extends string> {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Calls a listener after each change of one aggregate, until the returned function is called. */
+  onChangeOf(id: string, listener: () => void): () => void {
+    const those = this.#listenersOf.get(id) ?? new Set();
+    this.#listenersOf.set(id, those.add(listener));
+    return () => {
+      those.delete(listener);
+      if (those.size === 0 && this.#listenersOf.get(id) === those) this.#listenersOf.delete(id);
+    };
+  }
+
   /** Tells listeners that something about the aggregate changed that is not in the log, such as progress. */
   touch(id: string): void {
     const entry = this.#entries.get(id);
@@ -94,7 +106,7 @@ export class Aggregates<C, E extends DomainEvent, S, R extends string> {
       if (this.revision(id) > revision) resolve();
     };
     const aborted = (): void => reject(signal.reason as Error);
-    const forget = this.onChange((changed) => changed === id && check());
+    const forget = this.onChangeOf(id, check);
     signal.addEventListener('abort', aborted, { once: true });
     if (signal.aborted) aborted();
     check();
@@ -158,5 +170,6 @@ export class Aggregates<C, E extends DomainEvent, S, R extends string> {
 
   #tell(id: string, state: S): void {
     for (const listener of [...this.#listeners]) listener(id, state);
+    for (const listener of [...(this.#listenersOf.get(id) ?? [])]) listener();
   }
 }

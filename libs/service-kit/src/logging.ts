@@ -12,6 +12,19 @@ export interface LoggerOptions {
   readonly pretty?: boolean;
 }
 
+/** Fields whose values are never written, wherever they come from; also one level down. */
+const secrets = [
+  'password',
+  'databaseUrl',
+  'authorization',
+  'token',
+  'secret',
+  'seed',
+  'DATABASE_URL',
+  'VERBENA_NATS_PASSWORD',
+  'VERBENA_FABRIC_SECRET',
+];
+
 export function createLogger({ name, level = 'info', destination, pretty }: LoggerOptions): Logger {
   const sink = destination ?? pino.destination({ dest: 2, sync: true });
   const forPeople = pretty ?? (destination === undefined && process.stderr.isTTY === true);
@@ -23,7 +36,7 @@ export function createLogger({ name, level = 'info', destination, pretty }: Logg
       timestamp: stdTimeFunctions.epochTime,
       base: { name },
       mixin: activeTrace,
-      redact: { paths: ['password', '*.password', 'databaseUrl', '*.databaseUrl', 'authorization', '*.authorization'] },
+      redact: { paths: secrets.flatMap((name) => [name, `*.${name}`]) },
     },
     stream,
   );

@@ -42,8 +42,12 @@ describe('logging', () => {
     const telemetry = testTelemetry();
     const line = await inSpan(telemetry.tracer, 'submit job', {}, (span) => {
       const { traceId } = span.spanContext();
-      return [logged(false, (log) => log.info({ job: 'job-1', password: 'x1y2' }, 'placed')), traceId];
+      return [
+        logged(false, (log) => log.info({ job: 'job-1', password: 'x1y2', config: { token: 'x1y2', DATABASE_URL: 'x1y2' } }, 'placed')),
+        traceId,
+      ];
     });
+    expect(line[0]).not.toContain('x1y2');
     expect(JSON.parse(line[0]!)).toMatchObject({
       name: 'scheduler',
       msg: 'placed',

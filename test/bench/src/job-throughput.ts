@@ -29,7 +29,7 @@ export interface NoopCluster {
 }
 
 const program = new URL('../programs/noop.c', import.meta.url).pathname;
-const pollMs = 20;
+const pollMs = 50;
 const liveStates = [jobv1.JobState.QUEUED, jobv1.JobState.DISTRIBUTING, jobv1.JobState.BOOTING, jobv1.JobState.RUNNING];
 
 /** The image belongs to whoever pushed it. */

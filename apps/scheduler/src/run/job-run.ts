@@ -47,7 +47,7 @@ export class JobRun {
   async run(): Promise<void> {
     const { jobs, tracer } = this.#ports;
     const { tenant, traceparent } = this.#job();
-    const forget = jobs.log.onChange((id) => id === this.jobId && this.#notice());
+    const forget = jobs.log.onChangeOf(this.jobId, () => this.#notice());
     const context = { actor: 'scheduler', tenant, ...(traceparent !== '' && { traceparent }) };
     try {
       await withCallContext(context, () => inSpan(tracer, 'run job', { 'verbena.job.id': this.jobId }, () => this.#live()));

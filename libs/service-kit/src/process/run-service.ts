@@ -82,7 +82,7 @@ export async function runService<S extends z.ZodObject>(
     process.stderr.write(`${program.name}: ${error.message}\n`);
     return serviceExitCodes.config;
   }
-  const log = createLogger({ name: program.name, level: config.VERBENA_LOG_LEVEL });
+  const log = createLogger({ name: program.name, level: config.VERBENA_LOG_LEVEL }).child({ service: program.name });
   const crash = (err: unknown): void => {
     log.fatal({ err }, 'an error that nothing caught');
     process.exit(serviceExitCodes.software);
