@@ -103,6 +103,7 @@ struct vbmpi_device {
   uint32_t pending_peers;           /* peers with a pending list */
   uint32_t poll_ps;          /* what one poll of the completion queues takes, in picoseconds */
   size_t unexpected_bytes, unexpected_max;
+  bool (*windows_progress)(void);   /* carries out one-sided operations; NULL until the first window is made, so that few programs link it */
   bool finalizing;
   bool links;                       /* some peer may be in another process: the adapter wants to be polled */
 };

@@ -195,5 +195,6 @@ bool vbmpi_progress(void) {
   if (device->signaled != 0) any |= poll_sends();
   if (__builtin_expect(device->pending_peers != 0, 0)) any |= drain_all();
   if (__builtin_expect(vbmpi_schedules != 0, 0)) any |= vbmpi_schedules_advance();
+  if (__builtin_expect(device->windows_progress != 0, 0)) any |= device->windows_progress();
   return any;
 }
