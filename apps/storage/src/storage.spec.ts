@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError, type Client } from '@connectrpc/connect';
 import { digestOf } from '@verbena/chunk-store';
@@ -87,6 +89,17 @@ describe('storage keeps output', () => {
     expect(await all({ jobId: 'job-2' })).toBe('');
     const story = await store.readAll({ filter: { correlationId: 'job-1' } });
     expect(story.map(({ event }) => event)).toEqual([{ type: 'OutputSealed', data: { bytes: 32 * 3 + 3 } }]);
+  });
+
+  it('and ends those who follow a job that wrote nothing, without a file for it', async () => {
+    const following = all({ jobId: 'job-3', follow: true });
+    await output.sealOutput({ jobId: 'job-3' });
+    expect(await following).toBe('');
+    await restart();
+    expect(await all({ jobId: 'job-3', follow: true })).toBe('');
+    expect(await readdir(join(context.dataDir, 'output')).catch(() => [])).toEqual([]);
+    const late = output.appendOutput({ jobId: 'job-3', pieces: [piece(0, 0n, 'late')] });
+    expect((await failure(late)).code).toBe(Code.FailedPrecondition);
   });
 
   it('and refuses what is wrong', async () => {

@@ -16,7 +16,7 @@ import { Directory } from './identity/directory.ts';
 import { credentialService, identityService } from './identity/identity-service.ts';
 import { JobOwners } from './output/job-owners.ts';
 import { OutputLogs } from './output/output-logs.ts';
-import { outputService } from './output/output-service.ts';
+import { outputService, sealCommand } from './output/output-service.ts';
 
 export interface StorageOptions {
   /** The event log; whoever opened it closes it. */
@@ -41,7 +41,11 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
     ...(chunkQuotaBytes !== undefined && { quotaBytes: chunkQuotaBytes }),
   });
   const chunkOwners = await ChunkOwners.open(join(dataDir, 'chunk-owners'));
-  const logs = new OutputLogs({ directory: join(dataDir, 'output'), maximumBytes: outputBytesPerJob });
+  const logs = new OutputLogs({
+    directory: join(dataDir, 'output'),
+    maximumBytes: outputBytesPerJob,
+    sealedBefore: async (job) => (await store.findCommand(sealCommand(job))) !== undefined,
+  });
   // A notification may be lost: whoever keeps what it was told forgets it soon in any case.
   const directory = await Directory.open(store, () => bus.publish(identityChanged, new Uint8Array()));
   const identity = { directory, clock: context.clock, random: context.random };

@@ -27,6 +27,8 @@ export interface OutputLogOptions {
   readonly path: string;
   /** Most bytes of the file. */
   readonly maximumBytes: number;
+  /** Whether the event log says that the output is sealed: all that tells it of a job that has written nothing, which has no file. */
+  readonly sealedBefore?: () => Promise<boolean>;
 }
 
 export interface ReadOptions {
@@ -87,6 +89,7 @@ export class OutputLog {
    */
   append(pieces: readonly OutputRecord[], attempt = 1): Promise<void> {
     return this.#inTurn(async () => {
+      await this.#lookForSeal();
       if (attempt < this.#attempt)
         throw new StorageError(
           'superseded',
@@ -104,11 +107,17 @@ export class OutputLog {
     });
   }
 
+  /** A log without a file may have been sealed in an earlier life of ours. */
+  async #lookForSeal(): Promise<void> {
+    if (this.#length === 0 && !this.#sealed && (await this.#options.sealedBefore?.())) this.#sealed = true;
+  }
+
   /** Says that nothing more will come; durable when it resolves. Again is harmless. */
   seal(): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#sealed) return;
-      await this.#write([mark()], true);
+      // A file with nothing but the seal would cost more than all else that such a job does to the disk.
+      if (this.#length > 0 || this.#options.sealedBefore === undefined) await this.#write([mark()], true);
       this.#sealed = true;
       this.#wakeAll();
     });
@@ -122,6 +131,7 @@ export class OutputLog {
     const { rank, follow, signal, after = 0 } = options;
     let file: FileHandle | undefined;
     let position = after === 0 ? this.#begin : after;
+    await this.#lookForSeal();
     try {
       if (after > 0) {
         if (position < this.#length) file = await open(this.#options.path, 'r');

@@ -8,6 +8,8 @@ export interface OutputLogsOptions {
   readonly directory: string;
   /** Most bytes of one job's log. */
   readonly maximumBytes: number;
+  /** Whether the event log says that a job's output is sealed. */
+  readonly sealedBefore?: (job: string) => Promise<boolean>;
   /** Most logs that stay open though nobody uses them. */
   readonly keep?: number;
 }
@@ -54,9 +56,16 @@ export class OutputLogs {
   }
 
   #log(job: string): Promise<OutputLog> {
-    const { directory, maximumBytes } = this.#options;
+    const { directory, maximumBytes, sealedBefore } = this.#options;
     const known = this.#open.get(job);
-    const log = known ?? OutputLog.open({ jobId: job, path: join(directory, job, 'output.log'), maximumBytes });
+    const log =
+      known ??
+      OutputLog.open({
+        jobId: job,
+        path: join(directory, job, 'output.log'),
+        maximumBytes,
+        ...(sealedBefore && { sealedBefore: () => sealedBefore(job) }),
+      });
     this.#open.delete(job);
     this.#open.set(job, log);
     if (known === undefined) log.catch(() => this.#open.delete(job));

@@ -19,6 +19,9 @@ export interface OutputServiceOptions {
   readonly owners: JobOwners;
 }
 
+/** The command that seals a job's output, whoever asks for it and however often. */
+export const sealCommand = (jobId: string): string => `seal-output/${jobId}`;
+
 const maximumPieces = 4_096;
 
 export function outputService({ logs, store, chunks, owners }: OutputServiceOptions): ServiceImpl<typeof storagev1.OutputService> {
@@ -48,7 +51,7 @@ export function outputService({ logs, store, chunks, owners }: OutputServiceOpti
       await logs.with(jobId, async (log) => {
         if (log.sealed) return;
         const events = [{ type: outputSealed, data: { bytes: log.length } }];
-        const options = { metadata: await metadataFor(jobId, owners), commandId: `seal-output/${jobId}` };
+        const options = { metadata: await metadataFor(jobId, owners), commandId: sealCommand(jobId) };
         await store.append([{ stream: outputStream(jobId), expectedVersion: 'any', events }], options);
         await log.seal();
       });
