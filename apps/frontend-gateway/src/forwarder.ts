@@ -7,6 +7,7 @@ import { reflect } from '@bufbuild/protobuf/reflect';
 import { Code, ConnectError, type CallOptions, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
 import { identityHeaders, type Bus } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
+import { admitted } from './access.ts';
 import { ruleOf } from './authorization.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { callerOf, type Authenticator } from './identity.ts';
@@ -51,7 +52,7 @@ export function outward(error: unknown): ConnectError {
 }
 
 /** Gives a request that could create something a key of its own, so that trying it again cannot create it twice. */
-function withKey(method: DescMethod, request: Message, random: Forwarding['random']): Message {
+export function withKey<M extends Message>(method: DescMethod, request: M, random: Forwarding['random']): M {
   const field = method.input.fields.find(({ name }) => name === 'idempotency_key');
   const message = reflect(method.input, request);
   if (field !== undefined && !message.isSet(field)) message.set(field, `gateway-${Buffer.from(random(16)).toString('hex')}`);
@@ -59,7 +60,7 @@ function withKey(method: DescMethod, request: Message, random: Forwarding['rando
 }
 
 /** Every public unary RPC either changes nothing, changes nothing twice, or carries a key: so one that nobody could take is tried again. */
-async function persistently<T>(clock: Clock, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+export async function persistently<T>(clock: Clock, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
   for (const pause of pauses)
     try {
       return await call();
@@ -84,7 +85,7 @@ function unary(call: Method, method: DescMethod, { clock, random }: Forwarding) 
 function streaming(call: Method, method: DescMethod, { clock, draining, authenticator, heartbeatMs }: Forwarding) {
   return async function* (request: Message, context: HandlerContext): AsyncIterable<Message> {
     const beat = async (): Promise<Message> => {
-      await authenticator.identify(context.requestHeader);
+      await admitted(authenticator, method.parent, method, context.requestHeader);
       return create(method.output);
     };
     try {

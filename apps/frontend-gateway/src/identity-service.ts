@@ -2,12 +2,12 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import { identityv1 } from '@verbena/contracts';
 import { callerOf } from './identity.ts';
-import { onBehalf, outward, type Forwarding } from './forwarder.ts';
+import { onBehalf, outward, persistently, withKey, type Forwarding } from './forwarder.ts';
 import { hashOfSecret, newSecret } from './tokens.ts';
 
 type Own = Pick<ServiceImpl<typeof identityv1.IdentityService>, 'whoAmI' | 'createToken'>;
 
-export function identityService({ bus, random }: Forwarding): Own {
+export function identityService({ bus, clock, random }: Forwarding): Own {
   const credentials = bus.client(identityv1.CredentialService);
   return {
     whoAmI(_request, context) {
@@ -17,8 +17,11 @@ export function identityService({ bus, random }: Forwarding): Own {
     },
     async createToken(request, context) {
       const secret = newSecret(random);
+      const secretSha256 = hashOfSecret(secret);
+      const token = withKey(identityv1.IdentityService.method.createToken, request, random);
       try {
-        const issued = await credentials.issueToken({ secretSha256: hashOfSecret(secret), token: request }, onBehalf(context));
+        const issue = () => credentials.issueToken({ secretSha256, token }, onBehalf(context));
+        const issued = await persistently(clock, context.signal, issue);
         return { ...(issued.token && { token: issued.token }), secret: issued.repeated ? '' : secret };
       } catch (error) {
         throw outward(error);

@@ -135,6 +135,24 @@ describe('a gateway that asks for tokens', () => {
       await expect(client().getJob({ id: 'x' }, { headers: { authorization } })).rejects.toMatchObject(unauthenticated);
   });
 
+  it('makes a token though its first answer was lost: the same secret under the same key', async () => {
+    const asked: string[] = [];
+    bus.fake(identityv1.CredentialService, {
+      authenticate: () => ({ token: { id: 'token-1', user: 'ada', tenant: 'physics' }, role: identityv1.Role.USER }),
+      issueToken: ({ secretSha256, token }) => {
+        asked.push(`${token?.idempotencyKey ?? ''} ${Buffer.from(secretSha256).toString('hex')}`);
+        if (asked.length === 1) throw new ConnectError('storage is being replaced', Code.Unavailable);
+        return { token: { id: 'token-2' } };
+      },
+    });
+    const identity = createClient(identityv1.IdentityService, createGrpcTransport({ baseUrl: gateway.url }));
+    const made = await identity.createToken({ description: 'dashboard' }, { headers: bearer(secret) });
+    expect(asked).toHaveLength(2);
+    expect(new Set(asked).size).toBe(1);
+    expect(asked[0]).toMatch(/^gateway-[0-9a-f]{32} /);
+    expect(asked[0]?.endsWith(Buffer.from(hashOfSecret(made.secret)).toString('hex'))).toBe(true);
+  });
+
   it('ends a stream whose token is revoked while it waits', async () => {
     const beats: unknown[] = [];
     await expect(async () => {

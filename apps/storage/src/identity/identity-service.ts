@@ -139,7 +139,7 @@ async function issue({ directory, clock, random }: IdentityParts, { secretSha256
   if (!result.ok) throw refusal(result);
   const id = result.recorded[0]?.stream ?? fresh;
   const token = directory.token(id);
-  return token.status === 'none' ? {} : { token: tokenOnWire(id, token, at), repeated: result.repeated };
+  return token.status === 'none' ? {} : { token: tokenOnWire(id, token, at), repeated: token.secretHash !== facts.secretHash };
 }
 
 /** Whoever has the file system of the gateway may always come in, whatever has become of the users. */

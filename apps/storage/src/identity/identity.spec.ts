@@ -70,6 +70,11 @@ describe('creating', () => {
     expect([first.repeated, again.repeated, other.repeated]).toEqual([false, true, false]);
     expect([again.token?.id === first.token?.id, other.token?.id === first.token?.id]).toEqual([true, false]);
     expect((await ada(() => identity().listTokens({}))).tokens).toHaveLength(2);
+    // Of the same secret it is the answer that got lost, and the secret is still good.
+    const secretSha256 = hash();
+    const same = () => ada(() => credentials().issueToken({ secretSha256, token: { idempotencyKey: 'm' } }));
+    expect([(await same()).repeated, (await same()).repeated]).toEqual([false, false]);
+    expect((await ada(() => identity().listTokens({}))).tokens).toHaveLength(3);
   });
 
   it('needs what it refers to, and names that can be', async () => {
