@@ -25,7 +25,7 @@ export {
 export { createInProcessBus, type ComposedBus, type InProcessBusOptions } from './in-process.ts';
 export { eventNotices, eventsAppended } from './event-notices.ts';
 export { callInContext, rpcAttributes, serveInCallContext, type AnsweredCall, type ServerInterceptorOptions } from './interceptors.ts';
-export { createNatsBus, type NatsBusOptions } from './nats/nats-bus.ts';
+export { createNatsBus, type NatsBusOptions } from './nats/create-nats-bus.ts';
 export { natsPermissions, type NatsPermissions } from './permissions/nats-permissions.ts';
 export { natsServerConfig, newNatsSecret, type NatsServerOptions, type NatsServerUser } from './permissions/nats-server-config.ts';
 export { nodeOnlyItself } from './permissions/node-only-itself.ts';

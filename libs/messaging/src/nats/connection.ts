@@ -28,8 +28,9 @@ export interface ConnectionOptions {
   readonly told: (error: Error, what: string) => void;
 }
 
-function credentials(user: string | undefined, password: string | undefined): ConnectOptions {
-  if (password !== undefined && isNatsSecret(password)) return { authenticator: nkeyAuthenticator(new TextEncoder().encode(password)) };
+async function credentials(user: string | undefined, password: string | undefined): Promise<ConnectOptions> {
+  if (password !== undefined && (await isNatsSecret(password)))
+    return { authenticator: nkeyAuthenticator(new TextEncoder().encode(password)) };
   return { ...(user !== undefined && { user }), ...(password !== undefined && { pass: password }) };
 }
 
@@ -76,7 +77,7 @@ export class Connection {
       const nc = await connect({
         servers: servers.split(','),
         name,
-        ...credentials(user, password),
+        ...(await credentials(user, password)),
         timeout: connectMs,
         maxReconnectAttempts: -1,
         reconnectDelayHandler: () => backoff.waitMs,

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Bus } from '../bus.ts';
 import { echoService } from '../testing/echo.ts';
 import { encodeFrame } from './frame.ts';
-import { createNatsBus } from './nats-bus.ts';
+import { createNatsBus } from './create-nats-bus.ts';
 import { aborted, drained, echo, failure, subjectOf, wired } from './nats.fixture.ts';
 
 const { server, busOf, plain } = wired();

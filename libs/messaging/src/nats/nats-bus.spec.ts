@@ -3,7 +3,7 @@ import type { Bus } from '../bus.ts';
 import type { Caller } from '../caller.ts';
 import { busContract } from '../testing/contract.ts';
 import { startNatsServer, type TestNatsServer } from '../testing/nats-server.ts';
-import { createNatsBus } from './nats-bus.ts';
+import { createNatsBus } from './create-nats-bus.ts';
 
 let server: TestNatsServer;
 beforeAll(async () => void (server = await startNatsServer()));

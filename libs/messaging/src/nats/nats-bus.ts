@@ -7,40 +7,22 @@ import { createClient, type Client, type ServiceImpl, type Transport } from '@co
 import { createTransport } from '@connectrpc/connect/protocol-connect';
 import type { Bus, Served } from '../bus.ts';
 import { cancelOnReturn } from '../cancel-on-return.ts';
-import { callerName, type Caller } from '../caller.ts';
-import { callInContext, type ServerInterceptorOptions } from '../interceptors.ts';
-import { defaultDrainTimes, ServedService, type DrainTimes } from '../served-service.ts';
+import { callerName } from '../caller.ts';
+import { callInContext } from '../interceptors.ts';
+import { defaultDrainTimes, ServedService } from '../served-service.ts';
 import { keep } from '../keep.ts';
 import { unaryOver } from '../unary.ts';
 import { Calls, type Callee } from './calls.ts';
 import { Connection } from './connection.ts';
+import type { NatsBusOptions } from './create-nats-bus.ts';
 import { callerTokens, serviceSubjects } from './layout.ts';
 import { defaultLimits, type NatsBusLimits } from './limits.ts';
 import { Serving } from './serving.ts';
 
-export interface NatsBusOptions extends ServerInterceptorOptions {
-  /** One or more servers, separated by commas: nats://host:4222. */
-  readonly servers: string;
-  readonly user?: string;
-  /** A password, or the seed of an nkey (newNatsSecret): then the server knows the user by its key, and `user` is not used. */
-  readonly password?: string;
-  /** As whom this process calls; the user's permissions must be those of this caller. */
-  readonly caller: Caller;
-  /** The first token of all subjects, so that several clusters may share a server. */
-  readonly prefix?: string;
-  readonly drain?: Partial<DrainTimes>;
-  readonly limits?: Partial<NatsBusLimits>;
-  /** How long the first attempt to connect may take, in milliseconds. */
-  readonly connectMs?: number;
-}
-
 const baseUrl = 'https://nats';
 
-/**
- * Connects to a NATS server. Once connected, the bus restores its connection by itself, for ever.
- * @throws {Error} when no server can be reached, or when it refuses the credentials
- */
-export async function createNatsBus(options: NatsBusOptions): Promise<Bus> {
+/** @throws {Error} when no server can be reached, or when it refuses the credentials */
+export async function connectNatsBus(options: NatsBusOptions): Promise<Bus> {
   const { servers, user, password, caller, connectMs = 5_000, onUnexpectedError } = options;
   const connection = await Connection.open({
     servers,

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect } from 'vitest';
 import type { Bus } from '../bus.ts';
 import type { echoService } from '../testing/echo.ts';
 import { startNatsServer, type TestNatsServer } from '../testing/nats-server.ts';
-import { createNatsBus, type NatsBusOptions } from './nats-bus.ts';
+import { createNatsBus, type NatsBusOptions } from './create-nats-bus.ts';
 
 export type Echo = ServiceImpl<typeof echoService>;
 

@@ -2,7 +2,6 @@
  * The configuration of the NATS server: a user for each service and each node, known by the public half of an nkey, with the permissions that the
  * table gives it. The secret half never leaves its owner, so the configuration itself holds no secret.
  */
-import { nkeys } from '@nats-io/transport-node';
 import { callerName, type Caller } from '../caller.ts';
 import { natsPermissions } from './nats-permissions.ts';
 
@@ -23,14 +22,21 @@ export interface NatsServerOptions {
   readonly prefix?: string;
 }
 
+/** Loaded only where secrets are made or read: a cluster in one process has none. */
+async function loadNkeys() {
+  return (await import('@nats-io/transport-node')).nkeys;
+}
+
 /** A secret by which a client proves to be a user: the seed of an nkey (Ed25519). */
-export function newNatsSecret(): string {
+export async function newNatsSecret(): Promise<string> {
+  const nkeys = await loadNkeys();
   return new TextDecoder().decode(nkeys.createUser().getSeed());
 }
 
 /** Whether a text is the seed of a user's nkey; its checksum is verified. */
-export function isNatsSecret(text: string): boolean {
+export async function isNatsSecret(text: string): Promise<boolean> {
   if (!/^SU[A-Z2-7]{56}$/.test(text)) return false;
+  const nkeys = await loadNkeys();
   try {
     nkeys.fromSeed(new TextEncoder().encode(text));
     return true;
@@ -40,31 +46,32 @@ export function isNatsSecret(text: string): boolean {
 }
 
 /** What the server knows of a secret. @throws {Error} when the secret is none */
-export function natsPublicKey(secret: string): string {
-  if (!isNatsSecret(secret))
+export async function natsPublicKey(secret: string): Promise<string> {
+  if (!(await isNatsSecret(secret)))
     throw new Error('this is no secret of a NATS user (the seed of an nkey, SU...): remove it, and have a new one made');
-  return nkeys.fromSeed(new TextEncoder().encode(secret)).getPublicKey();
+  return (await loadNkeys()).fromSeed(new TextEncoder().encode(secret)).getPublicKey();
 }
 
 const twoMebibytes = 2 << 20;
 
 /** The server's configuration file. The server takes a changed one on SIGHUP, without a restart. */
-export function natsServerConfig({ users, listen, monitor, maxPayload = twoMebibytes, prefix }: NatsServerOptions): string {
+export async function natsServerConfig({ users, listen, monitor, maxPayload = twoMebibytes, prefix }: NatsServerOptions): Promise<string> {
   const list = (subjects: readonly string[]): string =>
     `[${subjects.map((subject) => `\n          ${JSON.stringify(subject)}`).join(',')}\n        ]`;
-  const entries = users.map(({ caller, secret }) => {
+  const entry = async ({ caller, secret }: NatsServerUser): Promise<string> => {
     const { publish, subscribe } = natsPermissions(caller, prefix);
     return [
       `    # ${callerName(caller)}`,
       `    {`,
-      `      nkey: ${JSON.stringify(natsPublicKey(secret))}`,
+      `      nkey: ${JSON.stringify(await natsPublicKey(secret))}`,
       `      permissions: {`,
       `        publish: { allow: ${list(publish)} }`,
       `        subscribe: { allow: ${list(subscribe)} }`,
       `      }`,
       `    }`,
     ].join('\n');
-  });
+  };
+  const entries = await Promise.all(users.map(entry));
   return [
     '# Written by Verbena from the table of who may call what; see docs/guides/nats.md. Changes are overwritten.',
     `listen: ${JSON.stringify(listen)}`,

@@ -9,7 +9,7 @@ import { callerName, type Caller } from '../caller.ts';
 import { createInProcessBus } from '../in-process.ts';
 import { encodeFrame } from '../nats/frame.ts';
 import { callerTokens, serviceSubjects } from '../nats/layout.ts';
-import { createNatsBus } from '../nats/nats-bus.ts';
+import { createNatsBus } from '../nats/create-nats-bus.ts';
 import { startNatsServer, type TestNatsServer } from '../testing/nats-server.ts';
 import { natsPermissions } from './nats-permissions.ts';
 import { natsPublicKey, natsServerConfig, newNatsSecret } from './nats-server-config.ts';
@@ -32,14 +32,15 @@ const services: readonly DescService[] = [
 const node = (instance: string): Caller => ({ service: 'node-agent', instance });
 const names = Object.keys(parts).filter((name) => name !== 'node-agent');
 const callers: readonly Caller[] = [...names.map((service) => ({ service })), node('node-0'), node('node-1')];
-const secrets = new Map(callers.map((caller) => [callerName(caller), newNatsSecret()]));
+const secrets = new Map<string, string>();
+for (const caller of callers) secrets.set(callerName(caller), await newNatsSecret());
 const secretOf = (caller: Caller): string => secrets.get(callerName(caller)) ?? '';
 
 let server: TestNatsServer;
 beforeAll(async () => {
   const users = callers.map((caller) => ({ caller, secret: secretOf(caller) }));
   // The helper chooses the port; what it writes first counts as long as nothing says otherwise.
-  server = await startNatsServer(natsServerConfig({ users, listen: 'unused' }).replace(/^listen: .*$/m, ''));
+  server = await startNatsServer((await natsServerConfig({ users, listen: 'unused' })).replace(/^listen: .*$/m, ''));
 });
 afterAll(() => server.stop());
 
@@ -84,18 +85,21 @@ describe('the table of who may call what', () => {
     expect(may({ service: 'toString' }, jobv1.JobService, 'getJob')).toBe(false);
   });
 
-  it('gives no permissions to what is not in it', () => {
+  it('gives no permissions to what is not in it', async () => {
     expect(() => natsPermissions({ service: 'stranger' })).toThrow('no service "stranger"');
     expect(() => natsPermissions({ service: 'node-agent' })).toThrow('needs instances');
     expect(() => natsPermissions({ service: 'scheduler', instance: '1' })).toThrow('has no instances');
-    expect(() => natsPublicKey('a password')).toThrow('no secret of a NATS user');
-    const secret = newNatsSecret();
+    await expect(natsPublicKey('a password')).rejects.toThrow('no secret of a NATS user');
+    const secret = await newNatsSecret();
     const mistyped = secret.slice(0, 20) + (secret[20] === 'A' ? 'B' : 'A') + secret.slice(21);
-    expect(() => natsPublicKey(mistyped)).toThrow('no secret of a NATS user');
+    await expect(natsPublicKey(mistyped)).rejects.toThrow('no secret of a NATS user');
   });
 
-  it('keeps secrets out of the configuration', () => {
-    const config = natsServerConfig({ users: callers.map((caller) => ({ caller, secret: secretOf(caller) })), listen: '127.0.0.1:4222' });
+  it('keeps secrets out of the configuration', async () => {
+    const config = await natsServerConfig({
+      users: callers.map((caller) => ({ caller, secret: secretOf(caller) })),
+      listen: '127.0.0.1:4222',
+    });
     for (const secret of secrets.values()) expect(config).not.toContain(secret);
   });
 
@@ -168,7 +172,7 @@ describe('the NATS server holds every user to the table', () => {
   it('lets in nobody whom it does not know', async () => {
     const stranger = { servers: server.url, caller: { service: 'scheduler' } };
     await expect(createNatsBus(stranger)).rejects.toThrow(/no connection to NATS at .*Authorization/i);
-    await expect(createNatsBus({ ...stranger, password: newNatsSecret() })).rejects.toThrow(/Authorization/i);
+    await expect(createNatsBus({ ...stranger, password: await newNatsSecret() })).rejects.toThrow(/Authorization/i);
     await expect(createNatsBus({ ...stranger, user: 'scheduler', password: 'guess' })).rejects.toThrow(/as scheduler: .*Authorization/i);
   });
 });

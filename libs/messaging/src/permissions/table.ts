@@ -5,6 +5,7 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { eventv1, identityv1, imagev1, jobv1, migrationv1, nodev1, storagev1, vmv1 } from '@verbena/contracts';
 import type { Caller } from '../caller.ts';
+import { eventsAppended } from '../event-notices.ts';
 
 interface Row {
   readonly service: DescService;
@@ -31,7 +32,7 @@ function all(service: DescService): Row {
 }
 
 /** Published by whoever appends to the log, so that readers need not ask again and again. */
-const events = 'events.>';
+const events = eventsAppended;
 
 export const parts = {
   'frontend-gateway': {
@@ -48,7 +49,7 @@ export const parts = {
       all(identityv1.IdentityService),
       all(identityv1.CredentialService),
     ],
-    hears: ['identity.changed', events],
+    hears: ['identity.changed'],
   },
   scheduler: {
     serves: [jobv1.JobService, nodev1.NodeService, vmv1.VmService],

@@ -25,13 +25,13 @@ export const busServices = [...databaseServices, 'frontend-gateway'] as const;
  */
 export async function writeSecrets(directory: string, { nodes, database }: SecretsOptions): Promise<readonly string[]> {
   const written: string[] = [];
-  const kept = async (path: string, make: () => string): Promise<string> => {
+  const kept = async (path: string, make: () => string | Promise<string>): Promise<string> => {
     const found = await readFile(join(directory, path), 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';
       throw error;
     });
     if (found !== '') return found;
-    const fresh = make();
+    const fresh = await make();
     await replace(join(directory, path), fresh);
     written.push(path);
     return fresh;
@@ -52,7 +52,7 @@ export async function writeSecrets(directory: string, { nodes, database }: Secre
   for (const caller of callers)
     users.push({ caller, secret: await kept(`${caller.instance ?? caller.service}/nats-password`, newNatsSecret) });
   // Written anew each time, so that it has the users of today.
-  await replace(join(directory, 'nats/nats.conf'), natsServerConfig({ users, listen: '0.0.0.0:4222', monitor: '127.0.0.1:8222' }));
+  await replace(join(directory, 'nats/nats.conf'), await natsServerConfig({ users, listen: '0.0.0.0:4222', monitor: '127.0.0.1:8222' }));
   written.push('nats/nats.conf');
   return written;
 }

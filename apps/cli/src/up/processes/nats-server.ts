@@ -62,7 +62,7 @@ export async function startNats(dataDir: string, log: Logger, nodes: readonly st
     caller: nodes.includes(name) ? { service: 'node-agent', instance: name } : { service: name },
     secret,
   }));
-  const config = `${natsServerConfig({ users, listen: `127.0.0.1:${String(port)}` })}store_dir: ${JSON.stringify(storeDir)}\n`;
+  const config = `${await natsServerConfig({ users, listen: `127.0.0.1:${String(port)}` })}store_dir: ${JSON.stringify(storeDir)}\n`;
   await writeFile(configFile, config, { mode: 0o600 });
   const supervised = new SupervisedProcess(
     {
@@ -96,7 +96,7 @@ function marks(): NodeJS.ProcessEnv {
 async function keptSecret(file: string): Promise<string> {
   const kept = await readFile(file, 'utf8').catch(() => '');
   if (kept !== '') return kept;
-  const fresh = newNatsSecret();
+  const fresh = await newNatsSecret();
   await writeFile(file, fresh, { mode: 0o600 });
   return fresh;
 }
