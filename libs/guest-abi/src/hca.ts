@@ -11,6 +11,9 @@ export const VB_WR_SEND = 1;
 export const VB_WR_SEND_IMM = 2;
 export const VB_WR_RDMA_WRITE = 3;
 export const VB_WR_RDMA_WRITE_IMM = 4;
+export const VB_WR_RDMA_READ = 5;
+export const VB_WR_ATOMIC_CAS = 6;
+export const VB_WR_ATOMIC_FADD = 7;
 export const VB_WC_RECV = 128;
 export const VB_WC_RECV_RDMA_IMM = 129;
 export const VB_SEND_SIGNALED = 1;
@@ -43,6 +46,7 @@ export const VB_QPS_ERR = 6;
 export const VB_ACCESS_LOCAL_WRITE = 1;
 export const VB_ACCESS_REMOTE_WRITE = 2;
 export const VB_ACCESS_REMOTE_READ = 4;
+export const VB_ACCESS_REMOTE_ATOMIC = 8;
 export const VB_CMD_QUERY_DEVICE = 1;
 export const VB_CMD_ALLOC_PD = 2;
 export const VB_CMD_DEALLOC_PD = 3;
@@ -66,6 +70,7 @@ export const sendWqe = struct(
   { wr_id: u64, opcode: u8, flags: u8, num_sge: u16, imm: u32, remote_addr: u64, rkey: u32, inline_len: u32 },
   32,
 );
+export const atomic = struct('vb_atomic', { compare_add: u64, swap: u64 }, 16);
 export const recvWqe = struct('vb_recv_wqe', { wr_id: u64, num_sge: u32, reserved: u32 }, 16);
 export const cqe = struct(
   'vb_cqe',

@@ -35,14 +35,18 @@ enum ibv_qp_state {
 enum ibv_access_flags {
   IBV_ACCESS_LOCAL_WRITE = VB_ACCESS_LOCAL_WRITE,
   IBV_ACCESS_REMOTE_WRITE = VB_ACCESS_REMOTE_WRITE,
-  IBV_ACCESS_REMOTE_READ = VB_ACCESS_REMOTE_READ
+  IBV_ACCESS_REMOTE_READ = VB_ACCESS_REMOTE_READ,
+  IBV_ACCESS_REMOTE_ATOMIC = VB_ACCESS_REMOTE_ATOMIC
 };
 
 enum ibv_wr_opcode {
   IBV_WR_RDMA_WRITE = 0,
   IBV_WR_RDMA_WRITE_WITH_IMM = 1,
   IBV_WR_SEND = 2,
-  IBV_WR_SEND_WITH_IMM = 3
+  IBV_WR_SEND_WITH_IMM = 3,
+  IBV_WR_RDMA_READ = 4,
+  IBV_WR_ATOMIC_CMP_AND_SWP = 5,
+  IBV_WR_ATOMIC_FETCH_AND_ADD = 6
 };
 
 enum ibv_send_flags { IBV_SEND_FENCE = 1, IBV_SEND_SIGNALED = 2, IBV_SEND_SOLICITED = 4, IBV_SEND_INLINE = 8 };
@@ -65,7 +69,15 @@ enum ibv_wc_status {
   IBV_WC_FATAL_ERR = 18
 };
 
-enum ibv_wc_opcode { IBV_WC_SEND = 0, IBV_WC_RDMA_WRITE = 1, IBV_WC_RECV = 128, IBV_WC_RECV_RDMA_WITH_IMM = 129 };
+enum ibv_wc_opcode {
+  IBV_WC_SEND = 0,
+  IBV_WC_RDMA_WRITE = 1,
+  IBV_WC_RDMA_READ = 2,
+  IBV_WC_COMP_SWAP = 3,
+  IBV_WC_FETCH_ADD = 4,
+  IBV_WC_RECV = 128,
+  IBV_WC_RECV_RDMA_WITH_IMM = 129
+};
 enum ibv_wc_flags { IBV_WC_GRH = 1, IBV_WC_WITH_IMM = 2 };
 
 enum ibv_qp_attr_mask {
@@ -145,7 +157,10 @@ struct ibv_send_wr {
   enum ibv_wr_opcode opcode;
   unsigned int send_flags;
   uint32_t imm_data; /* in network byte order, passed through */
-  union { struct { uint64_t remote_addr; uint32_t rkey; } rdma; } wr;
+  union {
+    struct { uint64_t remote_addr; uint32_t rkey; } rdma;
+    struct { uint64_t remote_addr, compare_add, swap; uint32_t rkey; } atomic; /* 8 bytes, aligned; the old value comes to the one entry of sg_list */
+  } wr;
 };
 
 struct ibv_recv_wr {

@@ -85,6 +85,9 @@ static enum ibv_wc_opcode opcode_of(uint8_t opcode) {
     case VB_WC_RECV_RDMA_IMM: return IBV_WC_RECV_RDMA_WITH_IMM;
     case VB_WR_RDMA_WRITE:
     case VB_WR_RDMA_WRITE_IMM: return IBV_WC_RDMA_WRITE;
+    case VB_WR_RDMA_READ: return IBV_WC_RDMA_READ;
+    case VB_WR_ATOMIC_CAS: return IBV_WC_COMP_SWAP;
+    case VB_WR_ATOMIC_FADD: return IBV_WC_FETCH_ADD;
     default: return IBV_WC_SEND;
   }
 }

@@ -122,8 +122,23 @@ static int opcode_for(enum ibv_wr_opcode opcode) {
     case IBV_WR_SEND_WITH_IMM: return VB_WR_SEND_IMM;
     case IBV_WR_RDMA_WRITE: return VB_WR_RDMA_WRITE;
     case IBV_WR_RDMA_WRITE_WITH_IMM: return VB_WR_RDMA_WRITE_IMM;
+    case IBV_WR_RDMA_READ: return VB_WR_RDMA_READ;
+    case IBV_WR_ATOMIC_CMP_AND_SWP: return VB_WR_ATOMIC_CAS;
+    case IBV_WR_ATOMIC_FETCH_AND_ADD: return VB_WR_ATOMIC_FADD;
     default: return 0;
   }
+}
+
+/* One entry of 8 bytes, and the operands behind it. */
+static int fill_atomic(const struct ibv_qp *qp, struct vb_send_wqe *wqe, const struct ibv_send_wr *wr) {
+  struct vb_sge *sge = (struct vb_sge *)((uint8_t *)wqe + VB_SEND_WQE_HEADER);
+  if (wr->num_sge != 1 || (wr->send_flags & IBV_SEND_INLINE) || qp->hw.sq_stride < VB_SEND_WQE_HEADER + sizeof *sge + sizeof(struct vb_atomic)) return EINVAL;
+  memcpy(sge, wr->sg_list, sizeof *sge);
+  *(struct vb_atomic *)(sge + 1) = (struct vb_atomic){.compare_add = wr->wr.atomic.compare_add, .swap = wr->wr.atomic.swap};
+  wqe->num_sge = 1;
+  wqe->remote_addr = wr->wr.atomic.remote_addr;
+  wqe->rkey = wr->wr.atomic.rkey;
+  return 0;
 }
 
 static int fill_payload(const struct ibv_qp *qp, struct vb_send_wqe *wqe, const struct ibv_send_wr *wr) {
@@ -157,7 +172,7 @@ static int fill_send(struct ibv_qp *qp, const struct ibv_send_wr *wr) {
   *wqe = (struct vb_send_wqe){.wr_id = qp->hw.sq_tail, .opcode = (uint8_t)opcode, .flags = flags, .imm = wr->imm_data,
                               .remote_addr = wr->wr.rdma.remote_addr, .rkey = wr->wr.rdma.rkey};
   qp->sq_ids[before & qp->hw.sq_mask] = wr->wr_id;
-  int error = fill_payload(qp, wqe, wr);
+  int error = opcode >= VB_WR_ATOMIC_CAS ? fill_atomic(qp, wqe, wr) : fill_payload(qp, wqe, wr);
   if (error) qp->hw.sq_tail = before;
   return error;
 }

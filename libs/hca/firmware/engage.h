@@ -66,6 +66,7 @@ static void start_again(struct vbf_qp *qp) {
   remote_rewind(qp);
   qp->waiting = 0;
   qp->rx_refused = 0;
+  __atomic_fetch_and(&qp->owe, ~(VBF_OWE_DATA | VBF_OWE_RESULT), __ATOMIC_SEQ_CST); /* they will be asked for again */
   owe(qp, VBF_OWE_READY);
 }
 

@@ -111,17 +111,47 @@ static bool execute_write(struct vbf_qp *qp, const struct vbf_frame *f, const ui
   return true;
 }
 
+/* A READ or an atomic, for the first time or again. */
+static void execute_fetch(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload, bool again) {
+  uint8_t status = may_fetch(qp, f->opcode, f->rkey, f->remote_addr, f->total);
+  if (status != VB_WC_SUCCESS) return refuse_frame(qp, status);
+  if (f->opcode == VB_WR_RDMA_READ) {
+    qp->out_addr = (uint32_t)f->remote_addr;
+    qp->out_rkey = f->rkey;
+    qp->out_length = f->total;
+    qp->out_offset = 0;
+    qp->out_again = again;
+    if (again) qp->atomic_psn = f->psn;
+    return owe(qp, VBF_OWE_DATA);
+  }
+  const struct vb_atomic *operands = (const struct vb_atomic *)payload;
+  if (!again) {
+    qp->atomic_result = atomic_at(qp->slot, (uint32_t)f->remote_addr, f->opcode == VB_WR_ATOMIC_CAS, operands->compare_add, operands->swap);
+    qp->atomic_psn = f->psn;
+    qp->rx_psn++;
+    qp->rx_messages++;
+  } else if (qp->atomic_psn != f->psn) {
+    return refuse_frame(qp, VB_WC_REM_INV_REQ_ERR);
+  }
+  owe(qp, VBF_OWE_RESULT);
+}
+
 /* A request for a connected QP, in order or not. */
 static void execute_frame(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
   uint32_t ahead = f->psn - qp->rx_psn;
   if ((int32_t)ahead < 0 || (ahead == 0 && f->offset < qp->rx_offset)) { /* executed before; its acknowledgement was lost */
-    owe(qp, VBF_OWE_ACK_NOW);
+    if (f->opcode >= VB_WR_RDMA_READ) execute_fetch(qp, f, payload, true);
+    else owe(qp, VBF_OWE_ACK_NOW);
     return;
   }
   if (ahead != 0 || f->offset != qp->rx_offset) {
     if (!qp->rx_refused) owe(qp, VBF_OWE_RESEND);
     qp->rx_refused = 1;
     return;
+  }
+  if (f->opcode >= VB_WR_RDMA_READ) {
+    qp->rx_refused = 0;
+    return execute_fetch(qp, f, payload, false);
   }
   if (f->opcode != VB_WR_RDMA_WRITE && !rq_ready(qp)) {
     if (qp->state == VB_QPS_ERR) return;
@@ -142,6 +172,8 @@ static void execute_frame(struct vbf_qp *qp, const struct vbf_frame *f, const ui
 }
 
 static inline bool request_sane(const struct vbf_frame *f) {
+  if (f->opcode == VB_WR_RDMA_READ) return f->length == 0 && f->offset == 0 && f->total <= MAX_MESSAGE;
+  if (f->opcode == VB_WR_ATOMIC_CAS || f->opcode == VB_WR_ATOMIC_FADD) return f->length == sizeof(struct vb_atomic) && f->offset == 0 && f->total == 8;
   return f->opcode >= VB_WR_SEND && f->opcode <= VB_WR_RDMA_WRITE_IMM && f->total <= MAX_MESSAGE && f->offset <= f->total &&
          f->length <= f->total - f->offset && (f->length != 0 || f->total == 0);
 }
@@ -177,7 +209,7 @@ static bool hear_for(struct vbf_qp *qp, const struct vbf_frame *f) {
     case VBF_OP_RNR: remote_wait(qp, WAIT_RNR); break;
     case VBF_OP_NOT_READY: remote_wait(qp, WAIT_ANSWER); break;
     case VBF_OP_READY:
-      qp->waiting = 0;
+      if (qp->waiting != VBF_WAIT_DATA) qp->waiting = 0;
       pend(qp);
       break;
     case VBF_OP_RESEND:
@@ -190,6 +222,36 @@ static bool hear_for(struct vbf_qp *qp, const struct vbf_frame *f) {
     case VBF_OP_PROBE: answer_probe(qp); break;
   }
   return true;
+}
+
+/* The answer to the READ or atomic at sq_head. What does not fit belongs to a life of the queue pair that is over, and is dropped. */
+static void take_data(struct vbf_qp *qp, const struct vbf_frame *f) {
+  struct request r;
+  request_read(&r, qp, qp->sq_head);
+  uint8_t status = request_gather(&r, qp);
+  if (status == VB_WC_SUCCESS && (r.opcode < VB_WR_RDMA_READ || r.bytes != f->total)) status = VB_WC_LOC_QP_OP_ERR;
+  if (status != VB_WC_SUCCESS) return remote_failed(qp, status);
+  scatter_frame(qp->slot, r.list, f->offset, (const uint8_t *)(f + 1), f->length);
+  qp->read_offset += f->length;
+  qp->progress_at = header()->now_ms;
+  if (qp->read_offset != f->total) return;
+  request_complete(qp, &r, VB_WC_SUCCESS);
+  qp->tx_messages++;
+  qp->waiting = 0;
+  pend(qp);
+}
+
+static enum heard hear_data(struct vbf_link *link, const struct vbf_frame *f) {
+  struct vbf_qp *qp = qp_at(f->dest_qpn);
+  if (f->offset > f->total || f->length > f->total - f->offset || (f->length == 0 && f->total != 0)) return HEARD_BAD;
+  if (!frame_matches(qp, link, f)) return HEARD;
+  if (!reachable(qp->slot, qp->epoch)) return HEARD_LATER;
+  lock_take(&qp->sq_lock);
+  bool fits = frame_matches(qp, link, f) && qp->state == VB_QPS_RTS && remote_acked(qp, f->psn);
+  if (fits && qp->waiting == VBF_WAIT_DATA && qp->sq_head == f->psn && f->offset == qp->read_offset) take_data(qp, f);
+  lock_drop(&qp->sq_lock);
+  flush_deferred();
+  return HEARD;
 }
 
 static enum heard hear_control(struct vbf_link *link, const struct vbf_frame *f) {

@@ -115,6 +115,7 @@ struct vbf_cq {
 #define VBF_FLUSH_RQ 2u
 #define VBF_WAIT_RNR 1u      /* the receiver has no receive request */
 #define VBF_WAIT_ANSWER 2u   /* the receiver is not connected yet */
+#define VBF_WAIT_DATA 3u     /* a READ or an atomic is under way over a link: nothing behind it is sent */
 struct vbf_qp {
   /* read by all, written by set-up commands, and `state` by whoever finds an error */
   uint32_t qpn;            /* 0: free */
@@ -147,11 +148,14 @@ struct vbf_qp {
   uint32_t rq_addr;
   uint32_t rq_mask;
   uint32_t rq_stride;
-  uint8_t line2[52];
+  uint32_t atomic_psn;     /* the last atomic that a link brought, and what it found, should it come again */
+  uint64_t atomic_result;
+  uint8_t line2[40];
   /* receive doorbell: written by this QP's thread */
   uint32_t rq_tail;
   uint32_t rnr;            /* set by the requester at the other end when it found no receive request */
-  uint8_t line3[56];
+  uint32_t read_offset;    /* bytes that have come of the READ under way over a link */
+  uint8_t line3[52];
   /* responder: the thread of the QP at the other end, under that QP's sq_lock */
   uint32_t rq_head;
   uint32_t rq_seen;        /* rq_tail as last read */
@@ -174,7 +178,8 @@ struct vbf_qp {
   uint32_t rx_refused;     /* the other end must send rx_psn again: what it sent after it is dropped */
   uint32_t owe;            /* VBF_OWE_*: frames to be sent */
   uint32_t nak;            /* status that goes with VBF_OWE_NAK */
-  uint8_t line5[20];
+  uint32_t out_addr, out_rkey, out_length, out_offset; /* the answer to a READ that is being sent, under VBF_OWE_DATA */
+  uint32_t out_again;      /* it was sent before, and does not count; its number is in atomic_psn */
 };
 
 #define VBF_OWE_ACK 1u         /* at the next opportunity */
@@ -184,6 +189,8 @@ struct vbf_qp {
 #define VBF_OWE_READY 16u
 #define VBF_OWE_RESEND 32u
 #define VBF_OWE_PROBE 64u
+#define VBF_OWE_DATA 128u
+#define VBF_OWE_RESULT 256u    /* of the last atomic */
 
 #define VBF_LINK_FREE 0u
 #define VBF_LINK_DOWN 1u

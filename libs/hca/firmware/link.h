@@ -22,6 +22,7 @@
 #define VBF_OP_RESEND 69u     /* requests are missing: send from `ack` on */
 #define VBF_OP_NOT_READY 70u  /* the QP exists, and is not connected yet */
 #define VBF_OP_GONE 71u       /* there is no such QP, or it is connected to another, or in error */
+#define VBF_OP_DATA 72u       /* the answer to a READ or an atomic, whose number is `psn` */
 #define VBF_OP_CREDIT 80u
 #define VBF_OP_PING 81u
 #define VBF_OP_PONG 82u

@@ -27,11 +27,16 @@ OWN(raise) void own_raise(uint32_t channels);
 OWN(gather) void own_gather(uint32_t adapter, uint32_t from, uint32_t bytes);
 OWN(scatter) void own_scatter(uint32_t to, uint32_t adapter, uint32_t bytes);
 
-#define VBF_PEER_FUNCTIONS 8u
+OWN(cas) uint64_t own_cas(uint32_t at, uint64_t expected, uint64_t wanted);
+OWN(fadd) uint64_t own_fadd(uint32_t at, uint64_t value);
+
+#define VBF_PEER_FUNCTIONS 16u
 typedef void (*push_function)(uint32_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 typedef void (*copy_function)(uint32_t, uint32_t, uint32_t);
 typedef void (*raise_function)(uint32_t);
 typedef uint32_t (*load_function)(uint32_t);
+typedef uint64_t (*cas_function)(uint32_t, uint64_t, uint64_t);
+typedef uint64_t (*fadd_function)(uint32_t, uint64_t);
 #define PEER(type, slot, number) ((type)(uintptr_t)(own_table() + (slot) * VBF_PEER_FUNCTIONS + (number)))
 #define PEER_PUSH(slot) PEER(push_function, slot, 0)
 #define PEER_COPY_OUT(slot) PEER(copy_function, slot, 1) /* (to in peer, from in own, bytes) */
@@ -81,6 +86,15 @@ static inline void move(uint32_t to_slot, uint32_t to, uint32_t from_slot, uint3
 static inline void fetch(void *adapter, uint32_t slot, uint32_t from, uint32_t bytes) {
   if (LIKELY(slot == own_slot())) own_read((uint32_t)(uintptr_t)adapter, from, bytes);
   else PEER_READ(slot)((uint32_t)(uintptr_t)adapter, from, bytes);
+}
+
+#define PEER_CAS(slot) PEER(cas_function, slot, 8)
+#define PEER_FADD(slot) PEER(fadd_function, slot, 9)
+
+/* Compare and swap, or fetch and add, of 8 aligned bytes; the old value. */
+static inline uint64_t atomic_at(uint32_t slot, uint32_t at, bool cas, uint64_t compare_add, uint64_t swap) {
+  if (slot == own_slot()) return cas ? own_cas(at, compare_add, swap) : own_fadd(at, compare_add);
+  return cas ? PEER_CAS(slot)(at, compare_add, swap) : PEER_FADD(slot)(at, compare_add);
 }
 
 /* Payload between a domain and the adapter memory, in pieces of at most VBF_SEGMENT (wire.h). */

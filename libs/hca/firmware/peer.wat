@@ -60,6 +60,12 @@
     (drop (i32.atomic.rmw.add $peer (i32.const 0x00801008) (i32.const 1)))
     (drop (memory.atomic.notify $peer (i32.const 0x00801008) (i32.const -1))))
 
+  (func (export "cas") (param $at i32) (param $expected i64) (param $wanted i64) (result i64)
+    (i64.atomic.rmw.cmpxchg $peer (local.get $at) (local.get $expected) (local.get $wanted)))
+
+  (func (export "fadd") (param $at i32) (param $value i64) (result i64)
+    (i64.atomic.rmw.add $peer (local.get $at) (local.get $value)))
+
   (func (export "gather") (param $to i32) (param $from i32) (param $bytes i32)
     (memory.copy $adapter $peer (local.get $to) (local.get $from) (local.get $bytes)))
 

@@ -91,6 +91,8 @@ static bool send_frames(struct vbf_link *link, struct vbf_qp *qp, const struct r
   return true;
 }
 
+#include "fetch.h"
+
 /* What one turn of a QP came to. */
 enum sent { SENT_ALL, SENT_SOME, RING_FULL };
 
@@ -103,7 +105,7 @@ static enum sent send_requests(struct vbf_link *link, struct vbf_qp *qp, struct 
     /* Earlier requests complete first; their acknowledgement brings us here again. */
     if (UNLIKELY(*status != VB_WC_SUCCESS)) return SENT_ALL;
     if (UNLIKELY(qp->tx_offset > failed->bytes)) qp->tx_offset = 0;
-    if (!send_frames(link, qp, failed)) return RING_FULL;
+    if (!(failed->opcode >= VB_WR_RDMA_READ ? send_fetch(link, qp, failed) : send_frames(link, qp, failed))) return RING_FULL;
     qp->tx_offset = 0;
     qp->sq_next++;
     if ((int32_t)(qp->sq_next - qp->sq_high) > 0) qp->sq_high = qp->sq_next;
@@ -119,7 +121,7 @@ static __attribute__((noinline)) enum sent remote_run(struct vbf_qp *qp) {
   struct request request;
   uint8_t status = VB_WC_SUCCESS;
   lock_take(&link->tx_lock);
-  enum sent sent = send_owed(link, qp) ? send_requests(link, qp, &request, &status) : RING_FULL;
+  enum sent sent = send_owed(link, qp) && send_answers(link, qp) ? send_requests(link, qp, &request, &status) : RING_FULL;
   lock_drop(&link->tx_lock);
   if (UNLIKELY(status != VB_WC_SUCCESS) && qp->sq_next == qp->sq_head) {
     request.bytes = 0;
@@ -163,13 +165,14 @@ static bool remote_acked(struct vbf_qp *qp, uint32_t psn) {
   while (count-- != 0 && qp->state == VB_QPS_RTS) {
     struct request r;
     request_read(&r, qp, qp->sq_head);
+    if (r.opcode >= VB_WR_RDMA_READ) break; /* its data completes it; when that was lost it is asked for again */
     r.bytes = r.flags & VB_SEND_SIGNALED ? request_length(&r, qp) : 0;
     request_complete(qp, &r, VB_WC_SUCCESS);
     qp->tx_messages++;
   }
   if ((int32_t)(qp->sq_next - qp->sq_head) < 0) remote_rewind(qp);
   qp->progress_at = header()->now_ms;
-  qp->waiting = 0;
+  if (qp->waiting != VBF_WAIT_DATA) qp->waiting = 0;
   if (qp->sq_next != qp->sq_tail) pend(qp);
   return true;
 }

@@ -16,6 +16,7 @@ struct request {
   uint32_t wqe;
   uint64_t bytes;
   struct segment list[MAX_SGE];
+  uint64_t compare_add, swap; /* of an atomic */
 };
 
 static inline void request_read(struct request *r, const struct vbf_qp *qp, uint32_t number) {
@@ -38,11 +39,23 @@ static inline void request_read(struct request *r, const struct vbf_qp *qp, uint
   r->inline_len = (uint32_t)(words[3] >> 32);
 }
 
+/* An atomic has one entry of 8 bytes, and its operands behind it. */
+static __attribute__((noinline)) uint8_t request_operands(struct request *r, const struct vbf_qp *qp, uint32_t room) {
+  if (r->num_sge != 1 || room < sizeof(struct vb_sge) + sizeof(struct vb_atomic)) return VB_WC_LOC_QP_OP_ERR;
+  if (r->bytes != 8) return VB_WC_LOC_LEN_ERR;
+  struct vb_atomic *operands = (struct vb_atomic *)self()->scratch;
+  fetch(operands, qp->slot, r->wqe + VB_SEND_WQE_HEADER + (uint32_t)sizeof(struct vb_sge), sizeof *operands);
+  r->compare_add = operands->compare_add;
+  r->swap = operands->swap;
+  return VB_WC_SUCCESS;
+}
+
 /* Fills the gather list and checks it; a status other than success says what is wrong. */
 static inline uint8_t request_gather(struct request *r, const struct vbf_qp *qp) {
   uint32_t room = qp->sq_stride - VB_SEND_WQE_HEADER;
-  if (UNLIKELY(r->opcode < VB_WR_SEND || r->opcode > VB_WR_RDMA_WRITE_IMM)) return VB_WC_LOC_QP_OP_ERR;
+  if (UNLIKELY(r->opcode < VB_WR_SEND || r->opcode > VB_WR_ATOMIC_FADD)) return VB_WC_LOC_QP_OP_ERR;
   if (r->flags & VB_SEND_INLINE) {
+    if (UNLIKELY(r->opcode >= VB_WR_RDMA_READ)) return VB_WC_LOC_QP_OP_ERR;
     if (UNLIKELY(r->inline_len > room)) return VB_WC_LOC_LEN_ERR;
     r->list[0] = (struct segment){r->wqe + VB_SEND_WQE_HEADER, r->inline_len};
     r->bytes = r->inline_len;
@@ -52,11 +65,13 @@ static inline uint8_t request_gather(struct request *r, const struct vbf_qp *qp)
   struct vb_sge *list = (struct vb_sge *)self()->scratch;
   if (r->num_sge) fetch(list, qp->slot, r->wqe + VB_SEND_WQE_HEADER, r->num_sge * (uint32_t)sizeof *list);
   r->bytes = 0;
+  uint32_t rights = r->opcode >= VB_WR_RDMA_READ ? VB_ACCESS_LOCAL_WRITE : 0; /* what comes back is written there */
   for (uint32_t i = 0; i < r->num_sge; i++) {
-    if (UNLIKELY(list[i].length && !tpt_allows(list[i].lkey, qp->slot, qp->pd, 0, list[i].addr, list[i].length))) return VB_WC_LOC_PROT_ERR;
+    if (UNLIKELY(list[i].length && !tpt_allows(list[i].lkey, qp->slot, qp->pd, rights, list[i].addr, list[i].length))) return VB_WC_LOC_PROT_ERR;
     r->list[i] = (struct segment){(uint32_t)list[i].addr, list[i].length};
     r->bytes += list[i].length;
   }
+  if (UNLIKELY(r->opcode >= VB_WR_ATOMIC_CAS)) return request_operands(r, qp, room);
   return UNLIKELY(r->bytes > MAX_MESSAGE) ? VB_WC_LOC_LEN_ERR : VB_WC_SUCCESS;
 }
 
@@ -129,6 +144,29 @@ static inline uint8_t deliver_write(struct vbf_qp *qp, struct vbf_qp *peer, cons
   return VB_WC_SUCCESS;
 }
 
+/* Whether a READ or an atomic may touch the responder's memory (InfiniBand vol. 1, section 9.7.4.1): a status, or success. */
+static uint8_t may_fetch(const struct vbf_qp *peer, uint8_t opcode, uint32_t rkey, uint64_t addr, uint64_t bytes) {
+  uint32_t right = opcode == VB_WR_RDMA_READ ? VB_ACCESS_REMOTE_READ : VB_ACCESS_REMOTE_ATOMIC;
+  if (right == VB_ACCESS_REMOTE_ATOMIC && (addr & 7) != 0) return VB_WC_REM_INV_REQ_ERR;
+  if ((peer->access & right) == 0 || (bytes != 0 && !tpt_allows(rkey, peer->slot, peer->pd, right, addr, bytes))) return VB_WC_REM_ACCESS_ERR;
+  return VB_WC_SUCCESS;
+}
+
+/* An RDMA READ or an atomic between two domains of this process. */
+static __attribute__((noinline)) uint8_t deliver_fetch(struct vbf_qp *qp, struct vbf_qp *peer, const struct request *r) {
+  uint8_t status = may_fetch(peer, r->opcode, r->rkey, r->remote_addr, r->bytes);
+  if (status != VB_WC_SUCCESS) return refuse(peer, status);
+  if (r->opcode == VB_WR_RDMA_READ) {
+    struct segment from = {(uint32_t)r->remote_addr, (uint32_t)r->bytes};
+    scatter(qp->slot, r->list, peer->slot, &from, r->bytes);
+    return VB_WC_SUCCESS;
+  }
+  uint64_t *old = (uint64_t *)self()->scratch;
+  *old = atomic_at(peer->slot, (uint32_t)r->remote_addr, r->opcode == VB_WR_ATOMIC_CAS, r->compare_add, r->swap);
+  scatter_bytes(qp->slot, r->list[0].addr, (const uint8_t *)old, 8);
+  return VB_WC_SUCCESS;
+}
+
 static inline bool connected(const struct vbf_qp *qp, const struct vbf_qp *peer) {
   return peer->qpn == qp->dest_qpn && peer->lid == qp->dest_lid && peer->dest_qpn == qp->qpn && peer->dest_lid == qp->lid && peer->pkey == qp->pkey &&
          (peer->state == VB_QPS_RTS || peer->state == VB_QPS_RTR);
@@ -149,8 +187,12 @@ static inline enum outcome request_run(struct vbf_qp *qp, struct vbf_qp *peer, c
     *status = VB_WC_FATAL_ERR;
     return FAILED;
   }
-  if (r->opcode != VB_WR_RDMA_WRITE && UNLIKELY(!rq_ready(peer))) return WAIT_RNR;
-  *status = r->opcode <= VB_WR_SEND_IMM ? deliver_send(qp, peer, r) : deliver_write(qp, peer, r);
+  if (UNLIKELY(r->opcode >= VB_WR_RDMA_READ)) {
+    *status = deliver_fetch(qp, peer, r);
+  } else {
+    if (r->opcode != VB_WR_RDMA_WRITE && UNLIKELY(!rq_ready(peer))) return WAIT_RNR;
+    *status = r->opcode <= VB_WR_SEND_IMM ? deliver_send(qp, peer, r) : deliver_write(qp, peer, r);
+  }
   if (UNLIKELY(*status != VB_WC_SUCCESS)) return FAILED;
   peer->rx_messages++;
   peer->rx_bytes += r->bytes;

@@ -168,6 +168,7 @@ static enum heard hear(struct vbf_link *link, const struct vbf_frame *f) {
     return HEARD;
   }
   if (f->opcode >= VBF_OP_ACK && f->opcode <= VBF_OP_GONE) return hear_control(link, f);
+  if (f->opcode == VBF_OP_DATA) return hear_data(link, f);
   return hear_request(link, f, (const uint8_t *)(f + 1));
 }
 

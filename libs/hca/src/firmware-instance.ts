@@ -4,10 +4,10 @@ import { VBF_DOMAINS, VBF_LINKS, VBF_THREAD_ADDR, VBF_THREAD_STRIDE, link as lin
 import type { FirmwareModules, PeerMemory } from './types.ts';
 
 /** As in firmware/memory.h. */
-const PEER_FUNCTIONS = ['push', 'copy_out', 'copy_in', 'read', 'raise', 'generation', 'gather', 'scatter'] as const;
+const PEER_FUNCTIONS = ['push', 'copy_out', 'copy_in', 'read', 'raise', 'generation', 'gather', 'scatter', 'cas', 'fadd'] as const;
 const STREAM_FUNCTIONS = ['read', 'write'] as const;
 const TABLE_BASE = 64;
-const TABLE_STRIDE = 8;
+const TABLE_STRIDE = 16;
 const STREAM_BASE = TABLE_BASE + VBF_DOMAINS * TABLE_STRIDE;
 
 interface CoreExports {

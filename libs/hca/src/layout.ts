@@ -52,6 +52,9 @@ export const VBF_FLUSH_SQ = 1;
 export const VBF_FLUSH_RQ = 2;
 export const VBF_WAIT_RNR = 1;
 export const VBF_WAIT_ANSWER = 2;
+export const VBF_WAIT_DATA = 3;
+export const VBF_OWE_DATA = 128;
+export const VBF_OWE_RESULT = 256;
 
 export const header = struct(
   'vbf_header',
@@ -157,10 +160,13 @@ export const qp = struct(
     rq_addr: u32,
     rq_mask: u32,
     rq_stride: u32,
-    line2: bytes(52),
+    atomic_psn: u32,
+    atomic_result: u64,
+    line2: bytes(40),
     rq_tail: u32,
     rnr: u32,
-    line3: bytes(56),
+    read_offset: u32,
+    line3: bytes(52),
     rq_head: u32,
     rq_seen: u32,
     next_valid: u32,
@@ -183,7 +189,11 @@ export const qp = struct(
     rx_refused: u32,
     owe: u32,
     nak: u32,
-    line5: bytes(20),
+    out_addr: u32,
+    out_rkey: u32,
+    out_length: u32,
+    out_offset: u32,
+    out_again: u32,
   },
   384,
 );

@@ -1,6 +1,7 @@
 /** Protection domains and memory regions (InfiniBand vol. 1, sections 10.2.3 and 10.6). */
 import {
   VB_ACCESS_LOCAL_WRITE,
+  VB_ACCESS_REMOTE_ATOMIC,
   VB_ACCESS_REMOTE_READ,
   VB_ACCESS_REMOTE_WRITE,
   VB_EBUSY,
@@ -17,7 +18,9 @@ import { VBF_PDS } from './layout.ts';
 import { LIMITS } from './limits.ts';
 
 const PD_GENERATIONS = 2 ** 20;
-const REMOTE = VB_ACCESS_REMOTE_WRITE | VB_ACCESS_REMOTE_READ;
+/** Rights to change a region from afar. */
+const REMOTE_CHANGE = VB_ACCESS_REMOTE_WRITE | VB_ACCESS_REMOTE_ATOMIC;
+const REMOTE = REMOTE_CHANGE | VB_ACCESS_REMOTE_READ;
 
 /** The domain's own protection domain of this handle, or a refusal. */
 export function requirePd(context: CommandContext, handle: number): PdRow {
@@ -53,8 +56,8 @@ export function regMr(context: CommandContext, input: Uint8Array): Uint8Array {
   const { pd, access, addr, length } = regMrIn.decode(input);
   const owner = requirePd(context, pd);
   if ((access & ~(VB_ACCESS_LOCAL_WRITE | REMOTE)) !== 0) throw new Refusal(VB_EINVAL, 'unknown access rights');
-  if ((access & VB_ACCESS_REMOTE_WRITE) !== 0 && (access & VB_ACCESS_LOCAL_WRITE) === 0) {
-    throw new Refusal(VB_EINVAL, 'remote write access needs local write access');
+  if ((access & REMOTE_CHANGE) !== 0 && (access & VB_ACCESS_LOCAL_WRITE) === 0) {
+    throw new Refusal(VB_EINVAL, 'remote write and atomic access need local write access');
   }
   if (length === 0n) throw new Refusal(VB_EINVAL, 'a memory region has at least one byte');
   requireRange(context, addr, length, VB_EFAULT, 'the memory region');

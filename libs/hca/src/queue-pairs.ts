@@ -1,6 +1,7 @@
 /** Queue pairs (InfiniBand vol. 1, sections 10.2.4 and 10.3): control path. */
 import {
   VB_ACCESS_LOCAL_WRITE,
+  VB_ACCESS_REMOTE_ATOMIC,
   VB_ACCESS_REMOTE_READ,
   VB_ACCESS_REMOTE_WRITE,
   VB_ATTR_ACCESS,
@@ -33,7 +34,7 @@ import { LIMITS, RQ_STRIDES, SQ_STRIDES } from './limits.ts';
 import { transitionFor } from './qp-states.ts';
 
 const GENERATIONS = 2 ** 10;
-const ALL_ACCESS = VB_ACCESS_LOCAL_WRITE | VB_ACCESS_REMOTE_WRITE | VB_ACCESS_REMOTE_READ;
+const ALL_ACCESS = VB_ACCESS_LOCAL_WRITE | VB_ACCESS_REMOTE_WRITE | VB_ACCESS_REMOTE_READ | VB_ACCESS_REMOTE_ATOMIC;
 const ALL_ATTRIBUTES = VB_ATTR_STATE | VB_ATTR_ACCESS | VB_ATTR_DEST | VB_ATTR_RETRY;
 /** Another thread works on a connection for as long as its copy takes; it may have been preempted in the middle. */
 const QUIESCE_MS = 1000;
@@ -73,6 +74,7 @@ export function createQp(context: CommandContext, input: Uint8Array): Uint8Array
     ...{ slot, epoch, generation, lid: domain.get('lid'), pkey: domain.get('pkey'), pd: wish.pd, flags: wish.flags },
     ...{ send_cq: wish.send_cq % VBF_CQS, recv_cq: wish.recv_cq % VBF_CQS, state: VB_QPS_RESET },
     ...{ sq_addr: Number(wish.sq_addr), sq_mask: wish.sq_entries - 1, sq_stride: wish.sq_stride },
+    atomic_psn: 0xffff_ffff,
     ...{ rq_addr: Number(wish.rq_addr), rq_mask: wish.rq_entries - 1, rq_stride: wish.rq_stride },
   });
   row.publish('qpn', qpn);
@@ -137,6 +139,7 @@ function resetQp(context: CommandContext, qp: QpRow): void {
     rq_seen: 0,
     next_valid: 0,
     ...{ link: 0, remote_qpn: 0, sq_next: 0, sq_high: 0, tx_offset: 0, rx_psn: 0, rx_offset: 0, rx_refused: 0, owe: 0, nak: 0 },
+    ...{ read_offset: 0, out_length: 0, out_offset: 0, atomic_psn: 0xffff_ffff },
   });
 }
 

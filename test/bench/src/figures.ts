@@ -12,9 +12,9 @@ export function figures(ours: Ours, peers: Peers, trips: RoundTrips): readonly F
   const latency = ['latency', '8', '200000'];
   const tcpLatency = ['latency', '8', '10000'];
   const bandwidth = ['bandwidth', String(1 << 20), '200'];
-  const side = (source: string, ranks: number, args: readonly string[], read: (output: string) => number): Side => ({
+  const side = (source: string, ranks: number, args: readonly string[], read: (output: string) => number, processes = 0): Side => ({
     name: 'verbena',
-    measure: async () => read(await ours.run(source, ranks, args)),
+    measure: async () => read(await ours.run(source, ranks, args, processes)),
   });
   const mpich = (
     source: string,
@@ -59,6 +59,26 @@ export function figures(ours: Ours, peers: Peers, trips: RoundTrips): readonly F
       smallerIsBetter: false,
       floor: 1,
       aim: 2.5,
+      rounds: 5,
+    },
+    {
+      name: '8 B half round trip between two processes, MPICH tcp',
+      unit: 'us',
+      ours: side(program('pingpong'), 2, tcpLatency, us, 2),
+      peer: mpich(program('pingpong'), 2, tcpLatency, us, 'tcp'),
+      smallerIsBetter: true,
+      floor: 3,
+      aim: 1,
+      rounds: 5,
+    },
+    {
+      name: '1 MiB bandwidth between two processes, MPICH tcp',
+      unit: 'MB/s',
+      ours: side(program('pingpong'), 2, bandwidth, megabytes, 2),
+      peer: mpich(program('pingpong'), 2, bandwidth, megabytes, 'tcp'),
+      smallerIsBetter: false,
+      floor: 0.5,
+      aim: 1,
       rounds: 5,
     },
     ...['ep', 'is', 'cg', 'ft', 'mg'].map((name) => ({

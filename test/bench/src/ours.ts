@@ -13,8 +13,8 @@ import { compile } from '@verbena/toolchain';
 import { value } from './peers.ts';
 
 export interface Ours {
-  /** Builds a program once, runs it, and gives the standard output of rank 0. */
-  run(source: string, ranks: number, args: readonly string[]): Promise<string>;
+  /** Builds a program once, runs it in this process or over so many others, and gives the standard output of rank 0. */
+  run(source: string, ranks: number, args: readonly string[], processes?: number): Promise<string>;
   /** From asking for a VM to the first instruction of its program, with a warm pool and a cached image; microseconds. */
   bootMicroseconds(): Promise<number>;
   close(): Promise<void>;
@@ -31,8 +31,8 @@ export function startOurs(): Ours {
   };
   let hypervisor: Promise<Hypervisor> | undefined;
   return {
-    async run(source, size, args) {
-      const { exits, stdout, stderr } = await runGuests({ image: await image(source), size, hosts: 2, args });
+    async run(source, size, args, processes = 0) {
+      const { exits, stdout, stderr } = await runGuests({ image: await image(source), size, hosts: 2, processes, args });
       const bad = exits.find(({ cause, exitCode }) => cause !== 'exited' || exitCode !== 0);
       if (bad) throw new Error(`${source} ended with ${bad.cause} ${bad.exitCode}: ${bad.detail}\n${stderr.join('')}`);
       return stdout[0] ?? '';

@@ -27,6 +27,9 @@
 #define VB_WR_SEND_IMM 2u
 #define VB_WR_RDMA_WRITE 3u
 #define VB_WR_RDMA_WRITE_IMM 4u
+#define VB_WR_RDMA_READ 5u
+#define VB_WR_ATOMIC_CAS 6u    /* compare and swap of 8 bytes: operands in struct vb_atomic behind the one entry, which gets the old value */
+#define VB_WR_ATOMIC_FADD 7u   /* fetch and add */
 #define VB_WC_RECV 128u
 #define VB_WC_RECV_RDMA_IMM 129u
 
@@ -54,6 +57,12 @@ struct vb_send_wqe {
   uint32_t inline_len;
 };
 #define VB_SEND_WQE_HEADER 32u
+
+/* Behind the scatter/gather entry of an atomic work request. Fetch and add uses `compare_add` only. */
+struct vb_atomic {
+  uint64_t compare_add;
+  uint64_t swap;
+};
 
 /* Receive WQE: 16-byte header, then num_sge entries. Stride 32, 64 or 128. */
 struct vb_recv_wqe {
@@ -108,6 +117,7 @@ struct vb_cqe {
 #define VB_ACCESS_LOCAL_WRITE 1u
 #define VB_ACCESS_REMOTE_WRITE 2u
 #define VB_ACCESS_REMOTE_READ 4u
+#define VB_ACCESS_REMOTE_ATOMIC 8u
 
 /* Set-up commands: VB_HC_HCA_COMMAND(opcode, in, in_len, out). `in` and `out` are the structures below in guest memory.
  * The result is 0 or a negative VB_E* number; `out` is written only on 0. */

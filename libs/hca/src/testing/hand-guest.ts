@@ -275,6 +275,8 @@ export interface SendWish {
   readonly sges?: number;
   readonly remote?: number | bigint;
   readonly rkey?: number;
+  /** Operands of an atomic. */
+  readonly atomic?: { readonly compare_add: bigint; readonly swap?: bigint };
 }
 
 export class HandQp {
@@ -360,6 +362,7 @@ export class HandQp {
     list.forEach((each, i) => {
       abi.sge.write(view, at + abi.VB_SEND_WQE_HEADER + i * abi.sge.size, { ...each, addr: BigInt(each.addr) });
     });
+    if (wish.atomic !== undefined) abi.atomic.write(view, at + abi.VB_SEND_WQE_HEADER + abi.sge.size, { swap: 0n, ...wish.atomic });
     this.sqTail++;
   }
 
