@@ -23,9 +23,7 @@ export interface NatsServerOptions {
 }
 
 /** Loaded only where secrets are made or read: a cluster in one process has none. */
-async function loadNkeys() {
-  return (await import('@nats-io/transport-node')).nkeys;
-}
+const loadNkeys = () => import('./nkeys.ts');
 
 /** A secret by which a client proves to be a user: the seed of an nkey (Ed25519). */
 export async function newNatsSecret(): Promise<string> {
