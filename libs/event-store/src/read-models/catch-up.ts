@@ -115,6 +115,15 @@ export class CatchUp {
   }
 
   async #transaction(client: pg.PoolClient): Promise<{ head: bigint; more: boolean }> {
+    // Where nothing is new, nothing is locked, since a lock of a row is written to the disk.
+    const names = this.#models.map(({ definition }) => definition.name);
+    const { rows } = await client.query<{ head: bigint; least: bigint }>(
+      `select (select coalesce(max(position), 0) from events) as head,
+        (select coalesce(min(position), 0) from read_models where name = any($1)) as least`,
+      [names],
+    );
+    const [seen] = rows;
+    if (seen !== undefined && seen.least >= seen.head) return { head: seen.head, more: false };
     // Rows that a replay has locked are left out: it swaps tables, and this goes on with the new ones afterwards.
     const answer = (await client.query(`begin isolation level read committed; set local idle_in_transaction_session_timeout = '60s';
       select pg_try_advisory_xact_lock(${locks.catchUp}) as mine; select coalesce(max(position), 0) as head from events;
