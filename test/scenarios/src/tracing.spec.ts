@@ -50,7 +50,7 @@ describe('the trace of a job', () => {
   });
 
   it('has each step, each edge of the distribution tree, each boot and each rank', () => {
-    for (const name of ['submit job', 'run job', 'wait in queue', 'distribute image', 'boot VMs', 'run ranks', 'end job', 'distribute'])
+    for (const name of ['submit job', 'run job', 'wait in queue', 'distribute image', 'boot VMs', 'end job', 'distribute'])
       expect([name, named(name).length]).toEqual([name, 1]);
     expect(named('boot VM')).toHaveLength(8);
     expect(

@@ -13,7 +13,10 @@ export const spans = {
   'wait in queue': { service: 'scheduler', about: 'until the job is placed' },
   'distribute image': { service: 'scheduler', about: 'idle VMs in the way are destroyed, the image is brought to the nodes' },
   'boot VMs': { service: 'scheduler', about: 'the VMs that are new' },
-  'run ranks': { service: 'scheduler', about: 'from the start of the ranks to the decision that the job ends' },
+  'run ranks': {
+    service: 'scheduler',
+    about: 'from when all ranks are started to the decision that the job ends; none where that came first',
+  },
   'end job': { service: 'scheduler', about: 'what is left is stopped, the output sealed, the claims given back' },
   distribute: { service: 'image-manager', about: 'one distribution of an image over a tree of nodes' },
   'prepare image': { service: 'node-agent', about: 'a node gets an image, and serves those below it' },
