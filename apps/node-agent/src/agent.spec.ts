@@ -340,8 +340,7 @@ describe('a node', () => {
     cluster.fault = (method) => {
       if (method === 'heartbeat') throw new ConnectError('restarting', Code.Unavailable);
     };
-    while ((await cluster.agents[0]?.notReady()) === undefined) await systemClock.sleep(1);
-    expect(await cluster.agents[0]?.notReady()).toContain('restarting');
+    await vi.waitFor(async () => expect(await cluster.agents[0]?.notReady()).toContain('restarting'), { timeout: 20_000 });
   });
 
   it('stops: programs are killed and reported, domains destroyed, scratch removed', async () => {
