@@ -6,12 +6,14 @@ import { accounts, happens, readModelsContract, testModels } from '@verbena/even
 import fc from 'fast-check';
 import pg from 'pg';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { pgTypes } from '../connection.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../embedded/server.ts';
 import { openEventStore, type EventStoreOptions } from '../postgres-store.ts';
 import { openReadModels } from './open.ts';
 
+// Each of these makes tables anew many times, which takes a while where many share a disk.
+vi.setConfig({ testTimeout: 180_000 });
 const log = pino({ level: 'silent' });
 let dataDir: string;
 let server: EmbeddedPostgres;
