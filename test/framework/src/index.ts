@@ -11,3 +11,4 @@ export { OtlpCollector } from './otlp/collector.ts';
 export type { CollectedSpan, SpanRef } from './otlp/span.ts';
 export { ComposeCluster, type ContainerFacts } from './compose.ts';
 export { engineAnswers } from './servers/containers.ts';
+export { killRun, killSteps, nothingIsLeft, runUnderKill, type KillRun } from './kill-campaign.ts';

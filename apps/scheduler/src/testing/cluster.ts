@@ -9,6 +9,7 @@ import { manualClock, testContext, type ManualClock, type TestContext } from '@v
 import { defaultConfig, type SchedulerConfig } from '../config.ts';
 import { startScheduler } from '../scheduler.ts';
 import { FakeAgent } from './fake-agent.ts';
+import { mortal, type Fate, type Mortal } from './mortal.ts';
 import { FakeImages } from './fake-images.ts';
 import { serveSome } from './serve-some.ts';
 
@@ -36,6 +37,15 @@ export interface TestCluster {
   finish(id: string): Promise<jobv1.Job>;
   /** Stops the scheduler and starts another on the same log. */
   restart(): Promise<void>;
+  /** The moments of the present scheduler's life, and what decides at which it ends. */
+  readonly life: Mortal;
+  fate: Fate;
+  /** The present scheduler is gone, without a word; another starts on the same log. */
+  succeed(): Promise<void>;
+  /** Another takes over while the present one lives on and does not know it. */
+  succeedBeside(): Promise<void>;
+  /** While set, storage refuses to seal. */
+  sealError: Error | undefined;
   stop(): Promise<void>;
 }
 
@@ -46,15 +56,24 @@ export async function testCluster(cores: readonly number[], config: Partial<Sche
   const { bus } = context;
   const images = new FakeImages();
   const sealed: string[] = [];
+  const storage: { error: Error | undefined } = { error: undefined };
   await images.serve(bus);
   await serveSome(bus, storagev1.OutputService, {
     sealOutput: ({ jobId }) => {
+      if (storage.error) throw storage.error;
       sealed.push(jobId);
       return {};
     },
   });
   const options = { store, settleMs: 0, nodeLostAfterMs: defaultConfig.nodeLostAfterMs, ...config };
-  let scheduler: RunningService = await startScheduler(context, options);
+  const fates: { fate: Fate } = { fate: () => false };
+  const lives: Mortal[] = [];
+  const begin = (): Promise<RunningService> => {
+    const life = mortal(bus, store, (moment) => lives.at(-1) === life && fates.fate(moment));
+    lives.push(life);
+    return startScheduler({ ...context, bus: life.bus }, { ...options, store: life.store });
+  };
+  let scheduler: RunningService = await begin();
   const agents = cores.map((count, index) => new FakeAgent(bus, store, `node-${index}`, count));
   for (const agent of agents) await agent.start();
 
@@ -111,7 +130,30 @@ export async function testCluster(cores: readonly number[], config: Partial<Sche
     },
     restart: async () => {
       await scheduler.stop();
-      scheduler = await startScheduler(context, options);
+      scheduler = await begin();
+    },
+    get life() {
+      return lives.at(-1)!;
+    },
+    get fate() {
+      return fates.fate;
+    },
+    set fate(fate) {
+      fates.fate = fate;
+    },
+    succeedBeside: async () => {
+      lives.at(-1)?.deafen();
+      scheduler = await begin();
+    },
+    get sealError() {
+      return storage.error;
+    },
+    set sealError(error) {
+      storage.error = error;
+    },
+    succeed: async () => {
+      lives.at(-1)?.die();
+      scheduler = await begin();
     },
     stop: async () => {
       await scheduler.stop();

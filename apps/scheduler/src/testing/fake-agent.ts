@@ -19,6 +19,8 @@ export interface RunningRank {
   readonly vmId: string;
 }
 
+type BootFacts = Pick<nodev1.BootVmRequest, 'vmId' | 'imageDigest' | 'memoryBytes' | 'vcpus' | 'tenant' | 'jobId'>;
+
 export interface ExitOptions {
   readonly cause?: jobv1.EndCause;
   readonly exitCode?: number;
@@ -49,6 +51,7 @@ export class FakeAgent {
   readonly #bus: Bus;
   readonly #store: EventStore;
   readonly #memoryBytes: number;
+  readonly #boots = new Map<string, Promise<{ seconds: number }>>();
   #served: Served | undefined;
 
   constructor(bus: Bus, store: EventStore, id: string, cores: number, memoryBytes = 2 ** 33) {
@@ -114,7 +117,20 @@ export class FakeAgent {
       } else await this.#write(vm, { type: 'VmIdle', data: { jobId } });
     }
     const exited = { cause, exitCode: options.exitCode ?? 0, detail: options.detail ?? '', bytesSent: 64n };
-    await this.report(jobId, { rank, vmId: found.vmId, what: { case: 'exited', value: exited } });
+    await this.#persistently(() => this.report(jobId, { rank, vmId: found.vmId, what: { case: 'exited', value: exited } }));
+  }
+
+  /** A scheduler that has died does not answer, or is not there: told again until one takes it. */
+  async #persistently(tell: () => Promise<void>): Promise<void> {
+    for (let tries = 0; tries < 500; tries++) {
+      try {
+        return await tell();
+      } catch (error) {
+        const { code } = ConnectError.from(error);
+        if (code !== Code.Unavailable && code !== Code.DeadlineExceeded) throw error;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
   }
 
   async block(jobId: string, rank: number, waitsFor: string, activity = 1n, blocked = true): Promise<void> {
@@ -132,6 +148,15 @@ export class FakeAgent {
 
   async #boot({ vmId, imageDigest, memoryBytes, vcpus, tenant, jobId }: nodev1.BootVmRequest) {
     this.calls.push(`boot ${vmId}`);
+    // As the real one: asked again, it gives the first one's result.
+    const known = this.#boots.get(vmId);
+    if (known !== undefined && this.vms.has(vmId)) return known;
+    const booting = this.#bootOnce({ vmId, imageDigest, memoryBytes, vcpus, tenant, jobId });
+    this.#boots.set(vmId, booting);
+    return booting;
+  }
+
+  async #bootOnce({ vmId, imageDigest, memoryBytes, vcpus, tenant, jobId }: BootFacts) {
     const vm: FakeVm = { id: vmId, version: 0, jobId, busy: false };
     this.vms.set(vmId, vm);
     if (this.bootError !== undefined) {
