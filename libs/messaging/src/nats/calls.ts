@@ -6,7 +6,7 @@
 import type { DescMethod, DescMethodUnary } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { UniversalClientRequest, UniversalClientResponse } from '@connectrpc/connect/protocol';
-import type { Msg } from '@nats-io/transport-node';
+import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { SentUnary, UnaryAnswer, UnaryRequest } from '../unary.ts';
 import type { Connection } from './connection.ts';
 import { gather } from './flow.ts';
@@ -38,13 +38,14 @@ export class Calls {
   /** Periods for which a replica has been silent, by its control subject. */
   readonly #replicas = new Map<string, { silent: number }>();
   readonly #sweep: NodeJS.Timeout;
+  #answers: Subscription;
   #last = 0;
 
   constructor(connection: Connection, options: CallsOptions) {
     this.#connection = connection;
     this.#options = options;
-    connection.subscribe(`${options.prefix}.re.*.*.${options.me}.${connection.id}.*`, (message) => this.#hear(message));
-    connection.onLost(() => this.failAll(new ConnectError('the connection to NATS was lost during the call', Code.Unavailable)));
+    this.#answers = this.#listen();
+    connection.onLost(() => this.#lost());
     connection.onRefused((subject, cause) => this.#refused(subject, cause));
     this.#sweep = setInterval(() => this.#period(), options.limits.aliveMs).unref();
   }
@@ -79,6 +80,17 @@ export class Calls {
   close(): void {
     clearInterval(this.#sweep);
     this.failAll(new ConnectError('the bus was closed during the call', Code.Unavailable));
+  }
+
+  #listen(): Subscription {
+    const { prefix, me } = this.#options;
+    return this.#connection.subscribe(`${prefix}.re.*.*.${me}.${this.#connection.id}.*`, (message) => this.#hear(message));
+  }
+
+  #lost(): void {
+    this.failAll(new ConnectError('the connection to NATS was lost during the call', Code.Unavailable));
+    this.#answers.unsubscribe();
+    this.#answers = this.#listen();
   }
 
   /** @throws {ConnectError} UNAVAILABLE while the connection is lost */

@@ -37,6 +37,10 @@ async function credentials(user: string | undefined, password: string | undefine
 type ConnectOptions = Pick<NodeConnectionOptions, 'authenticator' | 'user' | 'pass'>;
 
 const firstWaitMs = 20;
+function newId(): string {
+  return randomBytes(12).toString('base64url');
+}
+
 const longestWaitMs = 2_000;
 const flushMs = 1_000;
 
@@ -54,12 +58,12 @@ class Backoff {
 }
 
 export class Connection {
-  readonly id = randomBytes(12).toString('base64url');
   readonly #nc: NatsConnection;
   readonly #options: ConnectionOptions;
   readonly #lost = new Set<() => void>();
   readonly #back = new Set<() => void>();
   readonly #refused = new Set<(subject: string, error: Error) => void>();
+  #id = newId();
   #connected = true;
   #closing = false;
 
@@ -92,6 +96,11 @@ export class Connection {
       const as = user === undefined ? '' : ` as ${user}`;
       throw new Error(`no connection to NATS at ${servers}${as}: ${why}`, { cause });
     }
+  }
+
+  /** Names this connection until it is lost: what was under way then has no name any more that could keep it alive. */
+  get id(): string {
+    return this.#id;
   }
 
   get connected(): boolean {
@@ -154,6 +163,7 @@ export class Connection {
       if (this.#closing) return;
       if (status.type === 'disconnect' && this.#connected) {
         this.#connected = false;
+        this.#id = newId();
         for (const react of this.#lost) react();
       } else if (status.type === 'reconnecting') backoff.attempted();
       else if (status.type === 'reconnect') {

@@ -6,7 +6,7 @@ import type { Bus } from '../bus.ts';
 import { echoService } from '../testing/echo.ts';
 import { encodeFrame } from './frame.ts';
 import { createNatsBus } from './create-nats-bus.ts';
-import { aborted, drained, echo, failure, subjectOf, wired } from './nats.fixture.ts';
+import { aborted, cuttable, drained, echo, failure, subjectOf, wired, type Echo } from './nats.fixture.ts';
 
 const { server, busOf, plain } = wired();
 
@@ -88,6 +88,43 @@ describe('the NATS server', () => {
     server().resume();
     expect((await client.one({ text: 'hello' })).text).toBe('hello');
   });
+});
+
+describe('a connection', () => {
+  const limits = { aliveMs: 40 };
+  const watched = () => {
+    const learnt = Promise.withResolvers<void>();
+    const many: Echo['many'] = async function* (_, { signal }) {
+      yield { text: 'first' };
+      await aborted(signal);
+      learnt.resolve();
+    };
+    return { learnt: learnt.promise, many };
+  };
+
+  for (const whose of ['caller', 'service'] as const)
+    it(`of the ${whose} alone that is lost ends its calls on both sides, while later ones go on`, async () => {
+      const way = await cuttable(server().port);
+      const through = { limits, servers: way.url };
+      const [near, far] = await Promise.all([
+        busOf('near', whose === 'caller' ? through : { limits }),
+        busOf('far', whose === 'service' ? through : { limits }),
+      ]);
+      const { learnt, many } = watched();
+      await far.serve(echoService, echo({ many }));
+      const client = near.client(echoService);
+      const stream = client.many({})[Symbol.asyncIterator]();
+      await stream.next();
+      const next = failure(stream.next());
+      way.cut();
+      expect((await next).code).toBe(Code.Unavailable);
+      await vi.waitFor(async () => expect((await client.one({ text: 'again' })).text).toBe('again'), { timeout: 10_000 });
+      // A stream beside the lost one keeps the two in touch; it must not keep the lost one.
+      const other = client.many({})[Symbol.asyncIterator]();
+      await other.next();
+      await learnt;
+      await Promise.all([near.close(), far.close(), way.close()]);
+    });
 });
 
 describe('a service', () => {

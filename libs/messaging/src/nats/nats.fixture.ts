@@ -1,4 +1,5 @@
 /** For specs of the bus over NATS: a server for each test, buses that are closed after it, and a service that answers what it is asked. */
+import { connect as connectSocket, createServer, type AddressInfo, type Socket } from 'node:net';
 import { ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect } from 'vitest';
@@ -35,6 +36,28 @@ export function wired(): Wired {
     busOf: async (service, more) => closed(await createNatsBus({ servers: server.url, caller: { service }, drain, ...more })),
     plain: async () => closed(await connect({ servers: server.url })),
   };
+}
+
+/** A way to the server that can be cut, for one connection alone. */
+export async function cuttable(port: number): Promise<{ url: string; cut(): void; close(): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const proxy = createServer((near) => {
+    const far = connectSocket(port, '127.0.0.1');
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+    }
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const close = (): Promise<void> => {
+    cut();
+    return new Promise((resolve) => proxy.close(() => resolve()));
+  };
+  return { url: `nats://127.0.0.1:${(proxy.address() as AddressInfo).port}`, cut, close };
 }
 
 /** The subject on which a caller called "rogue" calls. */

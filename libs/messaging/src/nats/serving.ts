@@ -57,12 +57,10 @@ export class Serving implements Served {
     const listen = this.#connection.onRefused((subject, error) => {
       if (subject === subjects.calls) refusal = error;
     });
-    const control = (replica: string) =>
-      this.#connection.subscribe(`${subjects.control(replica)}*.*.*.*`, (message) => this.#control(message));
     this.#subscriptions = [
       this.#connection.subscribe(subjects.calls, (message) => this.#request(message), subjects.queue),
-      control(this.#connection.id),
-      control(everyReplica),
+      this.#listen(everyReplica),
+      this.#listen(this.#connection.id),
     ];
     this.#forget = [this.#connection.onLost(() => this.#lost()), this.#connection.onBack(() => this.#back())];
     this.#sweep = setInterval(() => this.#period(), limits.aliveMs).unref();
@@ -89,6 +87,11 @@ export class Serving implements Served {
     for (const forget of this.#forget) forget();
     for (const subscription of this.#subscriptions.slice(1)) subscription.unsubscribe();
     await this.#connection.flush();
+  }
+
+  #listen(replica: string): Subscription {
+    const subject = `${this.#options.subjects.control(replica)}*.*.*.*`;
+    return this.#connection.subscribe(subject, (message) => this.#control(message));
   }
 
   #request(message: Msg): void {
@@ -181,6 +184,8 @@ export class Serving implements Served {
     for (const key of this.#calls.keys()) this.#orphan(this.#options.subjects.answers + key);
     for (const call of [...this.#calls.values()]) call.fail(new ConnectError('the connection to NATS was lost', Code.Unavailable), false);
     this.#peers.clear();
+    this.#subscriptions.pop()?.unsubscribe();
+    this.#subscriptions.push(this.#listen(this.#connection.id));
   }
 
   #orphan(reply: string): void {
@@ -199,7 +204,7 @@ export class Serving implements Served {
     const head = encodeLines([[':replica', this.#connection.id]]);
     for (const peer of [...this.#peers.values()]) {
       if (peer.calls.size === 0) this.#peers.delete(peer.key);
-      else if (++peer.silent > silentPeriods) for (const call of [...peer.calls]) call.fail(error, false);
+      else if (++peer.silent > silentPeriods) for (const call of [...peer.calls]) call.fail(error, true);
       else {
         for (const call of [...peer.calls]) call.period();
         this.#connection.publish(`${this.#options.subjects.answers}${peer.key}.alive`, encodeFrame({ kind: 'alive', head }));
