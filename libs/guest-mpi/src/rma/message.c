@@ -23,6 +23,8 @@ static void process(struct vbmpi_win *win, int source, const uint8_t *message) {
   const uint8_t *payload = message + sizeof header;
   if (header.kind <= VBMPI_SWAP) {
     vbmpi_rma_operate(win, source, &header, payload);
+  } else if (header.kind == VBMPI_SERVE) {
+    win->serve(win, source, &header, payload);
   } else if (header.kind == VBMPI_DATA) {
     vbmpi_rma_answer(header.ticket, payload, (size_t)header.bytes);
   } else {

@@ -18,7 +18,7 @@ struct ticket {
 };
 static struct vbmpi_table tickets;
 
-static uint32_t new_ticket(void *buffer, size_t count, MPI_Datatype type, struct vbmpi_request *request) {
+uint32_t vbmpi_rma_ticket(void *buffer, size_t count, MPI_Datatype type, struct vbmpi_request *request) {
   struct ticket *ticket = malloc(sizeof *ticket);
   uint32_t index = ticket ? vbmpi_table_add(&tickets, ticket, 1) : 0;
   if (index == 0) vbmpi_fatal(MPI_ERR_NO_MEM, vbmpi_collective_or_call(), "no memory for another one-sided operation");
@@ -194,7 +194,7 @@ static int start(MPI_Win handle, struct operation o, const char *function) {
                                     .size = theirs.size, .extent = theirs.extent, .true_lb = theirs.true_lb};
   if (!theirs.contiguous) header.many_runs = (uint32_t)theirs.object->runs_used;
   bool answers = o.result != 0 || o.kind == VBMPI_GET;
-  if (answers) header.ticket = new_ticket(o.result, (size_t)o.result_count, o.result_type, request);
+  if (answers) header.ticket = vbmpi_rma_ticket(o.result, (size_t)o.result_count, o.result_type, request);
   /* What the origin gives: nothing for a get; a swap has what it compares with in front. */
   size_t bytes = o.kind == VBMPI_GET || o.op == MPI_NO_OP ? 0 : (size_t)o.count * mine.size;
   uint8_t *packed = malloc(bytes ? bytes : 1);

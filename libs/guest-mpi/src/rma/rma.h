@@ -20,6 +20,7 @@ enum vbmpi_rma_kind {
   VBMPI_PUT = 1, VBMPI_GET, VBMPI_ACCUMULATE, VBMPI_FETCH, VBMPI_SWAP,       /* operations */
   VBMPI_DATA, VBMPI_FLUSH, VBMPI_FLUSHED,                                    /* answers */
   VBMPI_POST, VBMPI_COMPLETE, VBMPI_LOCK, VBMPI_GRANTED, VBMPI_UNLOCK,       /* synchronisation */
+  VBMPI_SERVE,                                                               /* a question to the owner of a file */
 };
 
 /* What every message begins with; the target type's runs and the data follow. */
@@ -41,6 +42,8 @@ struct vbmpi_rma_header {
 };
 
 struct vbmpi_rma_wait;
+struct vbmpi_request;
+struct vbmpi_file;
 struct vbmpi_win {
   struct vbmpi_win *next;
   MPI_Win handle;
@@ -61,6 +64,9 @@ struct vbmpi_win {
   struct vbmpi_rma_wait *waiting;   /* for it, in order */
   struct vbmpi_rma_region *regions;   /* attached to a dynamic window */
   struct vbmpi_attribute *attributes;
+  /* A window that carries the messages of a file (io.h). */
+  struct vbmpi_file *file;
+  void (*serve)(struct vbmpi_win *win, int source, const struct vbmpi_rma_header *header, const uint8_t *payload);
   char name[MPI_MAX_OBJECT_NAME];
 };
 
@@ -102,6 +108,7 @@ void vbmpi_rma_send(struct vbmpi_win *win, int rank, struct vbmpi_rma_header *he
 void vbmpi_rma_operate(struct vbmpi_win *win, int source, const struct vbmpi_rma_header *header, const uint8_t *payload);
 void vbmpi_rma_synchronise(struct vbmpi_win *win, int source, const struct vbmpi_rma_header *header);
 /* The answer to a ticket: data for its buffer. */
+uint32_t vbmpi_rma_ticket(void *buffer, size_t count, MPI_Datatype type, struct vbmpi_request *request);
 void vbmpi_rma_answer(uint32_t ticket, const uint8_t *data, size_t bytes);
 
 /* Waits for the end of all that was sent to one process, or to all. */
