@@ -2,12 +2,15 @@
  * Ends of ranks on their way into the log. Those of one job that arrive while an append is under way go together with the next: thousands of
  * ranks end at about the same time, and each append costs a write to disk.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { RankEnd } from '@verbena/domain-job';
 import type { JobResult, Jobs } from './jobs.ts';
 
 interface Waiting {
   readonly end: RankEnd;
   readonly done: (result: JobResult | Promise<JobResult>) => void;
+  /** Runs something in the context of the call that told of the end, which lasts until it is recorded. */
+  readonly within: <T>(run: () => T) => T;
 }
 
 const mostAtOnce = 256;
@@ -23,7 +26,7 @@ export class RankEnds {
   /** Resolves when the end is in the log, or refused. */
   record(jobId: string, end: RankEnd): Promise<JobResult> {
     const { promise, resolve } = Promise.withResolvers<JobResult>();
-    const waiting = { end, done: resolve };
+    const waiting = { end, done: resolve, within: AsyncLocalStorage.snapshot() };
     const queue = this.#waiting.get(jobId);
     if (queue !== undefined) queue.push(waiting);
     else {
@@ -52,9 +55,12 @@ export class RankEnds {
   }
 
   #execute(jobId: string, batch: readonly Waiting[]): Promise<JobResult> {
-    return this.#jobs.execute(
-      jobId,
-      batch.map(({ end }) => ({ type: 'RecordRankEnd', data: end })),
-    );
+    const record = (): Promise<JobResult> =>
+      this.#jobs.execute(
+        jobId,
+        batch.map(({ end }) => ({ type: 'RecordRankEnd', data: end })),
+      );
+    // Not in that of the first who began to drain: its call may be long over.
+    return batch[0]?.within(record) ?? record();
   }
 }
