@@ -36,7 +36,9 @@ describe('a cluster of processes', () => {
   beforeAll(async () => {
     [cluster, sandbox] = await Promise.all([ProcessCluster.start({ hosts: 2, cores: 2 }), Sandbox.create()]);
     program = await sandbox.file('ticking.c', ticking);
-  });
+    // The MPI library is compiled with the first program of a fresh clone, which takes its time.
+    await sandbox.cli(['cc', '-o', `${program}.vmi`, program], { timeoutMs: 280_000 });
+  }, 300_000);
   afterAll(async () => {
     expect(await cluster?.stop()).toEqual([]);
     await sandbox?.destroy();
