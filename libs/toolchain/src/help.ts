@@ -14,7 +14,7 @@ mpi.h and the MPI library are always there; -lm, -lmpi, -lpthread need no more.
   -std=..., -W..., -f...   as clang takes them
   -L DIR, -l NAME     link libNAME.a from the -L directories
   -x LANGUAGE         c, c++, assembler, none
-  --embed-file FILE[@PATH]   let the image carry FILE, for the program to read as
+  --embed-file FILE[@PATH]   let the image carry FILE; the program finds it as
                       /image/PATH (by default the file's own name)
   -MD, -MMD, -M, -MM, -MF FILE, -MT TARGET, -MP   dependencies for make
   --no-asyncify       do not prepare the guest to be moved while it waits

@@ -78,8 +78,8 @@ export class Serving implements Served {
   }
 
   async #stop(): Promise<void> {
-    this.#subscriptions[0]?.unsubscribe();
-    // What the server had given us before is here when it has answered.
+    // What the server had given us before is here when it has answered; a subscription that is simply ended would drop it, and its callers wait.
+    this.#subscriptions[0]?.drain().catch(() => undefined);
     await this.#connection.flush();
     await this.#local.stop();
     await Promise.all([...this.#calls.values()].map((call) => call.finished()));
