@@ -84,7 +84,12 @@ describe('the command line, in the order in which somebody meets it', () => {
   });
 
   it('puts nothing new on a host that is drained', async () => {
-    expect((await sandbox.cli(['node', 'drain', 'node-1'])).stdout).toBe('node-1 is drained\n');
+    expect((await sandbox.cli(['node', 'drain', 'node-1', '--reason', 'its memory reports errors that ECC corrects'])).stdout).toBe(
+      'node-1 is drained\n',
+    );
+    const table = (await sandbox.cli(['nodes'])).stdout;
+    expect(table).toContain('drained');
+    expect(Math.max(...table.split('\n').map((line) => [...line].length))).toBeLessThanOrEqual(80);
     expect((await sandbox.cli(['run', '-n', '2', example('hello')])).code).toBe(0);
     const { jobs } = await sandbox.json<{ jobs: { ranks: { nodeId: string }[] }[] }>(['jobs', '--limit', '1']);
     expect(jobs[0]?.ranks.map(({ nodeId }) => nodeId)).toEqual(['node-0', 'node-0']);

@@ -10,7 +10,13 @@ import { humanBytes } from '../terminal/units.ts';
 
 const stateName = (state: nodev1.NodeState): string => enumName(nodev1.NodeStateSchema, state);
 
-const columns = (now: Date): readonly Column<nodev1.Node>[] => [
+const unremarkable: readonly Column<nodev1.Node>[] = [
+  { title: 'IMAGES', value: ({ cachedImages }) => String(cachedImages.length), align: 'right' },
+  { title: 'LID', value: ({ lid }) => String(lid), align: 'right' },
+];
+
+/** A reason needs the room of what says least about a host that is not ready. */
+const columns = (now: Date, reasons: boolean): readonly Column<nodev1.Node>[] => [
   { title: 'NODE', value: ({ id }) => id },
   { title: 'NAME', value: ({ name }) => name, least: 6 },
   { title: 'STATE', value: ({ state }) => stateName(state) },
@@ -22,10 +28,9 @@ const columns = (now: Date): readonly Column<nodev1.Node>[] => [
   },
   { title: 'RUN', value: ({ vmsRunning }) => String(vmsRunning), align: 'right' },
   { title: 'IDLE', value: ({ vmsIdle }) => String(vmsIdle), align: 'right' },
-  { title: 'IMAGES', value: ({ cachedImages }) => String(cachedImages.length), align: 'right' },
-  { title: 'LID', value: ({ lid }) => String(lid), align: 'right' },
+  ...(reasons ? [] : unremarkable),
   { title: 'SEEN', value: ({ lastSeen }) => age(lastSeen, now), align: 'right' },
-  { title: 'REASON', value: ({ reason }) => reason, least: 10 },
+  ...(reasons ? [{ title: 'REASON', value: ({ reason }: nodev1.Node) => reason, least: 10 }] : []),
 ];
 
 async function list(context: CommandContext): Promise<void> {
@@ -38,7 +43,10 @@ async function list(context: CommandContext): Promise<void> {
     desc: nodev1.ListNodesResponseSchema,
     message: create(nodev1.ListNodesResponseSchema, { nodes }),
     rows: nodes,
-    columns: columns(new Date()),
+    columns: columns(
+      new Date(),
+      nodes.some(({ reason }) => reason !== ''),
+    ),
     empty: 'No nodes have registered.',
   });
 }
