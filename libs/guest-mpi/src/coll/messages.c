@@ -132,16 +132,20 @@ void vbmpi_coll_free(void *scratch) {
   if (vbmpi_recording == 0) free(scratch);
 }
 
+/* How far before its first byte of data and behind its last an operation of the user's may touch an element: a function that assigns whole
+ * structures also stores their gaps, which lie within the extent. */
+static size_t margin(const struct vbmpi_layout *layout) { return (size_t)(layout->extent < 0 ? -layout->extent : layout->extent); }
+
 void *vbmpi_typed_scratch(size_t count, const struct vbmpi_layout *layout) {
-  size_t step = (size_t)(layout->extent < 0 ? -layout->extent : layout->extent), rest = (count ? count - 1 : 0) * step;
-  uint8_t *memory = vbmpi_coll_scratch((size_t)layout->true_extent + rest);
+  size_t step = margin(layout), rest = (count ? count - 1 : 0) * step;
+  uint8_t *memory = vbmpi_coll_scratch(step + (size_t)layout->true_extent + rest + step);
   /* Elements with a negative extent run towards lower addresses. */
-  return memory - layout->true_lb + (layout->extent < 0 ? rest : 0);
+  return memory + step - layout->true_lb + (layout->extent < 0 ? rest : 0);
 }
 
 void vbmpi_typed_free(void *buffer, const struct vbmpi_layout *layout) {
   if (layout->extent < 0) return;   /* the beginning is not known any more; such types are a curiosity */
-  vbmpi_coll_free((uint8_t *)buffer + layout->true_lb);
+  vbmpi_coll_free((uint8_t *)buffer + layout->true_lb - margin(layout));
 }
 
 uint8_t *vbmpi_block_at(const struct vbmpi_blocks *blocks, int i) {

@@ -1,4 +1,5 @@
-/* MPI_MAXLOC and MPI_MINLOC (section 5.9.4): pairs; of equal values the lower index. */
+/* MPI_MAXLOC and MPI_MINLOC (section 5.9.4): pairs; of equal values the lower index. A pair's gaps are not the datatype's: the last pair of
+ * a buffer may end with its index, so values and indices are stored one by one. */
 #include "kernels.h"
 
 #define PAIR_KERNEL(name, value_type, index_type, better)                              \
@@ -8,7 +9,8 @@
     pair *y = inout;                                                                   \
     for (size_t i = 0; i < count; i++) {                                               \
       if (x[i].value better y[i].value) {                                              \
-        y[i] = x[i];                                                                   \
+        y[i].value = x[i].value;                                                       \
+        y[i].index = x[i].index;                                                       \
       } else if (x[i].value == y[i].value && x[i].index < y[i].index) {                \
         y[i].index = x[i].index;                                                       \
       }                                                                                \

@@ -30,7 +30,10 @@ export class GuestMemory {
     return (this.memory.buffer as unknown as SharedArrayBuffer).byteLength;
   }
 
-  /** @returns the address as unsigned, after `address .. address + length` was found to lie in memory */
+  /**
+   * May replace the view, so it is called before the view is looked at.
+   * @returns the address as unsigned, after `address .. address + length` was found to lie in memory
+   */
   #check(address: number, length: number): number {
     const from = address >>> 0;
     if (from + length > this.#buffer.byteLength) {
@@ -65,19 +68,23 @@ export class GuestMemory {
   }
 
   u32(address: number): number {
-    return this.#view.getUint32(this.#check(address, 4), true);
+    const at = this.#check(address, 4);
+    return this.#view.getUint32(at, true);
   }
 
   u64(address: number): bigint {
-    return this.#view.getBigUint64(this.#check(address, 8), true);
+    const at = this.#check(address, 8);
+    return this.#view.getBigUint64(at, true);
   }
 
   setU32(address: number, value: number): void {
-    this.#view.setUint32(this.#check(address, 4), value, true);
+    const at = this.#check(address, 4);
+    this.#view.setUint32(at, value, true);
   }
 
   setU64(address: number, value: bigint): void {
-    this.#view.setBigUint64(this.#check(address, 8), value, true);
+    const at = this.#check(address, 8);
+    this.#view.setBigUint64(at, value, true);
   }
 
   /** A DataView over all of memory and the checked address, for structures declared with struct(). */
