@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { jobv1 } from '@verbena/contracts';
+import { withCallContext } from '@verbena/messaging';
 import { afterEach, describe, expect, it } from 'vitest';
 import { testCluster, type TestCluster } from './testing/cluster.ts';
 
@@ -140,6 +141,19 @@ describe('a submission', () => {
     cluster.images.away = false;
     await cluster.clock.advance(200);
     expect((await cluster.finish(id)).state).toBe(JobState.COMPLETED);
+  });
+
+  it('that waited for the image manager gets an image that its submitter may see, even from another scheduler', async () => {
+    cluster = await testCluster([2]);
+    cluster.images.away = true;
+    const admin = { actor: 'grace', tenant: 'physics', roles: ['admin'] };
+    const { id } = await withCallContext(admin, () => cluster.submit());
+    await cluster.restart();
+    await cluster.agent(0).heartbeat();
+    cluster.images.away = false;
+    await cluster.clock.advance(5_000);
+    expect((await cluster.finish(id)).state).toBe(JobState.COMPLETED);
+    expect(cluster.images.askedFor).toEqual(admin);
   });
 
   it('can be listed in pages and by state', async () => {

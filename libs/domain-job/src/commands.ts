@@ -9,7 +9,7 @@ interface Command<T extends string, D> {
 }
 
 export type JobCommand =
-  | Command<'SubmitJob', { jobId: string; spec: JobSpec; actor: string; tenant: string; traceparent: string }>
+  | Command<'SubmitJob', { jobId: string; spec: JobSpec; actor: string; tenant: string; traceparent: string; roles?: readonly string[] }>
   | Command<'MatchJob', { imageDigest: string; imageName: string; imageVersion: number; imageBytes: number; memoryBytes: number }>
   /** Says why the job is not placed yet. */
   | Command<'ExplainWait', { reason: string }>

@@ -38,7 +38,8 @@ interface Event<T extends string, D> extends DomainEvent {
 }
 
 export type JobEvent =
-  | Event<'JobSubmitted', { jobId: string; spec: JobSpec; actor: string; tenant: string; traceparent: string }>
+  /** With what the submitter might do: the image is matched on its behalf, maybe long after. */
+  | Event<'JobSubmitted', { jobId: string; spec: JobSpec; actor: string; tenant: string; traceparent: string; roles?: readonly string[] }>
   | Event<'JobMatched', { imageDigest: string; imageName: string; imageVersion: number; imageBytes: number; memoryBytes: number }>
   | Event<'JobWaiting', { reason: string }>
   | Event<'JobPlaced', { policy: string; cost: number; assignments: readonly Assignment[]; evicted: readonly string[] }>

@@ -27,6 +27,8 @@ export interface Submitted {
   readonly spec: JobSpec;
   readonly actor: string;
   readonly tenant: string;
+  /** Of the actor, when it submitted the job. */
+  readonly roles: readonly string[];
   readonly traceparent: string;
   readonly submittedAt: number;
   /** Finished phases. */
@@ -165,6 +167,7 @@ function submitted({ data }: Extract<JobEvent, { type: 'JobSubmitted' }>): JobSt
     spec: data.spec,
     actor: data.actor,
     tenant: data.tenant,
+    roles: data.roles ?? [],
     traceparent: data.traceparent,
     submittedAt: data.at,
     phaseMs: {},

@@ -14,8 +14,8 @@ import type { Upcaster } from '@verbena/event-sourcing';
 type Shapes<E extends { readonly type: string }> = Readonly<Record<E['type'], readonly Upcaster[]>>;
 
 export const jobEvents: Shapes<JobEvent> = {
-  // 2: what becomes of the job when a node is lost.
-  JobSubmitted: [withNodeLossPolicy],
+  // 2: what becomes of the job when a node is lost. 3: the roles of the submitter.
+  JobSubmitted: [withNodeLossPolicy, withRoles],
   JobMatched: [],
   JobWaiting: [],
   // 2: the epochs of the nodes.
@@ -86,6 +86,11 @@ export const catalogue = {
 function withNodeLossPolicy(data: unknown): unknown {
   const submitted = data as { readonly spec: object };
   return { ...submitted, spec: { onNodeLoss: 'fail', maxRequeues: 0, ...submitted.spec } };
+}
+
+/** Nobody else may submit than a user, and those who may do more. */
+function withRoles(data: unknown): unknown {
+  return { roles: ['user'], ...(data as object) };
 }
 
 /** An epoch below every node's: nobody knows of which life of the node the placement was. */

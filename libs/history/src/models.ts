@@ -39,7 +39,7 @@ type KeptJob = Omit<Exclude<JobState, { status: 'none' }>, 'ends'> & { readonly 
 
 export const jobs = model<JobState, Parameters<typeof evolveJob>[1]>({
   name: 'jobs',
-  version: 2,
+  version: 3,
   prefix: 'job-',
   initial: noJob,
   types: jobEvents,

@@ -44,6 +44,7 @@ export const samples: Samples = {
     spec,
     actor: 'ada',
     tenant: 'physics',
+    roles: ['user'],
     traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
     at,
   },

@@ -76,14 +76,14 @@ export function jobService(parts: JobServiceParts): ServiceImpl<typeof jobv1.Job
 
 async function submit(parts: JobServiceParts, { spec: asked, idempotencyKey }: jobv1.SubmitJobRequest): Promise<KnownJob> {
   const { jobs, config, random, start } = parts;
-  const { actor, tenant } = callContext();
+  const { actor, tenant, roles } = callContext();
   const commandId = commandIdOf(idempotencyKey, tenant, actor);
   const earlier = commandId === undefined ? undefined : await parts.findSubmission(commandId);
   if (earlier !== undefined) return earlier;
   const spec = readJobSpec(asked, config);
   const match = await matchNow(parts, spec, actor);
   const jobId = `job-${suffix(random)}`;
-  const submission = { jobId, spec, actor, tenant, traceparent: currentTraceparent() ?? '' };
+  const submission = { jobId, spec, actor, tenant, roles, traceparent: currentTraceparent() ?? '' };
   const commands = [
     { type: 'SubmitJob' as const, data: submission },
     ...(match === undefined ? [] : [{ type: 'MatchJob' as const, data: match }]),

@@ -1,6 +1,7 @@
 /** What the steps of a job's start do, each over the nodes in parallel. */
 import { imagev1, jobv1, nodev1 } from '@verbena/contracts';
 import type { Assignment, KnownJob } from '@verbena/domain-job';
+import { currentTraceparent, withCallContext } from '@verbena/messaging';
 import type { JobRequest } from '../jobs/jobs.ts';
 import { toWireSpec } from '../jobs/job-spec.ts';
 import { mayPass, messageOf, NodesSilent, StepFailure } from './failure.ts';
@@ -12,9 +13,13 @@ import { byNode, isGone, tracked, type Work } from './work.ts';
 const destroyMs = 15_000;
 
 export async function match({ ports, job }: Work, signal: AbortSignal): Promise<readonly JobRequest[]> {
-  const { spec, actor } = job();
+  const { spec, actor, tenant, roles } = job();
+  const traceparent = currentTraceparent();
+  // What the submitter may see, the job may have, whenever it is asked for.
+  const submitter = { actor, tenant, roles, ...(traceparent !== undefined && { traceparent }) };
   try {
-    return [{ type: 'MatchJob', data: await matchImage(ports.bus, spec, actor, signal) }];
+    const data = await withCallContext(submitter, () => matchImage(ports.bus, spec, actor, signal));
+    return [{ type: 'MatchJob', data }];
   } catch (error) {
     if (isNoMatch(error)) throw new StepFailure('unsatisfiable', messageOf(error), { cause: error });
     throw error;

@@ -2,7 +2,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { imagev1 } from '@verbena/contracts';
 import { buildImage } from '@verbena/guest-image';
-import type { Bus, Served } from '@verbena/messaging';
+import { callContext, type Bus, type Served } from '@verbena/messaging';
 import { serveSome } from './serve-some.ts';
 
 const image = buildImage({
@@ -21,11 +21,15 @@ export class FakeImages {
   gate: Promise<void> | undefined;
   /** While set, nobody is told which image matches. */
   away = false;
+  /** For whom a match was last asked. */
+  askedFor: { readonly actor: string; readonly tenant: string; readonly roles: readonly string[] } | undefined;
 
   async serve(bus: Bus): Promise<Served> {
     return serveSome(bus, imagev1.ImageService, {
       matchImage: ({ ref }) => {
         if (this.away) throw new ConnectError('not now', Code.Unavailable);
+        const { actor, tenant, roles } = callContext();
+        this.askedFor = { actor, tenant, roles };
         if (ref !== 'hello') throw new ConnectError(`there is no image ${JSON.stringify(ref)}`, Code.NotFound);
         return { image: { digest: this.digest, name: 'hello', version: 1, sizeBytes: 1000n, manifest: image.manifestBytes } };
       },
