@@ -15,6 +15,10 @@ export const VB_CHANNEL_TIMER = 0;
 export const VB_CHANNEL_CQ = 1;
 export const VB_CHANNEL_ASYNC = 2;
 export const VB_CHANNEL_CONTROL = 3;
+export const VB_CONTROL_EPOCH_SHIFT = 2;
+export const VB_CONTROL_PHASE_MASK = 3;
+export const VB_CONTROL_QUIESCE = 1;
+export const VB_CONTROL_CANCELLED = 2;
 export const VB_MPI_NOT_INITIALIZED = 0;
 export const VB_MPI_INITIALIZED = 1;
 export const VB_MPI_FINALIZED = 2;
@@ -25,7 +29,11 @@ export const VB_HC_HCA_COMMAND = 3;
 export const VB_HC_OUT_OF_MEMORY = 4;
 export const VB_HC_BLOCK = 16;
 export const VB_HC_RENDEZVOUS = 17;
+export const VB_HC_SAFEPOINT = 18;
 export const VB_CARD_MAX = 1024;
+export const VB_SAFEPOINT_NO_CHANNELS = 1;
+export const VB_SAFEPOINT_SAME = 0;
+export const VB_SAFEPOINT_NEW_ADAPTER = 1;
 export const VB_EPERM = -1;
 export const VB_EFAULT = -14;
 export const VB_EBUSY = -16;
@@ -60,7 +68,7 @@ export const bootInfo = struct(
   264,
 );
 
-export const eventPage = struct('vb_event_page', { pending: u32, mask: u32, wakeups: u32, reserved: u32 }, 16);
+export const eventPage = struct('vb_event_page', { pending: u32, mask: u32, wakeups: u32, control: u32 }, 16);
 
 export const statusPage = struct(
   'vb_status_page',

@@ -61,12 +61,18 @@ struct vb_event_page {
   uint32_t pending;
   uint32_t mask;            /* set bits are not delivered by VB_HC_BLOCK */
   uint32_t wakeups;
-  uint32_t reserved;
+  uint32_t control;         /* written by the hypervisor: 0 = run, otherwise (epoch << VB_CONTROL_EPOCH_SHIFT) | VB_CONTROL_* */
 };
 #define VB_CHANNEL_TIMER 0u
 #define VB_CHANNEL_CQ 1u      /* a completion arrived in an armed CQ */
 #define VB_CHANNEL_ASYNC 2u   /* an asynchronous event of the adapter */
-#define VB_CHANNEL_CONTROL 3u /* the hypervisor wants the guest at a safepoint */
+#define VB_CHANNEL_CONTROL 3u /* event_page.control has changed */
+
+/* Phases of event_page.control. The epoch, from 1 on, numbers the attempts to move or to save this guest. */
+#define VB_CONTROL_EPOCH_SHIFT 2u
+#define VB_CONTROL_PHASE_MASK 3u
+#define VB_CONTROL_QUIESCE 1u   /* stop your channels, then call VB_HC_SAFEPOINT with this epoch */
+#define VB_CONTROL_CANCELLED 2u /* the attempt is over before it began: go on as you were */
 
 /* Guest status, at VB_STATUS_PAGE_ADDR: for crash and deadlock reports. The host reads it without trusting it. */
 #define VB_MPI_NOT_INITIALIZED 0u
@@ -100,7 +106,12 @@ struct vb_status_page {
                                      time-out in nanoseconds has passed; timeout of all ones: no limit. -> 0 woken, 1 timed out */
 #define VB_HC_RENDEZVOUS 17u      /* hypercall_block: (in, in_len, out, out_cap) exchange of business cards: every rank gives in_len
                                      (<= VB_CARD_MAX) bytes, the same for all; out receives size*in_len bytes by rank -> bytes */
+#define VB_HC_SAFEPOINT 18u       /* hypercall_block: (epoch, flags) this guest's channels are quiet for this epoch, VB_SAFEPOINT_*; sleeps
+                                     until it may go on -> VB_SAFEPOINT_SAME or VB_SAFEPOINT_NEW_ADAPTER */
 #define VB_CARD_MAX 1024u
+#define VB_SAFEPOINT_NO_CHANNELS 1u /* flag: there was nothing to stop: MPI is not initialised, or the job has one rank */
+#define VB_SAFEPOINT_SAME 0         /* go on with the channels that there are; also for an epoch that is no longer asked for */
+#define VB_SAFEPOINT_NEW_ADAPTER 1  /* the adapter is another: nothing that was created there exists, boot information has changed */
 
 #define VB_EPERM (-1)
 #define VB_EFAULT (-14)
