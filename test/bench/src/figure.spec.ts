@@ -45,6 +45,13 @@ describe('a figure', () => {
     expect(judge(await run(figure([0.5], [1], larger))).verdict).toBe('below');
   });
 
+  it('fails alone when a measurement goes wrong, and says so', async () => {
+    const broken = { name: 'verbena', measure: () => Promise.reject(new Error('out of memory')) };
+    const result = await run({ ...figure([1], [1]), ours: broken });
+    expect(judge(result).verdict).toBe('failed');
+    expect(report([result])).toMatch(/FAILED[^]*failed: latency: out of memory/);
+  });
+
   it('can hold ours to a plain number instead of a ratio', async () => {
     expect(judge(await run(figure([4000], [500], { floor: { absolute: 5000 } }))).verdict).toBe('floor');
   });

@@ -28,8 +28,10 @@ export interface Result {
   readonly figure: Figure;
   readonly ours: readonly number[];
   readonly peer: readonly number[];
-  /** Set when the figure could not be measured. */
+  /** Set when one of the sides is not installed. */
   readonly skipped?: string;
+  /** Set when a measurement went wrong. */
+  readonly failed?: string;
 }
 
 export function median(values: readonly number[]): number {
@@ -40,10 +42,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
 
-export type Verdict = 'aim' | 'floor' | 'below' | 'skipped';
+export type Verdict = 'aim' | 'floor' | 'below' | 'skipped' | 'failed';
 
 export function judge(result: Result): { ratio: number; verdict: Verdict } {
   if (result.skipped !== undefined) return { ratio: Number.NaN, verdict: 'skipped' };
+  if (result.failed !== undefined) return { ratio: Number.NaN, verdict: 'failed' };
   const ratio = median(result.ours) / median(result.peer);
   const ours = median(result.ours);
   const reaches = (bound: Figure['floor']): boolean => {
@@ -53,15 +56,19 @@ export function judge(result: Result): { ratio: number; verdict: Verdict } {
   return { ratio, verdict: reaches(result.figure.aim) ? 'aim' : reaches(result.figure.floor) ? 'floor' : 'below' };
 }
 
-/** Measures ours and the peer in turn, `rounds` times each. */
+/** Measures ours and the peer in turn, `rounds` times each. A measurement that goes wrong fails its figure, and the others go on. */
 export async function run(figure: Figure): Promise<Result> {
   const { ours, peer } = figure;
   for (const side of [ours, peer])
     if (!side.measure) return { figure, ours: [], peer: [], skipped: side.missing ?? `${side.name} is not installed` };
   const samples = { ours: [] as number[], peer: [] as number[] };
-  for (let round = 0; round < figure.rounds; round++) {
-    samples.peer.push(await peer.measure!());
-    samples.ours.push(await ours.measure!());
+  try {
+    for (let round = 0; round < figure.rounds; round++) {
+      samples.peer.push(await peer.measure!());
+      samples.ours.push(await ours.measure!());
+    }
+  } catch (error) {
+    return { figure, ...samples, failed: error instanceof Error ? error.message : String(error) };
   }
   return { figure, ...samples };
 }

@@ -1,5 +1,9 @@
-/** `npm run bench [-- part of a name]`: the figures, each measured in turn with its peer in one run. */
+/**
+ * `npm run bench [-- part of a name ...] [--list] [--json]`: the figures, each measured in turn with its peer in one run. Several parts mean all
+ * figures that one of them names. Exits with 1 when a figure could not be measured and with 2 when none has such a name.
+ */
 import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
 import { closeToolchain } from '@verbena/toolchain';
 import { eventLogBench } from './event-log.ts';
 import { run, type Result } from './figure.ts';
@@ -10,15 +14,25 @@ import { findPeers } from './peers.ts';
 import { report } from './report.ts';
 import { roundTrips } from './rpc.ts';
 
-const wanted = process.argv.slice(2).join(' ').toLowerCase();
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { list: { type: 'boolean' }, json: { type: 'boolean' } },
+});
+const wanted = positionals.map((part) => part.toLowerCase());
 const peers = await findPeers();
 const ours = startOurs();
 const [jobs, eventLog] = await Promise.all([jobFigures(), eventLogBench()]);
 const trips = roundTrips();
 const results: Result[] = [];
 try {
-  for (const figure of [...figures(ours, peers, trips), ...jobs.figures, ...eventLog.figures]) {
-    if (!figure.name.toLowerCase().includes(wanted)) continue;
+  const all = [...figures(ours, peers, trips), ...jobs.figures, ...eventLog.figures];
+  const chosen = all.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.toLowerCase().includes(part)));
+  if (values.list === true || chosen.length === 0) console.log(all.map(({ name }) => name).join('\n'));
+  if (chosen.length === 0) {
+    console.error(`no figure is called ${positionals.join(' or ')}; the list of all is above`);
+    process.exitCode = 2;
+  }
+  for (const figure of values.list === true ? [] : chosen) {
     process.stderr.write(`${figure.name} ...\n`);
     results.push(await run(figure));
   }
@@ -30,5 +44,7 @@ try {
   await trips.close();
   await closeToolchain();
 }
-console.log(`${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}\n`);
-console.log(report(results));
+if (values.json === true) console.log(JSON.stringify(results, null, 2));
+else if (results.length > 0)
+  console.log(`${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}\n\n${report(results)}`);
+if (results.some(({ failed }) => failed !== undefined)) process.exitCode = 1;

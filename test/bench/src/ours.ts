@@ -20,6 +20,8 @@ export interface Ours {
   close(): Promise<void>;
 }
 
+/** Enough for half of FT class A. */
+const memoryBytes = 1 << 30;
 const firstInstruction = new URL('../programs/first-instruction.c', import.meta.url).pathname;
 
 export function startOurs(): Ours {
@@ -32,7 +34,7 @@ export function startOurs(): Ours {
   let hypervisor: Promise<Hypervisor> | undefined;
   return {
     async run(source, size, args, processes = 0) {
-      const { exits, stdout, stderr } = await runGuests({ image: await image(source), size, hosts: 2, processes, args });
+      const { exits, stdout, stderr } = await runGuests({ image: await image(source), size, hosts: 2, processes, args, memoryBytes });
       const bad = exits.find(({ cause, exitCode }) => cause !== 'exited' || exitCode !== 0);
       if (bad) throw new Error(`${source} ended with ${bad.cause} ${bad.exitCode}: ${bad.detail}\n${stderr.join('')}`);
       return stdout[0] ?? '';

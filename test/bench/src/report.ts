@@ -1,13 +1,13 @@
 import { judge, median, type Result } from './figure.ts';
 
-const words = { aim: 'reaches the aim', floor: 'above the floor', below: 'BELOW THE FLOOR', skipped: 'skipped' } as const;
+const words = { aim: 'reaches the aim', floor: 'above the floor', below: 'BELOW THE FLOOR', skipped: 'skipped', failed: 'FAILED' } as const;
 
 function short(value: number): string {
   if (value >= 1000) return value.toFixed(0);
   return value.toPrecision(3);
 }
 
-/** One line a figure, then what was skipped and why. 100 columns. */
+/** One line a figure, then what was skipped or failed and why. 100 columns. */
 export function report(results: readonly Result[]): string {
   const header = ['figure', 'ours', 'peer', 'ratio', 'floor', 'aim', ''];
   const rows = results.map((result) => {
@@ -15,7 +15,7 @@ export function report(results: readonly Result[]): string {
     const sign = result.figure.smallerIsBetter ? '<=' : '>=';
     const { floor, aim, unit } = result.figure;
     const bounds = [`${sign} ${typeof floor === 'number' ? floor : `${floor.absolute} ${unit}`}`, `${sign} ${aim}`];
-    if (verdict === 'skipped') return [result.figure.name, '-', '-', '-', ...bounds, words.skipped];
+    if (verdict === 'skipped' || verdict === 'failed') return [result.figure.name, '-', '-', '-', ...bounds, words[verdict]];
     return [
       result.figure.name,
       `${short(median(result.ours))} ${unit}`,
@@ -31,6 +31,8 @@ export function report(results: readonly Result[]): string {
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  const skipped = results.flatMap((result) => (result.skipped === undefined ? [] : [`skipped: ${result.figure.name}: ${result.skipped}`]));
-  return [line(header), ...rows.map(line), ...skipped].join('\n');
+  const reasons = results.flatMap(({ figure, skipped, failed }) =>
+    skipped !== undefined ? [`skipped: ${figure.name}: ${skipped}`] : failed !== undefined ? [`failed: ${figure.name}: ${failed}`] : [],
+  );
+  return [line(header), ...rows.map(line), ...reasons].join('\n');
 }
