@@ -17,27 +17,16 @@ import {
   type Shutdown,
 } from '@verbena/service-kit';
 import type { Logger } from 'pino';
-import { adminSecret, type DoorOptions } from '../door.ts';
+import type { ClusterOptions } from '../cluster.ts';
+import { adminSecret } from '../door.ts';
 import { defaultHostMemory } from '../hosts.ts';
 import { untilReady } from '../readiness.ts';
 import { startNats, type LocalNats } from './nats-server.ts';
 import { environmentOf, programOf, type ServiceName } from './programs.ts';
 import { SupervisedProcess } from './supervised.ts';
 
-export interface ProcessClusterOptions {
-  readonly dataDir: string;
-  readonly hosts: number;
-  readonly cores: number;
-  readonly memoryBytes?: number;
-  readonly listen?: { readonly host?: string; readonly port?: number };
-  /** Tokens and TLS; a single user in clear on loopback by default. */
-  readonly door?: DoorOptions;
-  /** A Postgres server; an embedded one when absent. Taken from DATABASE_URL by default. */
-  readonly databaseUrl?: string;
-  readonly logLevel?: string;
-  readonly logFile?: string;
-  readonly signal?: AbortSignal;
-  readonly onStep?: (step: string) => void;
+/** As for a cluster in one process, but that a node-agent in its own process chooses its hypervisor itself. */
+export interface ProcessClusterOptions extends Omit<ClusterOptions, 'hypervisor'> {
   /** A directory with the services bundled; from source when absent. */
   readonly bundle?: string;
   /** More variables for the processes of a service, or for all of them. */
