@@ -14,6 +14,17 @@ export interface Assignment {
   readonly reused: boolean;
 }
 
+/** What the communication of a rank cost; see RankIo of the contract. */
+export interface RankIo {
+  readonly driverDomainOperations: number;
+  readonly adapterOperations: number;
+  readonly copiedBytes: number;
+  readonly channelMessages: number;
+  readonly channelBytes: number;
+  /** By what the virtual CPU was doing. */
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
 export interface RankCounters {
   readonly bytesSent: number;
   readonly messagesSent: number;
@@ -22,6 +33,8 @@ export interface RankCounters {
   readonly cpuSeconds: number;
   readonly memoryBytesUsed: number;
   readonly outputFiles: number;
+  /** Absent in events of older versions. */
+  readonly io?: RankIo;
 }
 
 export interface RankEnd extends RankCounters {

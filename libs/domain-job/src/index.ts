@@ -1,8 +1,8 @@
 export type { JobCommand } from './commands.ts';
 export { decideJob, jobDecider, type JobRefusal } from './decide.ts';
-export type { Assignment, JobEvent, RankCounters, RankEnd } from './events.ts';
+export type { Assignment, JobEvent, RankCounters, RankEnd, RankIo } from './events.ts';
 export { exitRules, isCleanEnd, jobExitCode, type EndCause, type ExitRule } from './exit-codes.ts';
-export type { InputFile, JobSpec } from './spec.ts';
+export { ioPaths, type InputFile, type IoPath, type JobSpec } from './spec.ts';
 export {
   currentPhase,
   evolveJob,

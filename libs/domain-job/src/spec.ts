@@ -1,5 +1,9 @@
 /** What a user asks for, in the words of the domain; the contract's message is translated at the service's edge. */
 
+export const ioPaths = ['bypass', 'native', 'vmm', 'split', 'ethernet', 'sriov', 'ivc'] as const;
+/** How a VM reaches the InfiniBand adapter; docs/guides/paths.md explains each. */
+export type IoPath = (typeof ioPaths)[number];
+
 export interface InputFile {
   readonly path: string;
   /** Bytes. */
@@ -29,6 +33,8 @@ export interface JobSpec {
   readonly walltimeMs: number;
   readonly outputLimitBytes: number;
   readonly placementPolicy: string;
+  /** How the VMs reach the adapter. Absent in jobs of older versions: bypass. */
+  readonly ioPath?: IoPath;
   readonly priority: number;
   readonly inputFiles: readonly InputFile[];
   /** What becomes of the job when a node is lost on which its ranks run. Absent in jobs of older versions: they fail. */

@@ -16,6 +16,18 @@ import type { VmId } from '@verbena/ids';
 
 export type DomainState = 'created' | 'booting' | 'idle' | 'running' | 'paused' | 'shut-down' | 'crashed';
 
+/**
+ * How a program reaches the adapter (docs/guides/paths.md):
+ *   bypass    doorbells go straight to the adapter, set-up commands enter the VMM
+ *   native    outside any domain: nothing enters a VMM
+ *   vmm       every doorbell traps into the VMM
+ *   split     frontend here, backend in a driver domain on a thread of its own
+ *   ethernet  a virtual network card, and a byte stream above it
+ *   sriov     a virtual function of the adapter, with limits
+ *   ivc       bypass, and shared memory between the domains of one host
+ */
+export type IoPath = 'bypass' | 'native' | 'vmm' | 'split' | 'ethernet' | 'sriov' | 'ivc';
+
 export interface DomainConfig {
   readonly id: VmId;
   readonly name: string;
@@ -36,6 +48,8 @@ export interface ProgramSpec {
   readonly hosts: number;
   readonly nodeName: string;
   readonly pkey: number;
+  /** Default: bypass. */
+  readonly ioPath?: IoPath;
   readonly jobSeed: bigint;
   /** argv[0] and the rest. */
   readonly args: readonly string[];
@@ -84,6 +98,15 @@ export interface DomainCounters {
   readonly memoryBytes: number;
   readonly cpuSeconds: number;
   readonly outputBytes: number;
+  /** Requests, commands and completions that a driver domain handled for it. */
+  readonly driverDomainOperations: number;
+  /** Payload bytes that were copied on the way from sender to receiver, each copy counted at the sender. */
+  readonly copiedBytes: number;
+  /** Messages and bytes to domains of the same host through shared memory, without the adapter. */
+  readonly channelMessages: number;
+  readonly channelBytes: number;
+  /** Seconds by what the vCPU was doing (guest, vmm, driver-domain, adapter, idle), sampled; they add up to the program's time. */
+  readonly seconds: Readonly<Record<string, number>>;
 }
 
 /** What a running domain is doing, for deadlock detection; read from shared memory without disturbing it. */

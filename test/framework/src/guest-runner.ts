@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GuestImage } from '@verbena/guest-image';
-import type { ProgramExit } from '@verbena/hypervisor';
+import type { IoPath, ProgramExit } from '@verbena/hypervisor';
 import { ForkedShare } from './forked-share.ts';
 import { LocalShare, type Share, type SharePlan } from './guest-share.ts';
 
@@ -26,6 +26,8 @@ export interface GuestRun {
   readonly memoryBytes?: number;
   /** How long guests poll before they sleep. Default: the hypervisor's. */
   readonly spinNs?: number;
+  /** How the guests reach the adapter. Default: bypass. */
+  readonly ioPath?: IoPath;
   /** Ranks that still run after this many milliseconds are killed. Default 60,000. */
   readonly limitMs?: number;
   /** Called with the process ids of the shares when all programs run. */
@@ -92,7 +94,17 @@ function plansOf(run: GuestRun, scratchDir: string): SharePlan[] {
   const secret = randomBytes(16).toString('hex');
   const ranks = Array.from({ length: size }, (_, rank) => ({ rank, host: Math.floor((rank * hosts) / size) }));
   return Array.from({ length: Math.max(1, processes) }, (_, process) => ({
-    ...{ job, size, hosts, scratchDir, stdin: run.stdin, spinNs: run.spinNs, args: run.args ?? [], env: run.env ?? {} },
+    ...{
+      job,
+      size,
+      hosts,
+      scratchDir,
+      stdin: run.stdin,
+      spinNs: run.spinNs,
+      ioPath: run.ioPath ?? 'bypass',
+      args: run.args ?? [],
+      env: run.env ?? {},
+    },
     image: { digest: image.manifest.content.digest, wasm: image.wasm },
     memoryBytes: run.memoryBytes ?? 256 * MIB,
     ranks: ranks.filter(({ host }) => processes === 0 || Math.floor((host * processes) / hosts) === process),

@@ -4,7 +4,7 @@
  */
 import { createSubnet, type PeerPort, type Subnet } from '@verbena/fabric';
 import { createEmbeddedHypervisor, WorkerPool } from '@verbena/hypervisor';
-import type { Domain, DomainCounters, Hypervisor, ProgramExit, RunningProgram } from '@verbena/hypervisor';
+import type { Domain, DomainCounters, Hypervisor, IoPath, ProgramExit, RunningProgram } from '@verbena/hypervisor';
 import { vmId } from '@verbena/ids';
 
 /** Structured-cloneable. */
@@ -21,6 +21,7 @@ export interface SharePlan {
   readonly stdin: Uint8Array | undefined;
   readonly memoryBytes: number;
   readonly spinNs: number | undefined;
+  readonly ioPath: IoPath;
   readonly scratchDir: string;
   /** Where to listen for the other shares; undefined when there are none. */
   readonly fabric: { readonly listen: string; readonly secret: string } | undefined;
@@ -98,13 +99,13 @@ export class LocalShare implements Share {
   }
 
   async exec(hooks: ShareHooks): Promise<void> {
-    const { job, size, hosts, ranks, args, env, stdin, scratchDir } = this.#plan;
+    const { job, size, hosts, ranks, args, env, stdin, scratchDir, ioPath } = this.#plan;
     for (const { rank, host } of ranks) {
       const domain = this.#domains.get(rank);
       if (domain === undefined) throw new Error(`rank ${String(rank)} was not booted`);
       const program = await domain.exec({
         ...{ jobId: `job-guests-${String(job)}`, rank, size, hostIndex: host, hosts, nodeName: `host-${String(host)}` },
-        ...{ pkey: 0x8000 + job, jobSeed: BigInt(job), args: ['guest', ...args], env },
+        ...{ pkey: 0x8000 + job, ioPath, jobSeed: BigInt(job), args: ['guest', ...args], env },
         ...(stdin === undefined ? {} : { stdin }),
         ...{ scratchDir, scratchBytes: 64 * MIB, outputLimitBytes: 64 * MIB },
         handlers: {

@@ -1,15 +1,17 @@
 /**
  * A developer's mpirun without a control plane, for trying a guest: node --conditions=verbena-source test/framework/src/mpirun.ts
- * -n 4 [--hosts 2] [--processes 2] [--spin 2000] [--limit 60000] prog.c [compiler flags] [-- arguments]
+ * -n 4 [--hosts 2] [--processes 2] [--spin 2000] [--limit 60000]
+ * [--io split] prog.c [compiler flags] [-- arguments]
  */
 import { closeToolchain, compile } from '@verbena/toolchain';
+import type { IoPath } from '@verbena/hypervisor';
 import { parseArgs } from 'node:util';
 import { runGuests } from './guest-runner.ts';
 
 const split = process.argv.indexOf('--');
 const own = process.argv.slice(2, split < 0 ? undefined : split);
 const args = split < 0 ? [] : process.argv.slice(split + 1);
-const named = new Set(['-n', '--hosts', '--processes', '--spin', '--limit']);
+const named = new Set(['-n', '--hosts', '--processes', '--spin', '--limit', '--io']);
 const options: string[] = [];
 const sources: string[] = [];
 for (let i = 0; i < own.length; i++) {
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     processes: { type: 'string' },
     spin: { type: 'string' },
     limit: { type: 'string' },
+    io: { type: 'string' },
   },
 });
 
@@ -44,12 +47,14 @@ const result = await runGuests({
   processes: Number(values.processes ?? 0),
   args,
   env: Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[0].startsWith('VERBENA_'))),
+  ioPath: (values.io ?? 'bypass') as IoPath,
   limitMs: Number(values.limit ?? 60_000),
   ...(values.spin === undefined ? {} : { spinNs: Number(values.spin) }),
 });
 result.exits.forEach((exit, rank) => {
   process.stdout.write(result.stdout[rank] ?? '');
   process.stderr.write(result.stderr[rank] ?? '');
+  if (process.env['VERBENA_COUNTERS'] !== undefined) process.stderr.write(`rank ${String(rank)}: ${JSON.stringify(exit.counters)}\n`);
   if (exit.cause !== 'exited' || exit.exitCode !== 0 || process.env['VERBENA_TRACE'] !== undefined) {
     const waits = result.waitsFor[rank] ?? '';
     process.stderr.write(

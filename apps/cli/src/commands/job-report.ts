@@ -29,6 +29,22 @@ export function phaseText(phaseSeconds: Readonly<Record<string, number>>): strin
     .join(', ');
 }
 
+/** The counters of all ranks together, once they have ended. */
+function ioFacts(ranks: readonly jobv1.RankPlacement[]): (readonly [string, string])[] {
+  const ended = ranks.flatMap(({ io }) => io ?? []);
+  if (ended.length === 0) return [];
+  const sum = (pick: (io: jobv1.RankIo) => bigint): bigint => ended.reduce((total, io) => total + pick(io), 0n);
+  const vmm = ranks.reduce((total, { dataPathVmmOperations }) => total + dataPathVmmOperations, 0n);
+  const operations = [
+    `${String(sum((io) => io.adapterOperations))} adapter`,
+    `${String(vmm)} VMM`,
+    `${String(sum((io) => io.driverDomainOperations))} driver domain`,
+  ];
+  const messages = sum((io) => io.channelMessages);
+  const channel = messages === 0n ? '' : `; ${String(messages)} messages by shared memory`;
+  return [['I/O', `operations on the data path: ${operations.join(', ')}; ${humanBytes(sum((io) => io.copiedBytes))} copied${channel}`]];
+}
+
 function facts(job: jobv1.Job): (readonly [string, string])[] {
   const { spec } = job;
   const command = [spec?.name ?? '', ...(spec?.args ?? [])].join(' ').trim();
@@ -44,6 +60,8 @@ function facts(job: jobv1.Job): (readonly [string, string])[] {
     ['Attempt', job.attempt > 1 ? `${job.attempt}; requeued ${job.requeues} times` : ''],
     ['Phases', phaseText(job.phaseSeconds)],
     ['VMs', `${job.vmsBooted} booted, ${job.vmsReused} reused; ${humanBytes(job.imageBytesTransferred)} of image transferred`],
+    ['I/O path', enumName(jobv1.IoPathSchema, spec?.ioPath ?? jobv1.IoPath.BYPASS)],
+    ...ioFacts(job.ranks),
     ['Output', job.outputFiles > 0 ? `${job.outputFiles} files: verbena files ${job.id}` : ''],
     ['Trace', job.traceId],
   ];

@@ -19,6 +19,7 @@ export interface JobOptions {
   readonly require?: readonly string[];
   readonly outputLimit?: number;
   readonly policy?: string;
+  readonly io?: jobv1.IoPath;
   readonly priority?: number;
   /** How often the job may run again after the loss of a node; true for the default. */
   readonly requeue?: number | true;
@@ -29,6 +30,20 @@ const collectValues = (value: string, before: string[] = []): string[] => [...be
 function parsePriority(text: string): number {
   if (!/^-?\d{1,6}$/.test(text)) throw usageError(`--priority wants a whole number, not "${text}"`);
   return Number(text);
+}
+
+const { IoPath } = jobv1;
+export const ioPaths: Readonly<Record<string, jobv1.IoPath>> = {
+  bypass: IoPath.BYPASS,
+  native: IoPath.NATIVE,
+  vmm: IoPath.VMM,
+};
+const ioPathNames = Object.keys(ioPaths);
+
+function parseIoPath(text: string): jobv1.IoPath {
+  const path = ioPaths[text];
+  if (path === undefined) throw usageError(`--io wants one of ${ioPathNames.join(', ')}, not "${text}"`);
+  return path;
 }
 
 export function addJobOptions(command: Command): Command {
@@ -43,6 +58,7 @@ export function addJobOptions(command: Command): Command {
     .option('--require <label=value>', 'run only with an image that carries this label (repeatable)', collectValues)
     .option('--output-limit <size>', 'end the job when a rank has written more than this', parseBytes)
     .option('--policy <name>', 'placement policy')
+    .option('--io <path>', `how the VMs reach the adapter: ${ioPathNames.join(', ')}`, parseIoPath)
     .option('--priority <number>', 'higher goes first', parsePriority)
     .option(
       '--requeue [times]',
@@ -100,6 +116,7 @@ export function jobSpec({ options, name, image, args, env, stdin, inputFiles }: 
     outputLimitBytes: BigInt(options.outputLimit ?? 0),
     placementPolicy: options.policy ?? '',
     priority: options.priority ?? 0,
+    ioPath: options.io ?? jobv1.IoPath.UNSPECIFIED,
     inputFiles: [...inputFiles],
     onNodeLoss: options.requeue === undefined ? jobv1.NodeLossPolicy.UNSPECIFIED : jobv1.NodeLossPolicy.REQUEUE,
     maxRequeues: typeof options.requeue === 'number' ? options.requeue : 0,

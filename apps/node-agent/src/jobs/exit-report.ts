@@ -27,6 +27,14 @@ export interface RankExitReport {
   readonly cpuSeconds: number;
   readonly memoryBytesUsed: bigint;
   readonly outputFiles: number;
+  readonly io: {
+    readonly driverDomainOperations: bigint;
+    readonly adapterOperations: bigint;
+    readonly copiedBytes: bigint;
+    readonly channelMessages: bigint;
+    readonly channelBytes: bigint;
+    readonly seconds: Readonly<Record<string, number>>;
+  };
 }
 
 export function endCause(exit: Pick<ProgramExit, 'cause' | 'exitCode'>): jobv1.EndCause {
@@ -49,6 +57,14 @@ export function rankExitReport(exit: ProgramExit, outputFiles: number, note: str
     cpuSeconds: exit.counters.cpuSeconds,
     memoryBytesUsed: count(exit.counters.memoryBytes),
     outputFiles,
+    io: {
+      driverDomainOperations: count(exit.counters.driverDomainOperations),
+      adapterOperations: count(exit.counters.doorbells),
+      copiedBytes: count(exit.counters.copiedBytes),
+      channelMessages: count(exit.counters.channelMessages),
+      channelBytes: count(exit.counters.channelBytes),
+      seconds: { ...exit.counters.seconds },
+    },
   };
 }
 
@@ -74,6 +90,11 @@ export const noCounters: DomainCounters = {
   memoryBytes: 0,
   cpuSeconds: 0,
   outputBytes: 0,
+  driverDomainOperations: 0,
+  copiedBytes: 0,
+  channelMessages: 0,
+  channelBytes: 0,
+  seconds: {},
 };
 
 /** How a program ended; never rejects. */

@@ -164,6 +164,7 @@ export class JobRun {
       hosts,
       nodeName,
       pkey: start.pkey,
+      ioPath: start.ioPath,
       jobSeed: createHash('sha256').update(start.jobId).digest().readBigUInt64LE(0),
       args: start.args,
       env: start.env,

@@ -1,5 +1,6 @@
 /** What StartRanks asks for, checked and with defaults, in the words of this package. */
-import type { nodev1 } from '@verbena/contracts';
+import { jobv1, type nodev1 } from '@verbena/contracts';
+import type { IoPath } from '@verbena/hypervisor';
 import { jobId, vmId } from '@verbena/ids';
 import { Refusal } from '../errors.ts';
 import type { InputFile } from './scratch.ts';
@@ -19,6 +20,7 @@ export interface JobStart {
   readonly inputFiles: readonly InputFile[];
   readonly outputLimitBytes: number;
   readonly scratchBytes: number;
+  readonly ioPath: IoPath;
 }
 
 /** Used when the job does not say; the scheduler normally fills in the cluster's default. */
@@ -47,7 +49,25 @@ export function jobStart(request: nodev1.StartRanksRequest, nodeId: string): Job
     inputFiles: spec.inputFiles,
     outputLimitBytes: spec.outputLimitBytes === 0n ? defaultOutputLimitBytes : Number(spec.outputLimitBytes),
     scratchBytes,
+    ioPath: pathOf(spec.ioPath),
   };
+}
+
+const paths: Readonly<Record<jobv1.IoPath, IoPath>> = {
+  [jobv1.IoPath.UNSPECIFIED]: 'bypass',
+  [jobv1.IoPath.BYPASS]: 'bypass',
+  [jobv1.IoPath.NATIVE]: 'native',
+  [jobv1.IoPath.VMM]: 'vmm',
+  [jobv1.IoPath.SPLIT]: 'split',
+  [jobv1.IoPath.ETHERNET]: 'ethernet',
+  [jobv1.IoPath.SRIOV]: 'sriov',
+  [jobv1.IoPath.IVC]: 'ivc',
+};
+
+function pathOf(path: jobv1.IoPath): IoPath {
+  const known = (paths as Readonly<Record<number, IoPath | undefined>>)[path];
+  if (known === undefined) throw new Refusal('invalid', `this node has no I/O path ${String(path)}: it is older than the scheduler`);
+  return known;
 }
 
 /** Hosts are numbered in the order in which ranks first use them. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
 import { jobv1 } from '@verbena/contracts';
-import { hasEnded, type ImageMatch, type JobSpec, type KnownJob, type RankEnd } from '@verbena/domain-job';
+import { hasEnded, type ImageMatch, type JobSpec, type KnownJob, type RankEnd, type RankIo } from '@verbena/domain-job';
 import { suffix } from '@verbena/ids';
 import { callContext, currentTraceparent, nodeOnlyItself, seesTenant } from '@verbena/messaging';
 import { inSpan, masked, pageOf } from '@verbena/service-kit';
@@ -175,6 +175,21 @@ function rankEnd(rank: number, vmId: string, exit: jobv1.RankExit): RankEnd {
     cpuSeconds: exit.cpuSeconds,
     memoryBytesUsed: Number(exit.memoryBytesUsed),
     outputFiles: exit.outputFiles,
+    ...(exit.io === undefined ? {} : { io: rankIo(exit.io) }),
+  };
+}
+
+const most = 16;
+
+function rankIo(io: jobv1.RankIo): RankIo {
+  const seconds = Object.entries(io.seconds).filter(([name, value]) => name.length <= 32 && Number.isFinite(value) && value >= 0);
+  return {
+    driverDomainOperations: Number(io.driverDomainOperations),
+    adapterOperations: Number(io.adapterOperations),
+    copiedBytes: Number(io.copiedBytes),
+    channelMessages: Number(io.channelMessages),
+    channelBytes: Number(io.channelBytes),
+    seconds: Object.fromEntries(seconds.slice(0, most)),
   };
 }
 

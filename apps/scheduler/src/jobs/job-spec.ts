@@ -4,6 +4,7 @@ import { timestampFromMs, type Duration } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { jobv1 } from '@verbena/contracts';
 import type { JobSpec } from '@verbena/domain-job';
+import { ioPathOf, isIoPath, wireIoPath } from './io-path.ts';
 import { isPolicyName, policyNames } from '@verbena/placement';
 import type { SchedulerConfig } from '../config.ts';
 
@@ -43,6 +44,7 @@ export function readJobSpec(spec: jobv1.JobSpec | undefined, config: SchedulerCo
     walltimeMs: readWalltime(spec.walltime) ?? config.defaultWalltimeMs,
     outputLimitBytes: spec.outputLimitBytes === 0n ? config.defaultOutputLimitBytes : clamped(spec.outputLimitBytes),
     placementPolicy: readPolicy(spec.placementPolicy, config),
+    ioPath: ioPathOf(spec.ioPath),
     priority: spec.priority,
     inputFiles: files,
     ...readNodeLoss(spec),
@@ -58,8 +60,7 @@ function checkShape({ processes, vms, vcpusPerVm, ioPath }: jobv1.JobSpec): void
     );
   }
   if (vcpusPerVm > 1) throw invalid(`the job asks for ${vcpusPerVm} vCPUs in each VM; this version gives each VM one`);
-  if (ioPath !== jobv1.IoPath.UNSPECIFIED && ioPath !== jobv1.IoPath.BYPASS)
-    throw invalid(`I/O path ${ioPath} does not exist; the bypass path is 1`);
+  if (!isIoPath(ioPath)) throw invalid(`there is no I/O path ${ioPath}; the bypass path is 1`);
 }
 
 function checkTexts({ name, image, args, env, stdin, requirements }: jobv1.JobSpec): void {
@@ -154,7 +155,7 @@ export function toWireSpec(spec: JobSpec, withStdin = false): jobv1.JobSpec {
     walltime: { seconds, nanos },
     outputLimitBytes: BigInt(spec.outputLimitBytes),
     placementPolicy: spec.placementPolicy,
-    ioPath: jobv1.IoPath.BYPASS,
+    ioPath: wireIoPath(spec.ioPath),
     priority: spec.priority,
     inputFiles: spec.inputFiles.map(({ path, size, chunks }) => ({ path, size: BigInt(size), chunks: [...chunks] })),
     onNodeLoss: spec.onNodeLoss === 'requeue' ? jobv1.NodeLossPolicy.REQUEUE : jobv1.NodeLossPolicy.FAIL,

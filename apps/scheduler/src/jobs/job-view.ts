@@ -2,7 +2,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { jobv1 } from '@verbena/contracts';
-import { currentPhase, hasEnded, requeuesOf, type Assignment, type KnownJob } from '@verbena/domain-job';
+import { currentPhase, hasEnded, requeuesOf, type Assignment, type KnownJob, type RankIo } from '@verbena/domain-job';
 import { parseTraceparent } from '@verbena/messaging';
 import { rankStateOf, toWireCause, toWireState } from './end-causes.ts';
 import { toWireSpec } from './job-spec.ts';
@@ -64,5 +64,15 @@ function rankView(job: KnownJob, { rank, vmId, nodeId, nodeName }: Assignment): 
     dataPathVmmOperations: BigInt(end.dataPathVmmOperations),
     cpuSeconds: end.cpuSeconds,
     memoryBytesUsed: BigInt(end.memoryBytesUsed),
+    ...(end.io === undefined ? {} : { io: ioView(end.io) }),
   };
 }
+
+const ioView = ({ seconds, ...counts }: RankIo): MessageInitShape<typeof jobv1.RankIoSchema> => ({
+  driverDomainOperations: BigInt(counts.driverDomainOperations),
+  adapterOperations: BigInt(counts.adapterOperations),
+  copiedBytes: BigInt(counts.copiedBytes),
+  channelMessages: BigInt(counts.channelMessages),
+  channelBytes: BigInt(counts.channelBytes),
+  seconds: { ...seconds },
+});

@@ -1,8 +1,9 @@
 /** What the steps of a job's start do, each over the nodes in parallel. */
-import { imagev1, jobv1, nodev1 } from '@verbena/contracts';
+import { imagev1, nodev1 } from '@verbena/contracts';
 import type { Assignment, KnownJob } from '@verbena/domain-job';
 import { currentTraceparent, withCallContext } from '@verbena/messaging';
 import type { JobRequest } from '../jobs/jobs.ts';
+import { wireIoPath } from '../jobs/io-path.ts';
 import { toWireSpec } from '../jobs/job-spec.ts';
 import { mayPass, messageOf, NodesSilent, StepFailure } from './failure.ts';
 import { isNoMatch, matchImage } from './match.ts';
@@ -105,7 +106,7 @@ export async function bootVms(work: Work): Promise<readonly JobRequest[]> {
         imageDigest: job.match?.imageDigest ?? '',
         memoryBytes: BigInt(job.match?.memoryBytes ?? 0),
         vcpus: job.spec.vcpusPerVm,
-        ioPath: jobv1.IoPath.BYPASS,
+        ioPath: wireIoPath(job.spec.ioPath),
         tenant: job.tenant,
         jobId: job.jobId,
         term,

@@ -37,7 +37,17 @@ export const VCPU_WAITING = 3;
 /** Paused: runs again when ATTENTION_PAUSE is cleared. */
 export const VCPU_PARKED = 4;
 
-export const fixedCounters = ['vmmOperations', 'dataPathVmmOperations', 'outputBytes', 'cpuSeconds', 'consoleLines'] as const;
+export const fixedCounters = [
+  'vmmOperations',
+  'dataPathVmmOperations',
+  'outputBytes',
+  'cpuSeconds',
+  'consoleLines',
+  'driverDomainOperations',
+  'copiedBytes',
+  'channelMessages',
+  'channelBytes',
+] as const;
 export type FixedCounter = (typeof fixedCounters)[number];
 
 const wordCount = 16;
@@ -87,11 +97,11 @@ export class ControlBlock {
     return this.#counters[fixedCounters.length + slot] ?? 0;
   }
 
-  /** Counts one VMM operation of the call with this slot. */
-  countCall(slot: number): void {
+  /** Counts a call with this slot: a VMM operation, but for a program outside any domain, to which it is a system call. */
+  countCall(slot: number, native = false): void {
     const at = fixedCounters.length + slot;
     this.#counters[at] = (this.#counters[at] ?? 0) + 1;
-    this.#counters[0] = (this.#counters[0] ?? 0) + 1;
+    if (!native) this.#counters[0] = (this.#counters[0] ?? 0) + 1;
   }
 
   add(name: FixedCounter, amount: number): void {

@@ -1,13 +1,15 @@
 import type { DomainCounters } from '../port.ts';
 import type { AdapterCounters } from './adapter-binding.ts';
 import type { ControlBlock } from './control-block.ts';
-import { hypercalls, hypercallSlots, unknownHypercall } from './hypercalls/table.ts';
+import { doorbellCall, hypercalls, hypercallSlots, notifyCall, unknownHypercall } from './hypercalls/table.ts';
 import { wasiNames } from './wasi/names.ts';
 
 /** Names of the calls into the VMM by the slot of their counter; WASI calls carry the prefix "wasi.". */
 const callNames: readonly string[] = [
   ...hypercalls.map(({ name }) => name),
   unknownHypercall.name,
+  doorbellCall.name,
+  notifyCall.name,
   ...wasiNames.map((name) => `wasi.${name}`),
 ];
 if (callNames.length !== hypercallSlots + wasiNames.length) throw new Error('every call into the VMM has one counter');
@@ -27,5 +29,10 @@ export function collectCounters(control: ControlBlock, adapter: AdapterCounters,
     memoryBytes,
     cpuSeconds: control.counter('cpuSeconds'),
     outputBytes: control.counter('outputBytes'),
+    driverDomainOperations: control.counter('driverDomainOperations'),
+    copiedBytes: adapter.bytesSent + control.counter('copiedBytes'),
+    channelMessages: control.counter('channelMessages'),
+    channelBytes: control.counter('channelBytes'),
+    seconds: {},
   };
 }

@@ -155,13 +155,13 @@ export class EmbeddedDomain implements Domain {
       writeBootInfo(memory, this.config, spec, { slot: attachment?.slot ?? 0, lid: port?.lid ?? 0, guid: port?.guid ?? 0n, spinNs: 0 });
       this.#leaveCores = spin.enter(memory);
       const adapter = attachment?.workerInit();
-      const { rank, size, args, env, scratchDir, scratchBytes, outputLimitBytes, stdin = new Uint8Array() } = spec;
+      const { rank, size, args, env, scratchDir, scratchBytes, outputLimitBytes, stdin = new Uint8Array(), ioPath = 'bypass' } = spec;
       const limits = { scratchBytes, outputLimitBytes, memoryLimitBytes: this.config.memoryBytes, openFiles };
       const places = { scratchDir, temporaryDir };
       this.#program = new Program({
         ...{ spec, thread, control: this.#control, memory, consoleBytes, onLog },
         transfer: adapter === undefined ? [] : [adapter.port],
-        order: { module: module.module, ...(adapter && { adapter }), rank, size, args, env, stdin, ...places, ...limits },
+        order: { module: module.module, ...(adapter && { adapter }), ioPath, rank, size, args, env, stdin, ...places, ...limits },
       });
       return this.#program;
     } catch (error) {

@@ -1,12 +1,11 @@
 /** Runs one program on the thread of a vCPU, from instantiation to its last instruction. */
 import { statusPage, VB_MPI_INITIALIZED, VB_STATUS_PAGE_ADDR } from '@verbena/guest-abi';
-import { openAdapter } from '@verbena/hca';
 import type { MessagePort } from 'node:worker_threads';
-import { openNullAdapter } from './adapter-binding.ts';
 import { ConsoleWriter } from './console-ring.ts';
 import { ControlBlock, VCPU_RUNNING, VCPU_STOPPED, VCPU_WAITING, word } from './control-block.ts';
 import { crashReport, describeTrap, isTrap } from './crash-report.ts';
 import { hypercallImport, hypercallSlots } from './hypercalls/table.ts';
+import { openPath } from './paths/open-path.ts';
 import { EXIT_INTERNAL, EXIT_TRAPPED, ProgramEnd, type ProgramOutcome } from './program-end.ts';
 import { Vmm } from './vmm.ts';
 import { createWasi } from './wasi/imports.ts';
@@ -14,7 +13,7 @@ import type { FromVcpu, RunOrder } from './worker-protocol.ts';
 
 export function runProgram(order: RunOrder, answers: MessagePort, post: (message: FromVcpu) => void): void {
   const control = new ControlBlock(order.control);
-  const vmm = new Vmm(order.memory, control, post);
+  const vmm = new Vmm(order.memory, control, post, order.ioPath === 'native');
   const cpuBefore = process.threadCpuUsage();
   let stackPointer: (() => number) | undefined;
   let outcome: ProgramOutcome;
@@ -26,7 +25,7 @@ export function runProgram(order: RunOrder, answers: MessagePort, post: (message
     });
     const wasi = createWasi(order, vmm, console, hypercallSlots);
     close = wasi.close;
-    const adapter = order.adapter === undefined ? openNullAdapter(() => countDoorbell(control)) : openAdapter(order.adapter);
+    const adapter = openPath(order, vmm);
     const context = { vmm, adapter, answers, run: order.run, rank: order.rank, size: order.size, generation: 0 };
     control.store(word.state, VCPU_RUNNING);
     post({ type: 'started' });
@@ -50,11 +49,6 @@ export function runProgram(order: RunOrder, answers: MessagePort, post: (message
   control.setCounter('cpuSeconds', (user + system) / 1e6);
   control.store(word.state, VCPU_STOPPED);
   post({ type: 'ended', outcome: judged(vmm.ended ?? outcome, vmm, order), unclean });
-}
-
-function countDoorbell(control: ControlBlock): void {
-  control.add('vmmOperations', 1);
-  control.add('dataPathVmmOperations', 1);
 }
 
 function outcomeOf(

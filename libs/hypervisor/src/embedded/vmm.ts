@@ -11,17 +11,20 @@ export class Vmm {
   readonly memory: GuestMemory;
   readonly control: ControlBlock;
   readonly post: (message: FromVcpu) => void;
+  /** The program runs outside any domain: its calls are system calls and count as no VMM operations. */
+  readonly native: boolean;
   #ended: ProgramEnd | undefined;
 
-  constructor(memory: WebAssembly.Memory, control: ControlBlock, post: (message: FromVcpu) => void) {
+  constructor(memory: WebAssembly.Memory, control: ControlBlock, post: (message: FromVcpu) => void, native = false) {
     this.memory = new GuestMemory(memory);
     this.control = control;
     this.post = post;
+    this.native = native;
   }
 
   /** Counts a call and honours requests. A program that caught its own end meets it again here. */
   enter(slot: number): void {
-    this.control.countCall(slot);
+    this.control.countCall(slot, this.native);
     if (this.#ended !== undefined) throw this.#ended;
     if (this.control.load(word.attention) !== 0) this.checkpoint();
   }

@@ -30,7 +30,15 @@ export function warmUp(answers: MessagePort): void {
   runProgram(
     {
       ...{ type: 'run', run: 0, module, memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }) },
-      ...{ control: new ControlBlock().shared, console: createConsoleRing(), rank: 0, size: 1, args: ['warm-up'], env: { HOME: '/' } },
+      ...{
+        control: new ControlBlock().shared,
+        console: createConsoleRing(),
+        ioPath: 'bypass',
+        rank: 0,
+        size: 1,
+        args: ['warm-up'],
+        env: { HOME: '/' },
+      },
       ...{ stdin: new Uint8Array(), scratchDir: '/nonexistent', temporaryDir: '/nonexistent', scratchBytes: 0, outputLimitBytes: 1024 },
       ...{ memoryLimitBytes: pages * 65_536, openFiles: 8 },
     },

@@ -1,5 +1,6 @@
 /** Messages between the main thread and the thread of a vCPU. What must be fast or must work while a guest runs is in the control block instead. */
 import type { MessagePort } from 'node:worker_threads';
+import type { IoPath } from '../port.ts';
 import type { AdapterWorkerInit } from './adapter-binding.ts';
 import type { ProgramOutcome } from './program-end.ts';
 
@@ -20,6 +21,7 @@ export interface RunOrder {
   readonly console: SharedArrayBuffer;
   /** Absent: the null adapter. */
   readonly adapter?: AdapterWorkerInit;
+  readonly ioPath: IoPath;
   readonly rank: number;
   readonly size: number;
   readonly args: readonly string[];

@@ -43,7 +43,11 @@ export const hypercalls: readonly Hypercall[] = [
 
 /** Counter of calls with a number that no hypercall has, or through the wrong import. */
 export const unknownHypercall = { name: 'unknown', slot: hypercalls.length } as const;
-export const hypercallSlots = hypercalls.length + 1;
+/** Counter of doorbells that trap. */
+export const doorbellCall = { name: 'doorbell', slot: hypercalls.length + 1 } as const;
+/** Counter of notifications by event channel. */
+export const notifyCall = { name: 'notify', slot: hypercalls.length + 2 } as const;
+export const hypercallSlots = hypercalls.length + 3;
 
 /** One of the two imports of module "verbena". */
 export function hypercallImport(context: HypercallContext, blocks: boolean) {
@@ -57,7 +61,7 @@ export function hypercallImport(context: HypercallContext, blocks: boolean) {
   return (nr: number, a0: number, a1: number, a2: number, a3: number): number => {
     const call = rows[nr >>> 0];
     const slot = slots[nr >>> 0] ?? unknownHypercall.slot;
-    context.vmm.enter(slot);
+    if (nr !== VB_HC_HCA_COMMAND || !context.vmm.native) context.vmm.enter(slot);
     if (call === undefined) return hypercalls.some((row) => row.nr === nr) ? VB_EINVAL : VB_ENOSYS;
     try {
       return call(a0, a1, a2, a3);

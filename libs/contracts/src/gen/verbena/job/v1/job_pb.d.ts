@@ -165,6 +165,59 @@ export declare type InputFile = Message<"verbena.job.v1.InputFile"> & {
 export declare const InputFileSchema: GenMessage<InputFile>;
 
 /**
+ * RankIo counts what a rank's communication cost beside computing.
+ *
+ * @generated from message verbena.job.v1.RankIo
+ */
+export declare type RankIo = Message<"verbena.job.v1.RankIo"> & {
+  /**
+   * Requests, commands and completions that a driver domain handled for it.
+   *
+   * @generated from field: uint64 driver_domain_operations = 1;
+   */
+  driverDomainOperations: bigint;
+
+  /**
+   * Doorbells that the adapter took.
+   *
+   * @generated from field: uint64 adapter_operations = 2;
+   */
+  adapterOperations: bigint;
+
+  /**
+   * Payload bytes that were copied between sender and receiver, each copy counted.
+   *
+   * @generated from field: uint64 copied_bytes = 3;
+   */
+  copiedBytes: bigint;
+
+  /**
+   * Messages and bytes to guests of the same host through shared memory.
+   *
+   * @generated from field: uint64 channel_messages = 4;
+   */
+  channelMessages: bigint;
+
+  /**
+   * @generated from field: uint64 channel_bytes = 5;
+   */
+  channelBytes: bigint;
+
+  /**
+   * Seconds by what the rank's virtual CPU was doing: guest, vmm, driver-domain, adapter, idle. Sampled (R38).
+   *
+   * @generated from field: map<string, double> seconds = 6;
+   */
+  seconds: { [key: string]: number };
+};
+
+/**
+ * Describes the message verbena.job.v1.RankIo.
+ * Use `create(RankIoSchema)` to create a new message.
+ */
+export declare const RankIoSchema: GenMessage<RankIo>;
+
+/**
  * Requirements that an image must meet, matched in the manner of Condor ClassAds (R22).
  *
  * @generated from message verbena.job.v1.Requirements
@@ -443,6 +496,11 @@ export declare type RankPlacement = Message<"verbena.job.v1.RankPlacement"> & {
    * @generated from field: uint64 memory_bytes_used = 13;
    */
   memoryBytesUsed: bigint;
+
+  /**
+   * @generated from field: verbena.job.v1.RankIo io = 14;
+   */
+  io?: RankIo | undefined;
 };
 
 /**
@@ -704,6 +762,11 @@ export declare type RankExit = Message<"verbena.job.v1.RankExit"> & {
    * @generated from field: uint32 output_files = 10;
    */
   outputFiles: number;
+
+  /**
+   * @generated from field: verbena.job.v1.RankIo io = 11;
+   */
+  io?: RankIo | undefined;
 };
 
 /**
@@ -990,18 +1053,66 @@ export enum NodeLossPolicy {
 export declare const NodeLossPolicySchema: GenEnum<NodeLossPolicy>;
 
 /**
+ * IoPath says how the guests of a job reach the InfiniBand adapter.
+ *
  * @generated from enum verbena.job.v1.IoPath
  */
 export enum IoPath {
   /**
+   * The cluster's default, which is bypass.
+   *
    * @generated from enum value: IO_PATH_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
+   * Doorbells go straight to the adapter; set-up commands enter the VMM (R5).
+   *
    * @generated from enum value: IO_PATH_BYPASS = 1;
    */
   BYPASS = 1,
+
+  /**
+   * Outside any domain: nothing enters a VMM. The reference for the other paths.
+   *
+   * @generated from enum value: IO_PATH_NATIVE = 2;
+   */
+  NATIVE = 2,
+
+  /**
+   * Every doorbell traps into the VMM, which checks it and rings the adapter (R1).
+   *
+   * @generated from enum value: IO_PATH_VMM = 3;
+   */
+  VMM = 3,
+
+  /**
+   * Doorbells, commands and completions pass through an isolated driver domain (R2-R4).
+   *
+   * @generated from enum value: IO_PATH_SPLIT = 4;
+   */
+  SPLIT = 4,
+
+  /**
+   * A virtual network card in the driver domain, and a byte stream above it.
+   *
+   * @generated from enum value: IO_PATH_ETHERNET = 5;
+   */
+  ETHERNET = 5,
+
+  /**
+   * A virtual function of the adapter with limits of its own (R19).
+   *
+   * @generated from enum value: IO_PATH_SRIOV = 6;
+   */
+  SRIOV = 6,
+
+  /**
+   * Bypass, and shared memory between the guests of one host (R43-R44).
+   *
+   * @generated from enum value: IO_PATH_IVC = 7;
+   */
+  IVC = 7,
 }
 
 /**
