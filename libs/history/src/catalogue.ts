@@ -14,15 +14,16 @@ import type { Upcaster } from '@verbena/event-sourcing';
 type Shapes<E extends { readonly type: string }> = Readonly<Record<E['type'], readonly Upcaster[]>>;
 
 export const jobEvents: Shapes<JobEvent> = {
-  // 2: what becomes of the job when a node is lost. 3: the roles of the submitter.
-  JobSubmitted: [withNodeLossPolicy, withRoles],
+  // 2: what becomes of the job when a node is lost. 3: the roles of the submitter. 4: how its VMs reach the adapter.
+  JobSubmitted: [withNodeLossPolicy, withRoles, withIoPath],
   JobMatched: [],
   JobWaiting: [],
   // 2: the epochs of the nodes.
   JobPlaced: [withNodeEpochs],
   JobImageReady: [],
   JobStarted: [],
-  RankExited: [],
+  // 2: what communication cost.
+  RankExited: [withRankIo],
   JobEnding: [],
   JobRequeueing: [],
   JobRequeued: [],
@@ -91,6 +92,17 @@ function withNodeLossPolicy(data: unknown): unknown {
 /** Nobody else may submit than a user, and those who may do more. */
 function withRoles(data: unknown): unknown {
   return { roles: ['user'], ...(data as object) };
+}
+
+function withIoPath(data: unknown): unknown {
+  const submitted = data as { readonly spec: object };
+  return { ...submitted, spec: { ioPath: 'bypass', ...submitted.spec } };
+}
+
+/** What an older node-agent did not count is shown as nothing; its vCPUs' time was not sampled. */
+function withRankIo(data: unknown): unknown {
+  const none = { driverDomainOperations: 0, adapterOperations: 0, copiedBytes: 0, channelMessages: 0, channelBytes: 0 };
+  return { io: { ...none, seconds: { guest: 0, idle: 0 } }, ...(data as object) };
 }
 
 /** An epoch below every node's: nobody knows of which life of the node the placement was. */
