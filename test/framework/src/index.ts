@@ -11,4 +11,6 @@ export { OtlpCollector } from './otlp/collector.ts';
 export type { CollectedSpan, SpanRef } from './otlp/span.ts';
 export { ComposeCluster, type ContainerFacts } from './compose.ts';
 export { engineAnswers } from './servers/containers.ts';
-export { killRun, killSteps, nothingIsLeft, runUnderKill, type KillRun } from './kill-campaign.ts';
+export { nothingIsLeft } from './kill/leaks.ts';
+export { killRun, killSteps, type KillRun } from './kill/plan.ts';
+export { runUnderKill } from './kill/run.ts';

@@ -25,6 +25,7 @@ import { createClient, type Client, type Transport } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { startProcessCluster, type RunningProcessCluster, type SupervisedProcess } from '@verbena/cli';
 import { sweepEmbeddedPostgres } from '@verbena/event-store';
+import { parseOpenMetrics, type MetricText } from '@verbena/service-kit/testing';
 
 export interface ProcessClusterSettings {
   readonly hosts: number;
@@ -128,6 +129,13 @@ export class ProcessCluster {
   /** Resolves when the process that runs now, or the next one, serves. */
   async serving(name: string): Promise<void> {
     await this.#named(name).serving();
+  }
+
+  /** What the process that runs now, or the next one, tells at its metrics endpoint. */
+  async metrics(name: string): Promise<MetricText> {
+    const { health } = await this.#named(name).serving();
+    const response = await fetch(`${String(health)}/metrics`, { signal: AbortSignal.timeout(5_000) });
+    return parseOpenMetrics(await response.text());
   }
 
   /** Resolves when every process says that it is ready; fails after the time with what stands in the way. */

@@ -1,7 +1,8 @@
 /**
  * The calling side: one subscription hears the answers to all calls of this connection. A call that fits takes one message and one answer; what is
  * larger, or a stream, goes on with credit from both sides (flow.ts). No call waits for somebody who is gone: a service that is not there is
- * refused by the server at once, one that dies is noticed by its silence, and with the connection all calls under way fail.
+ * refused by the server at once, and with the connection all calls under way fail. A replica that dies takes its subscription with it, so a message
+ * to it comes back from the server: this is how calls that take longer learn of it. One that is stopped, or cut off, is noticed by its silence.
  */
 import type { DescMethod, DescMethodUnary } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -29,15 +30,29 @@ export interface Callee {
   readonly subjects: ServiceSubjects;
 }
 
+/** A replica that has taken calls of ours. */
+interface Replica {
+  readonly callee: string;
+  /** Where it is told things. */
+  readonly control: string;
+  /** Periods for which it has been silent. */
+  silent: number;
+}
+
 const aliveToken = 'alive';
+/** Before a replica's name: what the server answers when there is no such replica any more. */
+const goneToken = 'gone=';
+/** A call that has been under way for so many probes may be at a replica that is gone. */
+const probesBeforeGone = 2;
+const mostReplicas = 1024;
 
 export class Calls {
   readonly #connection: Connection;
   readonly #options: CallsOptions;
   readonly #pending = new Map<string, PendingCall>();
-  /** Periods for which a replica has been silent, by its control subject. */
-  readonly #replicas = new Map<string, { silent: number }>();
-  readonly #sweep: NodeJS.Timeout;
+  /** By control subject; the one longest known first. */
+  readonly #replicas = new Map<string, Replica>();
+  readonly #sweeps: readonly NodeJS.Timeout[];
   #answers: Subscription;
   #last = 0;
 
@@ -47,7 +62,8 @@ export class Calls {
     this.#answers = this.#listen();
     connection.onLost(() => this.#lost());
     connection.onRefused((subject, cause) => this.#refused(subject, cause));
-    this.#sweep = setInterval(() => this.#period(), options.limits.aliveMs).unref();
+    const { aliveMs, probeMs } = options.limits;
+    this.#sweeps = [setInterval(() => this.#period(), aliveMs).unref(), setInterval(() => this.#probe(), probeMs).unref()];
   }
 
   unary(method: DescMethodUnary, to: Callee, { lines, body }: UnaryRequest): SentUnary {
@@ -78,7 +94,7 @@ export class Calls {
   }
 
   close(): void {
-    clearInterval(this.#sweep);
+    for (const sweep of this.#sweeps) clearInterval(sweep);
     this.failAll(new ConnectError('the bus was closed during the call', Code.Unavailable));
   }
 
@@ -104,6 +120,7 @@ export class Calls {
       reply: subjects.answers + own,
       own,
       control: subjects.control,
+      callee: subjects.answers,
       name,
       limits,
       publish: (subject, parts, reply) => this.#connection.publish(subject, encodeFrame(parts), reply),
@@ -125,12 +142,13 @@ export class Calls {
     const key = subject.slice(subject.lastIndexOf('.') + 1);
     try {
       if (key === aliveToken) return this.#heardOf(subject, decodeFrame(data));
+      if (key.startsWith(goneToken)) return message.headers?.code === 503 ? this.#gone(subject, key.slice(goneToken.length)) : undefined;
       const call = this.#pending.get(key);
       // Late, or made up: only the service that was called may publish on the subject that the call waits on.
       if (call === undefined || call.reply !== subject) return;
       if (data.length === 0 && message.headers?.code === 503) return call.nobody();
       call.take(decodeFrame(data));
-      if (call.replica !== undefined) this.#replicas.set(call.controlOfReplica(), { silent: 0 });
+      if (call.replica !== undefined) this.#know(call);
     } catch (error) {
       this.#options.told(error as Error, subject);
       this.#pending
@@ -141,12 +159,59 @@ export class Calls {
 
   #heardOf(subject: string, frame: Frame): void {
     const replica = ownLine(frame, ':replica');
-    if (replica === undefined) return;
-    // <prefix>.re.<service>.<instance>.<caller>.<connection>.alive tells of <prefix>.ctl.<service>.<instance>.<replica>.
+    const known = replica === undefined ? undefined : this.#replicas.get(this.#controlFrom(subject, replica));
+    if (known !== undefined) known.silent = 0;
+  }
+
+  /** <prefix>.re.<service>.<instance>.<caller>.<connection>.alive tells of <prefix>.ctl.<service>.<instance>.<replica>. */
+  #controlFrom(subject: string, replica: string): string {
     const { prefix } = this.#options;
     const [service, instance] = subject.slice(prefix.length + '.re.'.length).split('.');
-    const known = this.#replicas.get(`${prefix}.ctl.${service ?? ''}.${instance ?? ''}.${replica}.`);
-    if (known !== undefined) known.silent = 0;
+    return `${prefix}.ctl.${service ?? ''}.${instance ?? ''}.${replica}.`;
+  }
+
+  #know(call: PendingCall): void {
+    const control = call.controlOfReplica();
+    const known = this.#replicas.get(control);
+    if (known !== undefined) {
+      known.silent = 0;
+      return;
+    }
+    // Somebody new: those that were there before may be gone.
+    for (const replica of this.#replicas.values()) if (replica.callee === call.callee) this.#ask(replica);
+    this.#replicas.set(control, { callee: call.callee, control, silent: 0 });
+    const [oldest] = this.#replicas.keys();
+    if (this.#replicas.size > mostReplicas && oldest !== undefined) this.#replicas.delete(oldest);
+  }
+
+  /** Asks after the replicas that may have the calls which have been under way for a while. */
+  #probe(): void {
+    const callees = new Set<string>();
+    for (const call of this.#pending.values()) if (++call.probes >= probesBeforeGone) callees.add(call.callee);
+    if (callees.size === 0) return;
+    for (const replica of this.#replicas.values()) if (callees.has(replica.callee)) this.#ask(replica);
+  }
+
+  /** One that is there takes it for a sign of life; when nobody is, the server says so to where an answer would go. */
+  #ask({ control, callee }: Replica): void {
+    const own = `${this.#options.me}.${this.#connection.id}.`;
+    const replica = control.slice(0, -1).split('.').at(-1) ?? '';
+    this.#connection.publish(control + own + aliveToken, encodeFrame({ kind: 'alive' }), `${callee}${own}${goneToken}${replica}`);
+  }
+
+  /** Its calls are lost, and those of which nobody has said where they are: they may have been there. */
+  #gone(subject: string, name: string): void {
+    const control = this.#controlFrom(subject, name);
+    const replica = this.#replicas.get(control);
+    if (replica === undefined) return;
+    this.#replicas.delete(control);
+    for (const call of [...this.#pending.values()]) {
+      const here =
+        call.replica === undefined
+          ? call.callee === replica.callee && call.probes >= probesBeforeGone
+          : call.controlOfReplica() === control;
+      if (here) call.fail(new ConnectError(`${call.name} died during the call`, Code.Unavailable), false);
+    }
   }
 
   #refused(subject: string, cause: Error): void {
@@ -171,7 +236,7 @@ export class Calls {
     const alive = `${this.#options.me}.${this.#connection.id}.${aliveToken}`;
     for (const [control, known] of this.#replicas) {
       if (!used.has(control)) {
-        this.#replicas.delete(control);
+        known.silent = 0;
         continue;
       }
       known.silent++;

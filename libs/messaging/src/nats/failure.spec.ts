@@ -148,6 +148,50 @@ describe('a service', () => {
     expect(many).toMatchObject({ code: Code.Unavailable, rawMessage: 'verbena.testing.Echo went silent during the call' });
   });
 
+  it('that dies during a call is known to be gone, though another has taken its place', async () => {
+    const way = await cuttable(server().port);
+    const quick = { limits: { probeMs: 20 } };
+    const [near, far] = await Promise.all([busOf('near', quick), busOf('far', { ...quick, servers: way.url })]);
+    const started = Promise.withResolvers<void>();
+    await far.serve(
+      echoService,
+      echo({
+        one: async (ping) => {
+          if (ping.text === '') return ping;
+          started.resolve();
+          return new Promise<never>(() => undefined);
+        },
+      }),
+    );
+    await near.client(echoService).one({});
+    const call = failure(near.client(echoService).one({ text: 'wait' }));
+    await started.promise;
+    way.cut();
+    await way.close();
+    const successor = await busOf('far', quick);
+    await successor.serve(echoService, echo());
+    expect(await call).toMatchObject({ code: Code.Unavailable, rawMessage: 'verbena.testing.Echo died during the call' });
+    expect((await near.client(echoService).one({ text: 'again' })).text).toBe('again');
+  });
+
+  it('that is only busy is not taken for dead, until it is', async () => {
+    const near = await busOf('near', { limits: { probeMs: 20 } });
+    const nc = await plain();
+    nc.subscribe('verbena.rpc.verbena-testing-Echo.=.One.*.*', {
+      callback: (_, message) => void message.respond(encodeFrame({ kind: 'accept', head: ':replica:busy\n' })),
+    });
+    const asked = Promise.withResolvers<void>();
+    let times = 0;
+    nc.subscribe('verbena.ctl.verbena-testing-Echo.=.busy.*.*.*.*', { callback: () => void (++times === 10 && asked.resolve()) });
+    await nc.flush();
+    let over = false;
+    const call = failure(near.client(echoService).one({})).finally(() => (over = true));
+    await asked.promise;
+    expect(over).toBe(false);
+    await nc.close();
+    expect((await call).rawMessage).toBe('verbena.testing.Echo died during the call');
+  });
+
   it('that takes its time is waited for, in calls and in streams', async () => {
     const [near, far] = await Promise.all([busOf('near', fast), busOf('far', fast)]);
     const serverPeriods = 12;

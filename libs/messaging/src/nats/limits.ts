@@ -12,6 +12,11 @@ export interface NatsBusLimits {
   readonly callMs: number;
   /** How often each side tells the other that it is there, in milliseconds; after three silent periods a side is taken for lost. */
   readonly aliveMs: number;
+  /**
+   * How often a caller whose calls take longer asks the server whether the replicas that may have them are still connected, in milliseconds. A
+   * process that has died is known to be gone after some three times this, one that is only busy never.
+   */
+  readonly probeMs: number;
   /** Calls under way that one served service takes, of all callers. */
   readonly calls: number;
   /** And of one connection. */
@@ -25,6 +30,7 @@ export const defaultLimits: NatsBusLimits = {
   idleCreditMs: 300_000,
   callMs: 24 * 3_600_000,
   aliveMs: 5_000,
+  probeMs: 500,
   calls: 8_192,
   callsOfOne: 4_096,
 };

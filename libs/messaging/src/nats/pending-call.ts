@@ -11,6 +11,8 @@ export interface PendingOptions {
   /** The tokens of the caller, of its connection, and of this call. */
   readonly own: string;
   readonly control: (replica: string) => string;
+  /** Where everything comes from that the service says: names it, or its instance. */
+  readonly callee: string;
   readonly name: string;
   readonly limits: NatsBusLimits;
   publish(subject: string, parts: FrameParts, reply?: string): void;
@@ -27,6 +29,8 @@ export class PendingCall {
   readonly opened: Promise<Opened>;
   /** Periods since the call was made, in which nothing was heard. */
   silent = 0;
+  /** How often it was found under way when replicas were asked after. */
+  probes = 0;
   replica: string | undefined;
   readonly #options: PendingOptions;
   readonly #settle: PromiseWithResolvers<Opened>;
@@ -52,6 +56,10 @@ export class PendingCall {
 
   get name(): string {
     return this.#options.name;
+  }
+
+  get callee(): string {
+    return this.#options.callee;
   }
 
   /** Resolves when nothing more is to be heard. */

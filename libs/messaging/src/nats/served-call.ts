@@ -31,6 +31,7 @@ export class ServedCall {
   #known = false;
   #over = false;
   #periods = 0;
+  #turns = 0;
   #finished: PromiseWithResolvers<void> | undefined;
 
   constructor(options: ServedCallOptions) {
@@ -66,12 +67,22 @@ export class ServedCall {
     }
   }
 
-  /** A period has passed: the caller learns that the call is here, unless it has taken too long. */
+  /** The caller learns that the call is here. */
+  tell(): void {
+    if (!this.#known) this.#accept(0);
+  }
+
+  /** Called at equal intervals: tells at the second, since most calls are over by then. */
+  turn(): void {
+    if (++this.#turns > 1) this.tell();
+  }
+
+  /** A period has passed: the call ends here when it has taken too long. */
   period(): void {
     const { aliveMs, callMs } = this.#options.limits;
     if (++this.#periods * aliveMs > callMs)
       this.fail(new ConnectError(`no call may take longer than ${callMs / 1_000} s`, Code.DeadlineExceeded), true);
-    else if (!this.#known) this.#accept(0);
+    else this.tell();
   }
 
   fail(error: ConnectError, tell: boolean): void {

@@ -39,7 +39,7 @@ export class Serving implements Served {
   /** Answers that a lost connection kept from being given. */
   readonly #orphans = new Set<string>();
   #subscriptions: Subscription[] = [];
-  #sweep: NodeJS.Timeout | undefined;
+  #sweeps: readonly NodeJS.Timeout[] = [];
   #forget: (() => void)[] = [];
   #stopped: Promise<void> | undefined;
 
@@ -63,7 +63,7 @@ export class Serving implements Served {
       this.#listen(this.#connection.id),
     ];
     this.#forget = [this.#connection.onLost(() => this.#lost()), this.#connection.onBack(() => this.#back())];
-    this.#sweep = setInterval(() => this.#period(), limits.aliveMs).unref();
+    this.#sweeps = [setInterval(() => this.#period(), limits.aliveMs).unref(), setInterval(() => this.#tell(), limits.probeMs / 2).unref()];
     await this.#connection.flush();
     listen();
     if (refusal !== undefined) {
@@ -83,7 +83,7 @@ export class Serving implements Served {
     await this.#connection.flush();
     await this.#local.stop();
     await Promise.all([...this.#calls.values()].map((call) => call.finished()));
-    clearInterval(this.#sweep);
+    for (const sweep of this.#sweeps) clearInterval(sweep);
     for (const forget of this.#forget) forget();
     for (const subscription of this.#subscriptions.slice(1)) subscription.unsubscribe();
     await this.#connection.flush();
@@ -117,7 +117,9 @@ export class Serving implements Served {
       this.#options.told(error, subject);
       return refuse(new ConnectError('the call was malformed', Code.InvalidArgument));
     }
+    const known = this.#peers.size;
     const peer = this.#peer(key.slice(0, key.lastIndexOf('.')));
+    const isNew = this.#peers.size > known;
     const refusal = this.#refusal(key, peer);
     if (refusal !== undefined) return refuse(refusal);
     const call = new ServedCall({
@@ -135,6 +137,8 @@ export class Serving implements Served {
     });
     this.#calls.set(key, call);
     peer.calls.add(call);
+    // Whoever has not called for a while learns who takes its calls, so that it can ask after us.
+    if (isNew) call.tell();
     call.run(method, frame, caller);
   }
 
@@ -196,6 +200,11 @@ export class Serving implements Served {
     const error = new ConnectError(`${this.#options.name} lost its connection to NATS during the call`, Code.Unavailable);
     for (const reply of this.#orphans) this.#connection.publish(reply, encodeFrame(resetParts(error)));
     this.#orphans.clear();
+  }
+
+  /** Callers whose calls are not answered at once learn where they are. */
+  #tell(): void {
+    for (const call of this.#calls.values()) call.turn();
   }
 
   /** Tells callers whose calls take longer that we are there, and ends the calls of those who are not. */
