@@ -13,6 +13,7 @@ import {
   type TreeNode,
 } from '@verbena/domain-image';
 import { handle, type EventMetadata, type EventStore } from '@verbena/event-sourcing';
+import { Code, ConnectError } from '@connectrpc/connect';
 import type { Bus } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
 import { nodev1 } from '@verbena/contracts';
@@ -76,8 +77,21 @@ export class Distribution {
     this.#handler = handle(parts.store, distributionDecider, (id: string) => id);
   }
 
-  /** @throws DistributionError that names the nodes and what went wrong on each */
+  /**
+   * Whatever ends it, the log says that it has ended.
+   * @throws DistributionError that names the nodes and what went wrong on each
+   */
   async run(): Promise<Status> {
+    try {
+      return await this.#carryOut();
+    } catch (error) {
+      const reason = `it was given up: ${messageOf(error)}`;
+      if (this.#state.status === 'under-way') await this.#do({ type: 'FailDistribution', data: { reason } }).catch(() => false);
+      throw error;
+    }
+  }
+
+  async #carryOut(): Promise<Status> {
     const { image, jobId } = this.#request;
     const { lacking, complete } = await this.#ask();
     const bytesPerNode = contentBytes(image);
@@ -187,6 +201,8 @@ export class Distribution {
       const timed = { ...command, at: this.#parts.clock.now().getTime() } as DistributionCommand;
       const result = await this.#handler.execute(distributionId, timed, { metadata });
       if (result.ok) this.#state = result.state;
+      // Another image manager leads by now; whoever asked for the distribution asks again.
+      else if (result.reason === 'stale-epoch') throw new ConnectError(result.detail, Code.Unavailable);
       return result.ok;
     });
     this.#tail = done.catch(() => undefined);

@@ -1,11 +1,12 @@
 import type { Client } from '@connectrpc/connect';
 import { imagev1 } from '@verbena/contracts';
-import { createMemoryEventStore, type EventStore } from '@verbena/event-sourcing';
+import { distributionDecider } from '@verbena/domain-image';
+import { createMemoryEventStore, handle, type EventStore } from '@verbena/event-sourcing';
 import { buildImage, chunk, type GuestImage } from '@verbena/guest-image';
 import { withCallContext } from '@verbena/messaging';
 import type { RunningService } from '@verbena/service-kit';
 import { testContext, type TestContext } from '@verbena/service-kit/testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startImageManager } from './index.ts';
 import { FakeNodes } from './testing/fake-nodes.ts';
 
@@ -196,6 +197,31 @@ describe('a distribution', () => {
   it('ends when a node is gone', async () => {
     await nodes.remove('node-0');
     await expect(distribute(['node-0', 'node-1'])).rejects.toThrow(/did not reach node-0 \(.*not served/);
+  });
+
+  it('is ended in the log when whoever asked for it goes away', async () => {
+    const gate = Promise.withResolvers<void>();
+    nodes.gate = gate.promise;
+    const caller = new AbortController();
+    const call = async () => {
+      const request = { imageDigest: image.digest, nodeIds: ['node-0'], jobId: 'job-1' };
+      for await (const _ of client.distribute(request, { signal: caller.signal })) caller.abort();
+    };
+    await expect(call()).rejects.toThrow();
+    await vi.waitFor(async () => expect(await story()).toEqual(['DistributionPlanned', 'DistributionFailed']));
+    gate.resolve();
+  });
+
+  it('that a dead image manager left behind is ended by the next', async () => {
+    const plan = { imageDigest: image.digest, jobId: 'job-1', nodes: ['node-0'], alreadyThere: [], bytesPerNode: 40_000 };
+    const left = handle(store, distributionDecider, (id: string) => id);
+    const metadata = { actor: 'scheduler', tenant: 'physics', correlationId: 'job-1' };
+    await left.execute('dist-left', { type: 'PlanDistribution', at: 1, data: plan }, { metadata });
+    await service.stop();
+    service = await startImageManager(context, { store });
+    expect(await story()).toEqual(['DistributionPlanned', 'DistributionFailed']);
+    const { last } = await distribute(['node-0'], 'job-2');
+    expect(last.done).toBe(true);
   });
 
   it('of an image that does not exist is refused', async () => {

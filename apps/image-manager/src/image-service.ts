@@ -171,6 +171,8 @@ async function* distribute(parts: ImageServiceParts, request: imagev1.Distribute
   try {
     yield statusView(distributionId, await finished, true);
   } catch (error) {
+    if (parts.stopping.aborted)
+      throw new ConnectError('the image manager stops: ask the next one', Code.Unavailable, undefined, undefined, error);
     if (error instanceof DistributionError) throw new ConnectError(error.message, Code.Aborted, undefined, undefined, error);
     throw error;
   }

@@ -1,12 +1,24 @@
-/** A process of its own for the migration controller. */
-import { openServiceStore } from '@verbena/event-store';
-import { databaseVariables, runService } from '@verbena/service-kit';
+/** A process of its own for the migration controller: one of several leads, the others stand by. */
+import { hostname } from 'node:os';
+import { fencedStore } from '@verbena/event-sourcing';
+import { createPostgresElection, openServiceStore } from '@verbena/event-store';
+import { databaseVariables, runService, startReplica } from '@verbena/service-kit';
 import { startMigrationController } from './migration-controller.ts';
+
+const role = 'migration-controller';
 
 process.exit(
   await runService({
-    name: 'migration-controller',
+    name: role,
     variables: databaseVariables,
-    start: async (context, { DATABASE_URL }) => startMigrationController(context, { store: await openServiceStore(context, DATABASE_URL) }),
+    start: async (context, { DATABASE_URL: databaseUrl }) => {
+      const store = await openServiceStore(context, databaseUrl);
+      return startReplica(context, {
+        role,
+        candidate: `${role}-${hostname()}-${String(process.pid)}`,
+        election: createPostgresElection({ databaseUrl, store }),
+        start: (lead) => startMigrationController(context, { store: fencedStore(store, role, lead) }),
+      });
+    },
   }),
 );

@@ -11,6 +11,8 @@ export class FakeNodes {
   readonly broken = new Map<string, { readonly error: string; times: number }>();
   /** "storage>node-0@1": who was served by whom in which round, in order. */
   readonly transfers: string[] = [];
+  /** While set, nodes wait for it before they take anything. */
+  gate: Promise<void> | undefined;
   readonly #bus: Bus;
 
   constructor(bus: Bus) {
@@ -21,7 +23,8 @@ export class FakeNodes {
     for (const id of ids) {
       const some: Partial<ServiceImpl<typeof nodev1.NodeAgentService>> = {
         missingChunks: ({ digests }) => ({ digests: digests.filter((digest) => !this.#chunks(id).has(digest)) }),
-        prepareImage: (request) => {
+        prepareImage: async (request) => {
+          await this.gate;
           if (request.tree === undefined) throw new ConnectError('no tree', Code.InvalidArgument);
           return { receipts: this.#prepare(request.tree, request.chunks, request.fetchFromStorage ? 'storage' : undefined) };
         },
