@@ -3,6 +3,8 @@ import { cstring, struct, u32, u64 } from '@verbena/binary';
 
 export const VB_ABI_VERSION = 1;
 export const VB_PAGE_SIZE = 4096;
+export const VB_NULL_ZONE = 0x0001_0000;
+export const VB_NULL_BYTE = 0xff;
 export const VB_STACK_SIZE = 0x0080_0000;
 export const VB_BOOT_INFO_ADDR = 0x0080_0000;
 export const VB_EVENT_PAGE_ADDR = 0x0080_1000;

@@ -2,9 +2,10 @@
  * The contract between a guest and the embedded hypervisor.
  *
  * A guest is a wasm32 module with one shared memory, its physical memory. Four special pages lie at fixed addresses between the
- * stack, which grows down from VB_STACK_SIZE to 0 and therefore traps when it overflows, and the program's data:
+ * stack, which grows down and leaves the memory when it overflows, and the program's data:
  *
- *   0x0000_0000  stack (VB_STACK_SIZE)
+ *   0x0000_0000  nothing (VB_NULL_ZONE): what a null pointer reaches; filled with VB_NULL_BYTE, and looked at for changes
+ *   0x0001_0000  stack, down from VB_STACK_SIZE
  *   0x0080_0000  boot information   written by the hypervisor before the program starts, read by the guest
  *   0x0080_1000  event channels     pending bits, written by others; the guest clears them
  *   0x0080_2000  user access region doorbell records, written by the guest and read by the adapter
@@ -22,6 +23,8 @@
 #define VB_ABI_VERSION 1u
 
 #define VB_PAGE_SIZE 4096u
+#define VB_NULL_ZONE 0x00010000u
+#define VB_NULL_BYTE 0xffu
 #define VB_STACK_SIZE 0x00800000u
 #define VB_BOOT_INFO_ADDR 0x00800000u
 #define VB_EVENT_PAGE_ADDR 0x00801000u

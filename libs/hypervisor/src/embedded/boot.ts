@@ -1,6 +1,7 @@
-/** What a guest finds in its memory before its first instruction: the boot information page. Everything else is zero. */
+/** What a guest finds in its memory before its first instruction: the boot information page, and the null zone. Everything else is zero. */
 import { bootInfo, VB_ABI_VERSION, VB_BOOT_INFO_ADDR, VB_BOOT_MAGIC } from '@verbena/guest-abi';
 import type { DomainConfig, ProgramSpec } from '../port.ts';
+import { fillNullZone } from './null-zone.ts';
 
 export interface BootFacts {
   readonly slot: number;
@@ -11,6 +12,7 @@ export interface BootFacts {
 }
 
 export function writeBootInfo(memory: WebAssembly.Memory, config: DomainConfig, spec: ProgramSpec, facts: BootFacts): void {
+  fillNullZone(memory);
   bootInfo.write(new DataView(memory.buffer), VB_BOOT_INFO_ADDR, {
     magic: VB_BOOT_MAGIC,
     abi_version: VB_ABI_VERSION,

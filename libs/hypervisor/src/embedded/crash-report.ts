@@ -1,8 +1,12 @@
 /** Crash reports: what went wrong in plain words, and where, with the function names of the module's name section. */
+import { VB_NULL_ZONE } from '@verbena/guest-abi';
+
+/** How the report of a stack that ran out begins. */
+export const STACK_OVERFLOW = 'stack overflow';
 
 /** V8's words for a trap, and ours. The first match counts. */
 const kinds: readonly (readonly [pattern: RegExp, words: string])[] = [
-  [/maximum call stack/i, 'stack overflow: the calls are nested too deeply'],
+  [/maximum call stack/i, `${STACK_OVERFLOW}: the calls are nested too deeply`],
   [/unreachable/, 'abort: the program gave up (abort(), a failed assert(), or code that must not be reached)'],
   [
     /memory access out of bounds|data segment/,
@@ -60,9 +64,9 @@ function stripModuleName(frames: string[]): void {
   frames.forEach((frame, i) => (frames[i] = frame.slice(prefix.length)));
 }
 
-/** The stack grows down to address 0: below it, addresses are huge, and the pointer itself is negative. */
+/** A stack that is too deep runs through the null zone and below address 0, where addresses are huge and the pointer itself is negative. */
 function stackOverflowed(frames: readonly string[], stackPointer: number | undefined): boolean {
-  if (stackPointer !== undefined) return stackPointer < 4096;
+  if (stackPointer !== undefined) return stackPointer < VB_NULL_ZONE + 4096;
   return frames.length >= framesRead - 16;
 }
 

@@ -61,7 +61,7 @@ describe('the embedded driver against hostile modules', () => {
 
   it('kills a program that sleeps in the processor’s own wait instruction', async () => {
     const { program } = await start(`(func (export "_start")
-      (drop (memory.atomic.wait32 (i32.const 64) (i32.const 0) (i64.const -1))))`);
+      (drop (memory.atomic.wait32 (i32.const 64) (i32.const -1) (i64.const -1))))`);
     await program.kill('walltime');
     expect(await program.exit).toMatchObject({ cause: 'killed', exitCode: 137, detail: 'walltime' });
   });

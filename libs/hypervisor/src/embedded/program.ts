@@ -18,6 +18,9 @@ import {
   type ControlBlock,
 } from './control-block.ts';
 import { EXIT_INTERNAL, EXIT_KILLED, type ProgramOutcome } from './program-end.ts';
+import { GuestMemory } from './guest-memory.ts';
+import { judged } from './judgement.ts';
+import { nullWatch } from './null-zone.ts';
 import type { VcpuThread } from './worker-pool.ts';
 import type { FromVcpu, RunOrder } from './worker-protocol.ts';
 import type { TransferListItem } from 'node:worker_threads';
@@ -57,6 +60,9 @@ export class Program {
   #parked: (() => void) | undefined;
   #ending: ProgramOutcome | undefined;
   #killReason: string | undefined;
+  /** Why the hypervisor has ended the program itself. */
+  #fault: ProgramOutcome | undefined;
+  readonly #unwatch: () => void;
   #timer: NodeJS.Timeout | undefined;
   #over = false;
 
@@ -72,6 +78,13 @@ export class Program {
       },
       onLost: (error) => {
         this.#lost(error);
+      },
+    });
+    this.#unwatch = nullWatch.add({
+      memory,
+      onWrite: () => {
+        this.#fault = judged({ cause: 'exited', exitCode: 0, detail: '' }, { ...order, control, memory: new GuestMemory(memory) });
+        void this.kill('it wrote through a null pointer');
       },
     });
     this.#run = thread.run({ ...order, type: 'run', control: control.shared, console: ring, memory }, transfer);
@@ -131,6 +144,7 @@ export class Program {
   async #finish(ended: ProgramEnded): Promise<void> {
     if (this.#over) return;
     this.#over = true;
+    this.#unwatch();
     this.#memory = undefined;
     clearTimeout(this.#timer);
     this.#options.thread.listen(undefined);
@@ -140,7 +154,7 @@ export class Program {
 
   /** The vCPU does not know why it was killed, and nobody has told yet that output was lost. */
   #explained(outcome: ProgramOutcome): ProgramOutcome {
-    if (outcome.cause === 'killed') return { ...outcome, detail: this.#killReason ?? outcome.detail };
+    if (outcome.cause === 'killed') return this.#fault ?? { ...outcome, detail: this.#killReason ?? outcome.detail };
     const { failure } = this.#reader;
     if (failure === undefined) return outcome;
     const words = failure instanceof Error ? failure.message : String(failure);

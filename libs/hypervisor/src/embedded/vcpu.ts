@@ -1,10 +1,10 @@
 /** Runs one program on the thread of a vCPU, from instantiation to its last instruction. */
-import { statusPage, VB_MPI_INITIALIZED, VB_STATUS_PAGE_ADDR } from '@verbena/guest-abi';
 import type { MessagePort } from 'node:worker_threads';
 import { ConsoleWriter } from './console-ring.ts';
 import { ControlBlock, VCPU_RUNNING, VCPU_STOPPED, VCPU_WAITING, word } from './control-block.ts';
 import { crashReport, describeTrap, isTrap } from './crash-report.ts';
 import { hypercallImport, hypercallSlots } from './hypercalls/table.ts';
+import { judged } from './judgement.ts';
 import { openPath } from './paths/open-path.ts';
 import { EXIT_INTERNAL, EXIT_TRAPPED, ProgramEnd, type ProgramOutcome } from './program-end.ts';
 import { Vmm } from './vmm.ts';
@@ -48,7 +48,7 @@ export function runProgram(order: RunOrder, answers: MessagePort, post: (message
   const { user, system } = process.threadCpuUsage(cpuBefore);
   control.setCounter('cpuSeconds', (user + system) / 1e6);
   control.store(word.state, VCPU_STOPPED);
-  post({ type: 'ended', outcome: judged(vmm.ended ?? outcome, vmm, order), unclean });
+  post({ type: 'ended', outcome: judged(vmm.ended ?? outcome, { ...order, memory: vmm.memory, control }), unclean });
 }
 
 function outcomeOf(
@@ -73,27 +73,3 @@ function outcomeOf(
     unclean: true,
   };
 }
-
-/** How near to its limit a guest's memory must be for a failure to count as want of memory: what a large allocation leaves unused. */
-const nearLimitBytes = 16 * 1024 * 1024;
-
-/** An end may have a deeper reason: memory ran out, or MPI was left without MPI_Finalize. */
-function judged({ cause, exitCode, detail }: ProgramOutcome, vmm: Vmm, order: RunOrder): ProgramOutcome {
-  if (cause !== 'exited' && cause !== 'trapped') return { cause, exitCode, detail };
-  const { memory, control } = vmm;
-  const limit = order.memoryLimitBytes;
-  const nearLimit = memory.byteLength + Math.min(nearLimitBytes, limit / 8) > limit;
-  if ((cause === 'trapped' || exitCode !== 0) && (control.load(word.outOfMemory) === 1 || nearLimit)) {
-    const used = `rank ${String(order.rank)} ran out of memory: its limit is ${mebibytes(limit)}, ${mebibytes(memory.byteLength)} were in use`;
-    return {
-      cause: 'out-of-memory',
-      exitCode: exitCode === 0 ? EXIT_TRAPPED : exitCode,
-      detail: detail === '' ? used : `${used}\n${detail}`,
-    };
-  }
-  const mpiState = memory.u32(VB_STATUS_PAGE_ADDR + statusPage.offsets.mpi_state);
-  if (cause === 'exited' && mpiState === VB_MPI_INITIALIZED) return { cause: 'no-finalize', exitCode, detail };
-  return { cause, exitCode, detail };
-}
-
-const mebibytes = (bytes: number): string => `${String(Math.round(bytes / 2 ** 20))} MiB`;

@@ -78,6 +78,32 @@ static void trap_wild(int argc, char **argv)
   sink = dereference((const volatile int *)wild);
 }
 
+struct node { struct node *next; int value; };
+static struct node *volatile nowhere;
+
+/* Goes on after its mistake as if nothing had happened. */
+static void null_write(int argc, char **argv)
+{
+  puts("before");
+  nowhere->value = 7;
+  puts("after");
+}
+
+static void null_read(int argc, char **argv)
+{
+  puts("before");
+  sink = nowhere->next->value;
+}
+
+/* Never looks at what malloc returns, and makes no call once there is no memory left. */
+static void null_loop(int argc, char **argv)
+{
+  for (;;) {
+    volatile char *volatile block = malloc(1u << 20);
+    for (int i = 0; i < 1 << 20; i += 4096) block[i] = 1;
+  }
+}
+
 __attribute__((noinline)) static int divide(int a, int b) { return a / b; }
 static void trap_divide(int argc, char **argv) { sink = divide(argc, zero); }
 
@@ -194,7 +220,7 @@ static void log_line(int argc, char **argv)
 static void memory(int argc, char **argv)
 {
   size_t pages = __builtin_wasm_memory_size(0);
-  const unsigned char *stack = (const unsigned char *)4096, *heap = (const unsigned char *)VB_DATA_BASE + 0x100000;
+  const unsigned char *stack = (const unsigned char *)VB_NULL_ZONE, *heap = (const unsigned char *)VB_DATA_BASE + 0x100000;
   unsigned used = 0;
   for (size_t i = 0; i < (VB_STACK_SIZE >> 1); i++) used |= stack[i];
   unsigned char *block = malloc(4u << 20);
@@ -417,6 +443,7 @@ static const struct {
   { "rendezvous", rendezvous },                                 { "bad-hypercalls", bad_hypercalls },
   { "log", log_line },        { "memory", memory },             { "files", files },            { "escape", escape },
   { "quota", quota },         { "many-files", many_files },     { "deep-tree", deep_tree },    { "echo", echo },
+  { "null-write", null_write }, { "null-read", null_read },     { "null-loop", null_loop },
   { "clocks", clocks },       { "bad-wasi", bad_wasi },         { "counted", counted },        { "sum", sum },
 };
 

@@ -263,6 +263,27 @@ function ends(bench: Bench): void {
     expect((await bench.run(domain, ['hello'])).stdout, 'the domain works on').toBe('hello\n');
   });
 
+  it('does not let a program get away with a write through a null pointer', async () => {
+    const domain = await bench.boot();
+    const ended = await bench.run(domain, ['null-write'], { rank: 1, size: 2 });
+    expect(ended).toMatchObject({ cause: 'trapped', exitCode: 134 });
+    expect(ended.stdout).toMatch(/^before\n/);
+    expect(ended.detail).toMatch(/^rank 1: a write through a null pointer, at address 0x4: .*malloc/);
+    expect((await bench.run(domain, ['hello'])).stdout, 'the domain works on').toBe('hello\n');
+  });
+
+  it('traps what is reached through a pointer that was read through a null pointer', async () => {
+    const ended = await bench.once(['null-read']);
+    expect(ended).toMatchObject({ cause: 'trapped', exitCode: 134, stdout: 'before\n' });
+    expect(ended.detail).toMatch(/out of bounds[^]*null_read/);
+  });
+
+  it('ends a program that goes on for ever with memory that it did not get', async () => {
+    const ended = await bench.once(['null-loop']);
+    expect(ended).toMatchObject({ cause: 'out-of-memory', exitCode: 134 });
+    expect(ended.detail).toMatch(/ran out of memory: its limit is \d+ MiB[^]*null pointer/);
+  });
+
   it('delivers what was written before a trap', async () => {
     expect((await bench.once(['trap-wild'])).stdout).toBe('before the trap');
   });
