@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { UsageError } from './errors.ts';
 import { classify, languageNamed } from './languages.ts';
+import { sanitizers } from './sanitizers.ts';
 import type { DriverLanguage, SourceLanguage } from './languages.ts';
 
 export type Input =
@@ -18,7 +19,7 @@ export interface DependencyOutput {
 }
 
 export type Stage = 'link' | 'object' | 'assembly' | 'preprocess' | 'syntax';
-export type Query = 'version' | 'help' | 'machine' | 'dumpversion' | 'show';
+export type Query = 'version' | 'help' | 'machine' | 'dumpversion' | 'show' | 'compileFlags' | 'linkFlags' | 'cmake';
 
 export interface CommandLine {
   readonly inputs: readonly Input[];
@@ -120,11 +121,17 @@ const FLAGS: Readonly<Record<string, Apply>> = {
   '-dumpversion': query('dumpversion'),
   '-dumpfullversion': query('dumpversion'),
   '-show': query('show'),
+  '-showme': query('show'),
   '--showme': query('show'),
+  '-print-cmake-toolchain': query('cmake'),
   '-compile_info': query('show'),
   '-compile-info': query('show'),
   '-link_info': query('show'),
   '-link-info': query('show'),
+  '-showme:compile': query('compileFlags'),
+  '--showme:compile': query('compileFlags'),
+  '-showme:link': query('linkFlags'),
+  '--showme:link': query('linkFlags'),
   '-v': (draft) => {
     draft.verbose = true;
   },
@@ -142,7 +149,7 @@ const FLAGS: Readonly<Record<string, Apply>> = {
   '-shared': refuse('a guest is one module; shared libraries are not supported'),
   '-dynamiclib': refuse('a guest is one module; shared libraries are not supported'),
   '-fopenmp': note('has no effect: guests have one thread each; use more ranks instead'),
-  '-fexceptions': note('has no effect: guests have no C++ exceptions'),
+  '-fexceptions': ignored,
   '-w': keep,
   '-pedantic': keep,
   '-pedantic-errors': keep,
@@ -233,7 +240,11 @@ function readFlag(draft: Draft, word: string): boolean {
     return true;
   }
   if (/^-M[FTQ]|^-include|^-imacros|^-isystem|^-idirafter|^-iquote|^-isysroot/.test(word)) return false;
-  if (word.startsWith('-fsanitize=')) throw new UsageError(`${word}: sanitizers are not available in guests`);
+  if (word.startsWith('-fsanitize=')) {
+    draft.driverFlags.push(...sanitizers(word));
+    return true;
+  }
+  if (/^-fn?o?-?sanitize/.test(word)) return true;
   if (SKIPPED_WITH_VALUE.has(word)) return false;
   if (word.startsWith('-O')) {
     draft.optimized = true;

@@ -163,7 +163,9 @@ class Compilation {
     const { stage, output: named, dependencies } = this.#line;
     const files: OutputFile[] = [];
     if (dependencies !== undefined && dependencyText !== undefined) {
-      const file = dependencies.file ?? (dependencies.only ? (named ?? '-') : `${stem(stage === 'link' ? source : (named ?? source))}.d`);
+      const file =
+        dependencies.file ??
+        (dependencies.only ? (named ?? '-') : `${stage === 'link' || named === undefined ? stem(source) : withoutExtension(named)}.d`);
       files.push({ path: file, content: Buffer.from(dependencyText, 'utf8') });
     }
     if (output === undefined || dependencies?.only === true) return files;
@@ -204,6 +206,9 @@ class Compilation {
 
 /** A source's name without directory and extension, as compilers name what they make of it. */
 const stem = (path: string): string => (path === '-' ? 'a' : basename(path, extname(path)));
+
+/** The path of an output without its extension: what gcc names an object's dependencies by. */
+const withoutExtension = (path: string): string => path.slice(0, path.length - extname(path).length);
 
 function imageOf(wasm: Uint8Array, cxx: boolean, asyncify: boolean): GuestImage {
   const { minimumBytes, imports, hasTags } = moduleInfo(wasm);

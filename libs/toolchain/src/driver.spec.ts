@@ -38,7 +38,7 @@ describe('the compiler driver', () => {
     [['loose.c'], 'wasm-ld: error: loose.c: undefined symbol: nobody_has_this\n'],
     [['no-main.c'], 'undefined symbol: main\n'],
     [['-shared', 'ok.c'], 'shared libraries are not supported\n'],
-    [['-fsanitize=address', 'ok.c'], 'sanitizers are not available in guests\n'],
+    [['-fsanitize=null,address', 'ok.c'], 'guests have -fsanitize=undefined and its parts, and no address sanitizer\n'],
     [['solver.f90'], 'solver.f90: Fortran is not supported; guests are C and C++\n'],
     [['notes.txt'], 'notes.txt: file format not recognized'],
     [['-bogus', 'ok.c'], "unrecognized command-line option '-bogus'\n"],
@@ -70,6 +70,9 @@ describe('the compiler driver', () => {
     expect((await bench.drive(['--version'])).stdout).toMatch(/^verbena cc \d+\.\d+\.\d+ \(clang version 22\.1\.0\)\n/);
     expect((await bench.drive(['-dumpmachine'])).stdout).toBe('wasm32-unknown-wasip1\n');
     expect((await bench.drive(['-show', 'ok.c'])).stdout).toContain('--target=wasm32-wasip1');
+    expect((await bench.drive(['-showme:compile'])).stdout).toContain('guest-mpi/include');
+    expect((await bench.drive(['-showme:link'])).stdout).toContain('-Wl,--import-memory');
+    expect(existsSync((await bench.drive(['-print-cmake-toolchain'])).stdout.trim())).toBe(true);
     const help = (await bench.drive(['--help'])).stdout;
     expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   });

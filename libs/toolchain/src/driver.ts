@@ -1,6 +1,8 @@
 /** The whole of `verbena cc` and `verbena c++`: the command-line tool only forwards its arguments. */
+import { join } from 'node:path';
 import { compile, writeOutputs } from './compile.ts';
 import { parseArguments } from './arguments.ts';
+import type { Query } from './arguments.ts';
 import { ToolchainError, UsageError } from './errors.ts';
 import { usage } from './help.ts';
 import type { DriverLanguage } from './languages.ts';
@@ -67,11 +69,7 @@ export async function compilerDriver(argv: readonly string[], language: DriverLa
 
 const isFileError = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && 'syscall' in error && 'code' in error;
 
-function answerTo(
-  query: 'version' | 'help' | 'machine' | 'dumpversion' | 'show',
-  argv: readonly string[],
-  language: DriverLanguage,
-): string {
+function answerTo(query: Query, argv: readonly string[], language: DriverLanguage): string {
   const name = language === 'c' ? 'verbena cc' : 'verbena c++';
   switch (query) {
     case 'version':
@@ -84,22 +82,29 @@ function answerTo(
       return `${CLANG_VERSION}\n`;
     case 'show':
       return commandText(argv, language);
+    case 'compileFlags':
+      return `${COMPILE_FLAGS.join(' ')}\n`;
+    case 'linkFlags':
+      return `${LINK_FLAGS.map((flag) => `-Wl,${flag}`).join(' ')}\n`;
+    case 'cmake':
+      return `${CMAKE_TOOLCHAIN}\n`;
   }
 }
 
 const versionText = (name: string): string =>
   `${name} ${VERBENA_VERSION} (clang version ${CLANG_VERSION})\nTarget: wasm32-unknown-wasip1, guest ABI 1\n`;
 
+const COMPILE_FLAGS: readonly string[] = [
+  ...TARGET_FLAGS,
+  ...EMULATION_DEFINES,
+  ...HEADER_DIRECTORIES.flatMap((directory) => ['-isystem', directory]),
+];
+/** The file for cmake --toolchain. */
+const CMAKE_TOOLCHAIN = join(import.meta.dirname, '..', 'cmake', 'verbena.cmake');
+
 /** What mpicc -show prints: the compiler's command with what is added to it. */
 function commandText(argv: readonly string[], language: DriverLanguage): string {
-  const shown = argv.filter((word) => !/^(-show|--showme|-compile[_-]info|-link[_-]info|-v)$/.test(word));
-  const words = [
-    language === 'c' ? 'clang' : 'clang++',
-    ...TARGET_FLAGS,
-    ...EMULATION_DEFINES,
-    ...HEADER_DIRECTORIES.flatMap((directory) => ['-isystem', directory]),
-    ...shown,
-    ...LINK_FLAGS.map((flag) => `-Wl,${flag}`),
-  ];
+  const shown = argv.filter((word) => !/^(-show|--?showme|-compile[_-]info|-link[_-]info|-v)$/.test(word));
+  const words = [language === 'c' ? 'clang' : 'clang++', ...COMPILE_FLAGS, ...shown, ...LINK_FLAGS.map((flag) => `-Wl,${flag}`)];
   return `${words.join(' ')}\n`;
 }

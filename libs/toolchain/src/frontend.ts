@@ -10,7 +10,7 @@ import { ToolchainError } from './errors.ts';
 import type { DependencyOutput } from './arguments.ts';
 import { isCxx } from './languages.ts';
 import type { SourceLanguage } from './languages.ts';
-import { EMULATION_DEFINES, TARGET_FLAGS } from './target.ts';
+import { EMULATION_DEFINES, EXCEPTION_FLAGS, TARGET_FLAGS } from './target.ts';
 import type { ToolPool } from './tool-pool.ts';
 import type { ToolResult } from './tool-protocol.ts';
 import { OVERLAY_PATH, virtualFiles } from './virtual-files.ts';
@@ -57,7 +57,9 @@ const LENIENT_C = [
 function dialectFlags(language: SourceLanguage): string[] {
   if (language === 'assembler') return [];
   const quiet = ['-Wno-unknown-warning-option', '-Wno-ignored-optimization-argument'];
-  return isCxx(language) ? quiet : [...quiet, ...LENIENT_C.map((name) => `-Wno-error=${name}`)];
+  return isCxx(language)
+    ? [...quiet, ...EXCEPTION_FLAGS.cxx]
+    : [...quiet, ...EXCEPTION_FLAGS.c, ...LENIENT_C.map((name) => `-Wno-error=${name}`)];
 }
 
 /** Translates one source. Throws ToolchainError when clang itself fails; errors in the source are in the result. */
@@ -72,7 +74,7 @@ export async function translate(translation: Translation, pool: ToolPool, cache:
   const dependencyText = result.out['d'] === undefined ? undefined : Buffer.from(result.out['d']).toString('utf8');
   const translated: Translated = {
     exitCode: result.exitCode,
-    diagnostics: template.text + result.text + exceptionNote(result.text),
+    diagnostics: template.text + result.text,
     output: result.exitCode === 0 && stage !== 'syntax' ? result.out['o'] : undefined,
     dependencyText,
   };
@@ -102,11 +104,6 @@ async function runFrontend(command: readonly string[], { files }: Translation, p
   }
   throw failure;
 }
-
-const exceptionNote = (text: string): string =>
-  /cannot use '(throw|try)' with exceptions disabled/.test(text)
-    ? 'verbena: note: guests have no C++ exceptions; report errors by return values, MPI_Abort or std::abort\n'
-    : '';
 
 /** Whether the translation's result is at hand, so that no compiler is needed. */
 export const isTranslated = (translation: Translation, cache: Cache): boolean => cache.has(translationKey(translation));

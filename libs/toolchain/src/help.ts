@@ -18,7 +18,8 @@ mpi.h and the MPI library are always there; -lm, -lmpi, -lpthread need no more.
                       /image/PATH (by default the file's own name)
   -MD, -MMD, -M, -MM, -MF FILE, -MT TARGET, -MP   dependencies for make
   --no-asyncify       do not prepare the guest to be moved while it waits
-  -v, --version, -show, -dumpmachine
+  -v, --version, -show, -showme:compile, -showme:link, -dumpmachine
+  -print-cmake-toolchain   the file for cmake --toolchain
   @FILE               read arguments from FILE
 
 -march, -mtune and other -m options, -pthread, -static and linker options are

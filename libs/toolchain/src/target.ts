@@ -10,8 +10,10 @@ export const TARGET_FLAGS: readonly string[] = [
   '-msign-ext',
   '-mmutable-globals',
   '-fno-common',
-  '-fno-exceptions',
 ];
+
+/** C++ compiles with try, catch and throw; no code is made for catching, since a guest cannot unwind. See guest/exceptions.c. */
+export const EXCEPTION_FLAGS = { c: ['-fno-exceptions'], cxx: ['-fcxx-exceptions', '-fexceptions', '-fignore-exceptions'] } as const;
 
 /** wasi-libc declares these only for those who ask; the linker gets the libraries. */
 export const EMULATION_DEFINES: readonly string[] = [
@@ -40,6 +42,8 @@ export const LINK_FLAGS: readonly string[] = [
   '--stack-first',
   `--global-base=${String(DATA_BASE)}`,
   '--wrap=sbrk',
+  '--wrap=chmod',
+  '--wrap=fchmod',
   '--export=__stack_pointer',
   '--export-if-defined=__tls_base',
   '--strip-debug',

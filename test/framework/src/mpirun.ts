@@ -1,10 +1,13 @@
 /**
  * A developer's mpirun without a control plane, for trying a guest: node --conditions=verbena-source test/framework/src/mpirun.ts
  * -n 4 [--hosts 2] [--processes 2] [--spin 2000] [--limit 60000]
- * [--io split] prog.c [compiler flags] [-- arguments]
+ * [--io split] prog.c [compiler flags] [-- arguments],
+ * or with a .vmi file instead of sources
  */
+import { looksLikeImageFile, readImageFile, type GuestImage } from '@verbena/guest-image';
 import { closeToolchain, compile } from '@verbena/toolchain';
 import type { IoPath } from '@verbena/hypervisor';
+import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { runGuests } from './guest-runner.ts';
 
@@ -31,13 +34,21 @@ const { values } = parseArgs({
   },
 });
 
-const { image, exitCode } = await compile({
-  language: 'c',
-  args: ['-O3', ...sources],
-  cwd: process.cwd(),
-  onDiagnostics: (text) => void process.stderr.write(text),
-});
-if (image === undefined) process.exit(exitCode === 0 ? 1 : exitCode);
+/** The file that is named, when it is an image already; else what the compiler makes of the words. */
+async function imageOf(words: readonly string[]): Promise<GuestImage> {
+  const [only = '', ...others] = words;
+  const bytes = others.length === 0 && existsSync(only) ? readFileSync(only) : new Uint8Array();
+  if (looksLikeImageFile(bytes)) return readImageFile(bytes);
+  const { image, exitCode } = await compile({
+    language: 'c',
+    args: ['-O3', ...words],
+    cwd: process.cwd(),
+    onDiagnostics: (text) => void process.stderr.write(text),
+  });
+  return image ?? process.exit(exitCode === 0 ? 1 : exitCode);
+}
+
+const image = await imageOf(sources);
 
 const size = Number(values.n ?? 1);
 const result = await runGuests({

@@ -1,6 +1,7 @@
 /** From what stands on the command line to an image: compiles sources, or reads the .vmi file that was named. */
-import { basename } from 'node:path';
-import type { GuestImage } from '@verbena/guest-image';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { looksLikeImageFile, type GuestImage } from '@verbena/guest-image';
 import { CliError, SilentExit, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Io } from '../terminal/io.ts';
@@ -18,7 +19,7 @@ export interface Built {
 /** @param words source files and flags for the compiler, in order. @throws {SilentExit} after the compiler has said what is wrong. */
 export async function buildImageOf(words: readonly string[], io: Io, onStep: (text: string) => void, signal: AbortSignal): Promise<Built> {
   const began = performance.now();
-  const images = words.filter((word) => !word.startsWith('-') && word.endsWith('.vmi'));
+  const images = words.filter((word) => !word.startsWith('-') && (word.endsWith('.vmi') || isImageFile(resolve(io.cwd, word))));
   if (images.length > 0) {
     const [path = ''] = images;
     if (words.length > 1) throw usageError(`${path} is an image already; give it alone, and the program's arguments after "--"`);
@@ -26,6 +27,21 @@ export async function buildImageOf(words: readonly string[], io: Io, onStep: (te
   }
   onStep(`building ${basename(words.find((word) => !word.startsWith('-')) ?? '')}`);
   return { image: await compileWords(words, io, signal), seconds: (performance.now() - began) / 1000 };
+}
+
+/** Whether a file is an image whatever its name: makefiles call their programs as they like. */
+function isImageFile(path: string): boolean {
+  const beginning = new Uint8Array(8);
+  try {
+    const file = openSync(path, 'r');
+    try {
+      return readSync(file, beginning) === beginning.length && looksLikeImageFile(beginning);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
 }
 
 async function compileWords(words: readonly string[], io: Io, signal: AbortSignal): Promise<GuestImage> {

@@ -1,5 +1,15 @@
 /* Temporary files and pipes, beside what the C library has of <stdio.h>. */
+
+/* The C library marks these as absent, and programs that use them would be warned; here they exist. */
+#define tmpfile vb_absent_tmpfile
+#define tmpnam vb_absent_tmpnam
+#define popen vb_absent_popen
+#define pclose vb_absent_pclose
 #include_next <stdio.h>
+#undef tmpfile
+#undef tmpnam
+#undef popen
+#undef pclose
 #ifndef VERBENA_STDIO_H
 #define VERBENA_STDIO_H
 

@@ -7,6 +7,7 @@ interface Engine {
     imports(module: object): { module: string; name: string }[];
     exports(module: object): { name: string }[];
   };
+  RuntimeError: new () => Error;
   Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> };
 }
 const engine = (globalThis as unknown as { WebAssembly: Engine }).WebAssembly;
@@ -26,6 +27,7 @@ class ProgramExit extends Error {
   }
 }
 
+const TRAPPED = 134;
 const BAD_DESCRIPTOR = 8;
 const NOT_SUPPORTED = 58;
 const BOOT_INFO = 0x0080_0000;
@@ -35,7 +37,7 @@ export const importsOf = (wasm: Uint8Array): string[] =>
   engine.Module.imports(new engine.Module(wasm)).map(({ module, name }) => `${module}.${name}`);
 export const exportsOf = (wasm: Uint8Array): string[] => engine.Module.exports(new engine.Module(wasm)).map(({ name }) => name);
 
-/** Runs a guest to its end. `boot` writes to the boot-information page first. A trap throws what the engine throws. */
+/** Runs a guest to its end. `boot` writes to the boot-information page first. A trap gives the exit code that the hypervisor gives. */
 export function runGuest(
   wasm: Uint8Array,
   minimumBytes: number,
@@ -49,8 +51,9 @@ export function runGuest(
   try {
     (instance.exports['_start'] as () => void)();
   } catch (error) {
-    if (!(error instanceof ProgramExit)) throw error;
-    exitCode = error.exitCode;
+    if (error instanceof ProgramExit) exitCode = error.exitCode;
+    else if (error instanceof engine.RuntimeError) exitCode = TRAPPED;
+    else throw error;
   }
   return { exitCode, stdout: output[1], stderr: output[2] };
 }
