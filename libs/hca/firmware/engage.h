@@ -70,11 +70,13 @@ static void start_again(struct vbf_qp *qp) {
   owe(qp, VBF_OWE_READY);
 }
 
-static void wire_up(uint32_t number) {
+/* So many bytes of the connection lie in the inbound buffer already. Everybody may read from the stream as soon as the link is up. */
+static void wire_up(uint32_t number, uint32_t received) {
   struct vbf_link *link = link_at(number);
   lock_take(&link->io_lock);
   lock_take(&link->tx_lock);
-  link->rx_fill = link->rx_done = link->small_left = 0;
+  link->rx_done = link->small_left = 0;
+  link->rx_fill = received;
   link->tx_head = link->tx_tail = link->tx_sealed = 0;
   link->tx_pad = 1;
   link->tx_used = link->rx_consumed = 0;

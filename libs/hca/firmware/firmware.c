@@ -127,7 +127,7 @@ EXPORT(wire_turn) uint32_t wire_turn(uint32_t number) { return wire_run(link_at(
 EXPORT(wire_poll) uint32_t wire_poll(uint32_t turns) { return wire_spin(turns); }
 
 /* A new connection: the worker has put its keys in place. */
-EXPORT(link_up) void link_up(uint32_t number) { wire_up(number); }
+EXPORT(link_up) void link_up(uint32_t number, uint32_t received) { wire_up(number, received); }
 
 EXPORT(link_down) void link_down(uint32_t number) { wire_down(link_at(number)); }
 

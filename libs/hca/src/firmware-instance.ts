@@ -20,7 +20,7 @@ interface CoreExports {
   readonly wire_settle: () => void;
   readonly wire_doze: () => number;
   readonly wire_resume: (held: number) => void;
-  readonly link_up: (link: number) => void;
+  readonly link_up: (link: number, received: number) => void;
   readonly link_down: (link: number) => void;
   readonly link_lost: (link: number) => void;
   readonly qp_quiesce: (qpn: number, milliseconds: number) => number;

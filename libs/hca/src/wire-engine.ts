@@ -35,6 +35,8 @@ export const WIRE_BUSY = 1;
 export const WIRE_BROKEN = 2;
 export const WIRE_LEARN = 4;
 
+const nothing = new Uint8Array();
+
 export class WireEngine {
   readonly #memory: AdapterMemory;
   readonly #firmware: FirmwareInstance;
@@ -81,12 +83,16 @@ export class WireEngine {
     return this.#memory.link(link).load('state') === VBF_LINK_UP;
   }
 
-  /** A new connection: frames flow again, beginning with those that were not acknowledged. Keys are LINK_KEY_BYTES each. */
-  open(link: number, stream: WasiStream, keys: { readonly send: Uint8Array; readonly receive: Uint8Array }): void {
+  /**
+   * A new connection: frames flow again, beginning with those that were not acknowledged. Keys are LINK_KEY_BYTES each; `early` is what was read of
+   * the connection before. It must be there when the link is up, since from then on threads of guests read, too. Throws an Error when it does not fit.
+   */
+  open(link: number, stream: WasiStream, keys: { readonly send: Uint8Array; readonly receive: Uint8Array }, early = nothing): void {
     const row = this.#memory.link(link);
     row.set({ tx_keys: linkKeys.decode(keys.send), rx_keys: linkKeys.decode(keys.receive), fd: stream.fd ?? 0 });
+    this.#put(link, 0, early);
     this.#firmware.connect(link, stream);
-    this.#firmware.core.link_up(link);
+    this.#firmware.core.link_up(link, early.length);
   }
 
   /** When it returns nobody uses the stream any more. */
@@ -114,14 +120,19 @@ export class WireEngine {
     this.#memory.link(link).publish('owe_ping', 1);
   }
 
-  /** Bytes that somebody else read from the link's stream; they come before what `poll` reads. Throws an Error when they do not fit. */
+  /** Bytes that somebody else read from the link's stream while we doze; they come before what `poll` reads. Throws an Error when they do not fit. */
   received(link: number, bytes: Uint8Array): void {
     const row = this.#memory.link(link);
     const fill = row.get('rx_fill');
+    this.#put(link, fill, bytes);
+    // They count as a sign of life.
+    row.set({ rx_fill: fill + bytes.length, bytes_received: row.get('bytes_received') + BigInt(bytes.length) });
+  }
+
+  #put(link: number, fill: number, bytes: Uint8Array): void {
     if (bytes.length > VBF_RX_BYTES - fill) throw new Error(`${bytes.length} bytes do not fit the inbound buffer of link ${link}`);
     const at = VBF_RING_ADDR + link * VBF_RING_STRIDE + VBF_TX_BYTES + fill;
     new Uint8Array(this.#memory.memory.buffer, at, bytes.length).set(bytes);
-    row.set({ rx_fill: fill + bytes.length });
   }
 
   /** Grows while threads of guests do this engine's work. */

@@ -119,9 +119,8 @@ export class Keeper {
       else early.push(data);
       this.#context.kick();
     });
-    engine.open(this.link, stream, keys);
+    engine.open(this.link, stream, keys, Buffer.concat(early));
     open = true;
-    for (const data of early) engine.received(this.link, data);
     this.#connection = connection;
     this.#dialedByUs = dialed;
     this.#delay = FIRST_DELAY_MS;

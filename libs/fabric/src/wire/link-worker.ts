@@ -80,9 +80,19 @@ class LinkWorker {
   #hear(message: ToWorker): void {
     if (message.kind === 'learn') this.#engine.learn(message.peer);
     else if (message.kind === 'forget') this.#engine.forget(message.slot, message.epoch);
+    else if (message.kind === 'part') this.#part(message.endpoint);
     else if (message.kind === 'close') this.#close();
     else if (this.#context !== undefined && !this.#keepers.has(message.endpoint))
       this.#keepers.set(message.endpoint, new Keeper(this.#context, message.link, message.endpoint));
+  }
+
+  /** The process there is gone for good, and what was connected to it fails. */
+  #part(endpoint: string): void {
+    const keeper = this.#keepers.get(endpoint);
+    if (keeper === undefined) return;
+    this.#keepers.delete(endpoint);
+    keeper.close();
+    this.#engine.lose(keeper.link);
   }
 
   /** What the main thread has told and the event loop not yet brought. */

@@ -13,7 +13,11 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
-  PortMessage | { readonly kind: 'peer'; readonly link: number; readonly endpoint: string } | { readonly kind: 'close' };
+  | PortMessage
+  | { readonly kind: 'peer'; readonly link: number; readonly endpoint: string }
+  /** Nothing goes to this endpoint any more; its link may be another's. */
+  | { readonly kind: 'part'; readonly endpoint: string }
+  | { readonly kind: 'close' };
 
 export type FromWorker =
   | { readonly kind: 'listening'; readonly endpoint: string }

@@ -13,6 +13,10 @@ export class WireTransport {
   readonly #port: MessagePort;
   readonly #worker: Worker;
   readonly #links = new Map<string, number>();
+  /** Where each LID of another process is reached. */
+  readonly #endpoints = new Map<number, string>();
+  /** Links to processes that are gone. */
+  readonly #free: number[] = [];
 
   private constructor(adapter: HostAdapter, worker: Worker, port: MessagePort, endpoint: string) {
     this.#adapter = adapter;
@@ -69,16 +73,29 @@ export class WireTransport {
   /** Sends what goes to the LIDs of other processes to them. */
   learnPeers(peers: readonly PeerPort[]): void {
     for (const { lid, endpoint } of peers) {
-      if (endpoint === '' || endpoint === this.endpoint) this.#adapter.route(lid, undefined);
-      else this.#adapter.route(lid, this.#linkTo(endpoint));
+      const elsewhere = endpoint !== '' && endpoint !== this.endpoint;
+      const before = this.#endpoints.get(lid);
+      if (before !== undefined && before !== endpoint) this.#leave(lid, before);
+      if (elsewhere) this.#endpoints.set(lid, endpoint);
+      this.#adapter.route(lid, elsewhere ? this.#linkTo(endpoint) : undefined);
     }
+  }
+
+  /** A LID is reached at another endpoint than before: its process was started anew. The last one there leaves a link that is of no use. */
+  #leave(lid: number, endpoint: string): void {
+    this.#endpoints.delete(lid);
+    const link = this.#links.get(endpoint);
+    if (link === undefined || [...this.#endpoints.values()].includes(endpoint)) return;
+    this.#links.delete(endpoint);
+    this.#free.push(link);
+    this.#tell({ kind: 'part', endpoint });
   }
 
   #linkTo(endpoint: string): number {
     const known = this.#links.get(endpoint);
     if (known !== undefined) return known;
     parseEndpoint(endpoint);
-    const link = this.#adapter.addLink();
+    const link = this.#free.shift() ?? this.#adapter.addLink();
     this.#links.set(endpoint, link);
     this.#tell({ kind: 'peer', link, endpoint });
     return link;

@@ -147,6 +147,16 @@ describe('subnets of two processes', () => {
     expect(left.heldLocks()).toBe(0);
   }, 60_000);
 
+  it('find a process again that was started anew elsewhere, however often', async () => {
+    const [left, right] = [await open(), await open()];
+    left.addPort({ nodeName: 'host', lid: 3 });
+    // More than an adapter has links.
+    for (let port = 2000; port < 2100; port++) left.ports()[0]?.learnPeers([{ lid: 2, endpoint: `127.0.0.1:${String(port)}` }]);
+    const [a, b] = await pair(left, right, 80);
+    const results = await Promise.all([a.call('run', [1, 2, 50]), b.call('run', [2, 1, 50])]);
+    expect(results.map((each) => each.result)).toEqual([0, 0]);
+  }, 60_000);
+
   it.each([
     ['127.0.0.1', 'give host:port'],
     ['0.0.0.0:0', 'address to advertise'],
