@@ -26,7 +26,7 @@ import { includesRole, type Role } from '@verbena/domain-identity';
 /** What a caller must be. `anyone` needs no token: what is said there is in the published contracts, or for load balancers. */
 export type Access = Role | 'anyone' | 'internal';
 
-export type Resource = 'job' | 'vm' | 'image' | 'token';
+export type Resource = 'job' | 'vm' | 'image' | 'token' | 'migration';
 
 /** Whose things a call is about, and so what it is to a caller of another tenant. */
 export type Scope =
@@ -139,6 +139,23 @@ export const authorization: readonly ServiceRow[] = [
   rpcs(migrationv1.MigrationService, 'migration-controller', {
     checkMigration: one('viewer', 'vm', 'vmId'),
     listMigrations: list('viewer'),
+    // Nodes are the operators': a job runs where the cluster wants it to.
+    migrateVm: one('operator', 'vm', 'vmId'),
+    getMigration: one('viewer', 'migration', 'id'),
+    watchMigration: one('viewer', 'migration', 'id', live),
+    cancelMigration: one('operator', 'migration', 'id'),
+  }),
+  rpcs(migrationv1.MoveService, 'scheduler', { reserveMove: internal, releaseMove: internal, settleMove: internal }),
+  rpcs(migrationv1.MigrationAgentService, 'node-agent', {
+    prepareIncoming: internal,
+    precopy: internal,
+    quiesce: internal,
+    suspend: internal,
+    restore: internal,
+    release: internal,
+    discard: internal,
+    resume: internal,
+    abortIncoming: internal,
   }),
   rpcs(identityv1.IdentityService, 'storage', {
     whoAmI: own('viewer'),

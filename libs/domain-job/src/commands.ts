@@ -19,6 +19,8 @@ export type JobCommand =
   /** All VMs are up and the programs are about to be started: from here on only its policy lets the job run a second time. */
   | Command<'StartJob', { pkey: number }>
   | Command<'RecordRankEnd', RankEnd>
+  /** The map of VMs shows the rank's VM on another node. */
+  | Command<'MoveRank', { rank: number; vmId: string; nodeId: string; nodeName: string; nodeEpoch: number; migrationId: string }>
   /** Decides how the job ends; the first decision holds. `programCode` is what the deciding rank returned. */
   | Command<'EndJob', { cause: EndCause; programCode?: number; reason: string }>
   /** Everything that belonged to the job is stopped and freed. */

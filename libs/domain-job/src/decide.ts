@@ -29,6 +29,8 @@ export function decideJob(command: JobCommand, state: JobState): Outcome {
       return start(command, state);
     case 'RecordRankEnd':
       return recordRankEnd(command, state);
+    case 'MoveRank':
+      return moveRank(command, state);
     case 'EndJob':
       return end(command, state);
     case 'FinishJob':
@@ -96,6 +98,15 @@ const programsOwn: ReadonlySet<EndCause> = new Set(['trapped', 'mpi-abort', 'no-
 /** Ranks that lose a peer fail in turn, and may be reported first: what a program did itself explains a failure that looked like ours. */
 function explains({ cause }: RankEnd, { end: { cause: decided } }: Extract<KnownJob, { status: 'ending' }>): boolean {
   return decided === 'internal' && programsOwn.has(cause);
+}
+
+/** What the map of VMs says: the rank's VM has another node by now. Again changes nothing. */
+function moveRank({ data, at }: Of<'MoveRank'>, state: KnownJob): Outcome {
+  if (hasEnded(state)) return accept();
+  const known = state.assignments.find(({ rank, vmId }) => rank === data.rank && vmId === data.vmId);
+  if (known === undefined) return refuse('unknown-rank', `job ${state.jobId} has no rank ${data.rank} on VM ${data.vmId}`);
+  if (known.nodeId === data.nodeId && known.nodeEpoch === data.nodeEpoch) return accept();
+  return accept({ type: 'RankMoved', data: { ...data, at } });
 }
 
 function endingOf(data: RankEnd, at: number): JobEvent {

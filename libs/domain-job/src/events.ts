@@ -59,6 +59,8 @@ export type JobEvent =
   | Event<'JobImageReady', { distributionId: string; nodes: number; rounds: number; bytes: number }>
   | Event<'JobStarted', { booted: number; reused: number; pkey: number }>
   | Event<'RankExited', RankEnd>
+  /** Its VM has another owner by a migration. */
+  | Event<'RankMoved', { rank: number; vmId: string; nodeId: string; nodeName: string; nodeEpoch: number; migrationId: string }>
   | Event<'JobEnding', { cause: EndCause; exitCode: number; reason: string }>
   /** The decision to place it anew; what there is of it is being taken back. */
   | Event<'JobRequeueing', { reason: string }>

@@ -126,6 +126,12 @@ export function evolveJob(state: JobState, event: JobEvent): JobState {
       };
     case 'RankExited':
       return { ...state, ends: new Map(state.ends).set(event.data.rank, event.data) };
+    case 'RankMoved': {
+      const { rank, nodeId, nodeName, nodeEpoch } = event.data;
+      const moved = (assignment: Assignment): Assignment =>
+        assignment.rank === rank ? { ...assignment, nodeId, nodeName, nodeEpoch } : assignment;
+      return { ...state, assignments: state.assignments.map(moved) };
+    }
     case 'JobRequeued':
       return {
         ...state,

@@ -1,5 +1,14 @@
-export type { MigrationCommand, RequestMigration } from './commands.ts';
+export type { MigrationCommand } from './commands.ts';
 export { decideMigration, migrationDecider, type MigrationRefusal } from './decide.ts';
-export type { MigrationEvent, Route } from './events.ts';
+export type { Copied, MigrationEvent, MigrationMode, MigrationPlan, Route } from './events.ts';
 export { obstacles, type MigratingVm, type TargetNode } from './obstacles.ts';
-export { evolveMigration, noMigration, type MigrationState } from './state.ts';
+export {
+  evolveMigration,
+  isKnownMigration,
+  isLiveMigration,
+  migrationEnded,
+  noMigration,
+  type KnownMigration,
+  type LiveMigration,
+  type MigrationState,
+} from './state.ts';

@@ -10,4 +10,6 @@ export type VmCommand =
   | Command<'ReleaseVm', { jobId: string }>
   | Command<'CrashVm', { detail: string }>
   | Command<'ShutDownVm', { reason: string }>
-  | Command<'LoseVm', { reason: string }>;
+  | Command<'LoseVm', { reason: string }>
+  | Command<'HandOverVm', { migrationId: string; fromNodeId: string; nodeId: string; nodeEpoch: number }>
+  | Command<'KeepVm', { migrationId: string; reason: string }>;

@@ -1,6 +1,8 @@
 /**
  * The story of a VM, on the stream named by its id. The node-agent that owns it writes under the epoch of its registration; `VmLost` is written
- * by the scheduler under a higher epoch, when the owner is gone or has come back without the VM.
+ * by the scheduler under a higher epoch, when the owner is gone or has come back without the VM. `VmHandedOver` is written by the migration-controller
+ * under an epoch above all before it: from there on only the new owner writes, under that epoch. `VmStayed` is the old owner's word that a migration
+ * is off, so that the hand-over of that migration is refused for ever.
  */
 import type { DomainEvent } from '@verbena/event-sourcing';
 
@@ -16,4 +18,6 @@ export type VmEvent =
   | Event<'VmIdle', { jobId: string }>
   | Event<'VmCrashed', { detail: string }>
   | Event<'VmShutDown', { reason: string }>
-  | Event<'VmLost', { reason: string }>;
+  | Event<'VmLost', { reason: string }>
+  | Event<'VmHandedOver', { migrationId: string; fromNodeId: string; nodeId: string; nodeEpoch: number }>
+  | Event<'VmStayed', { migrationId: string; reason: string }>;

@@ -4,6 +4,8 @@
  *                        +-------+---------+--------------+--+
  *                                v
  *                    shut-down | crashed | lost
+ *
+ * HandedOver changes the node of a running VM, Stayed only remembers that a migration is off.
  */
 import type { VmEvent } from './events.ts';
 
@@ -15,6 +17,11 @@ interface Created {
   readonly tenant: string;
   /** The job that it boots for, runs, or ran last. */
   readonly jobId: string;
+  /** The last migration that moved it, and the epoch that its node had then; absent before the first. */
+  readonly movedBy?: string;
+  readonly nodeEpoch?: number;
+  /** The last migration that its owner has called off. */
+  readonly stayed?: string;
 }
 
 export type VmState =
@@ -35,8 +42,18 @@ export function isLive(state: VmState): state is LiveVm {
 export function evolveVm(state: VmState, event: VmEvent): VmState {
   if (event.type === 'VmCreated') return { status: 'booting', ...event.data };
   if (state.status === 'none') return state;
-  const { nodeId, imageDigest, memoryBytes, vcpus, tenant, jobId } = state;
-  const created: Created = { nodeId, imageDigest, memoryBytes, vcpus, tenant, jobId };
+  const { nodeId, imageDigest, memoryBytes, vcpus, tenant, jobId, movedBy, nodeEpoch, stayed } = state;
+  const created: Created = {
+    nodeId,
+    imageDigest,
+    memoryBytes,
+    vcpus,
+    tenant,
+    jobId,
+    ...(movedBy !== undefined && { movedBy }),
+    ...(nodeEpoch !== undefined && { nodeEpoch }),
+    ...(stayed !== undefined && { stayed }),
+  };
   switch (event.type) {
     case 'VmBooted':
       return { ...created, status: 'idle' };
@@ -50,6 +67,10 @@ export function evolveVm(state: VmState, event: VmEvent): VmState {
       return { ...created, status: 'shut-down', reason: event.data.reason };
     case 'VmLost':
       return { ...created, status: 'lost', reason: event.data.reason };
+    case 'VmHandedOver':
+      return { ...state, nodeId: event.data.nodeId, movedBy: event.data.migrationId, nodeEpoch: event.data.nodeEpoch };
+    case 'VmStayed':
+      return { ...state, stayed: event.data.migrationId };
     default:
       return event satisfies never;
   }

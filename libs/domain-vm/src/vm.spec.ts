@@ -26,6 +26,8 @@ const commands: readonly VmCommand[] = [
   { type: 'CrashVm', data: { detail: 'd' } },
   { type: 'ShutDownVm', data: { reason: 'r' } },
   { type: 'LoseVm', data: { reason: 'r' } },
+  { type: 'HandOverVm', data: { migrationId: 'mig-1', fromNodeId: 'node-0', nodeId: 'node-1', nodeEpoch: 4 } },
+  { type: 'KeepVm', data: { migrationId: 'mig-1', reason: 'r' } },
 ];
 
 /** The event that a command gives, by state; what is not named is refused. */
@@ -37,6 +39,8 @@ const allowed: Readonly<Record<VmCommand['type'], Readonly<Partial<Record<VmStat
   CrashVm: { booting: 'VmCrashed', idle: 'VmCrashed', running: 'VmCrashed' },
   ShutDownVm: { booting: 'VmShutDown', idle: 'VmShutDown', running: 'VmShutDown', 'shut-down': '', crashed: '', lost: '' },
   LoseVm: { booting: 'VmLost', idle: 'VmLost', running: 'VmLost', 'shut-down': '', crashed: '', lost: '' },
+  HandOverVm: { running: 'VmHandedOver' },
+  KeepVm: { booting: 'VmStayed', idle: 'VmStayed', running: 'VmStayed' },
 };
 
 const fold = (events: readonly VmEvent[]): VmState => events.reduce(evolveVm, noVm);
@@ -70,5 +74,35 @@ describe('a VM', () => {
       'idle',
       'running',
     ]);
+  });
+});
+
+describe('a VM that moves', () => {
+  const handOver = { migrationId: 'mig-1', fromNodeId: 'node-0', nodeId: 'node-1', nodeEpoch: 4 };
+  const moved = [...histories.running, { type: 'VmHandedOver', data: handOver } as const];
+
+  it('belongs to one node at any time: handed over once, and only by the one that has it', () => {
+    expect(fold(moved)).toMatchObject({ status: 'running', rank: 3, nodeId: 'node-1', nodeEpoch: 4, movedBy: 'mig-1' });
+    expect(decideVm({ type: 'HandOverVm', data: handOver }, fold(moved))).toEqual({ ok: true, events: [] });
+    const other = { ...handOver, migrationId: 'mig-2' };
+    expect(decideVm({ type: 'HandOverVm', data: other }, fold(moved))).toMatchObject({ ok: false, reason: 'wrong-state' });
+    expect(decideVm({ type: 'HandOverVm', data: { ...other, fromNodeId: 'node-1' } }, fold(moved))).toMatchObject({ ok: true });
+  });
+
+  it('stays for good when its owner has called the migration off, and cannot stay when it is gone', () => {
+    const keep = { type: 'KeepVm', data: { migrationId: 'mig-1', reason: 'silence' } } as const;
+    const stayed = fold([...histories.running, { type: 'VmStayed', data: keep.data }]);
+    expect(decideVm({ type: 'HandOverVm', data: handOver }, stayed)).toMatchObject({ ok: false, reason: 'stayed' });
+    expect(decideVm(keep, stayed)).toEqual({ ok: true, events: [] });
+    expect(decideVm(keep, fold(moved))).toMatchObject({ ok: false, reason: 'handed-over' });
+    expect(decideVm({ type: 'HandOverVm', data: { ...handOver, migrationId: 'mig-2' } }, stayed)).toMatchObject({ ok: true });
+  });
+
+  it('remembers who moved it through whatever follows', () => {
+    expect(fold([...moved, { type: 'VmIdle', data: { jobId: 'job-2' } }])).toMatchObject({
+      status: 'idle',
+      nodeId: 'node-1',
+      nodeEpoch: 4,
+    });
   });
 });

@@ -24,6 +24,7 @@ export const jobEvents: Shapes<JobEvent> = {
   JobStarted: [],
   // 2: what communication cost.
   RankExited: [withRankIo],
+  RankMoved: [],
   JobEnding: [],
   JobRequeueing: [],
   JobRequeued: [],
@@ -40,6 +41,8 @@ export const vmEvents: Shapes<VmEvent> = {
   VmCrashed: [],
   VmShutDown: [],
   VmLost: [],
+  VmHandedOver: [],
+  VmStayed: [],
 };
 
 export const nodeEvents: Shapes<NodeEvent> = {
@@ -72,7 +75,19 @@ export const identityEvents: Shapes<TenantEvent | UserEvent | TokenEvent> = {
   TokenRevoked: [],
 };
 
-export const migrationEvents: Shapes<MigrationEvent> = { MigrationPlanned: [], MigrationRefused: [] };
+export const migrationEvents: Shapes<MigrationEvent> = {
+  MigrationPlanned: [],
+  MigrationRefused: [],
+  MigrationStarted: [],
+  MigrationRoundDone: [],
+  MigrationQuiescing: [],
+  MigrationSuspended: [],
+  MigrationHandedOver: [],
+  MigrationCompleted: [],
+  MigrationUndoing: [],
+  MigrationFailed: [],
+  MigrationCancelled: [],
+};
 
 export const catalogue = {
   ...jobEvents,

@@ -1,7 +1,7 @@
 /** The entities of a cluster as read models, folded by the same code that the services decide with. */
 import { evolveDistribution, evolveImage, noDistribution, noImage, type DistributionState, type ImageState } from '@verbena/domain-image';
 import { evolveJob, hasEnded, noJob, type JobState, type RankEnd } from '@verbena/domain-job';
-import { evolveMigration, noMigration, type MigrationState } from '@verbena/domain-migration';
+import { evolveMigration, migrationEnded, noMigration, type MigrationState } from '@verbena/domain-migration';
 import { evolveNode, unknownNode, type NodeState } from '@verbena/domain-node';
 import { evolveVm, isLive, noVm, type VmState } from '@verbena/domain-vm';
 import type { Description, DomainEvent, EntityModel } from '@verbena/event-sourcing';
@@ -104,13 +104,15 @@ export const distributions = model<DistributionState, Parameters<typeof evolveDi
 
 export const migrations = model<MigrationState, Parameters<typeof evolveMigration>[1]>({
   name: 'migrations',
-  version: 1,
+  version: 2,
   prefix: 'mig-',
   initial: noMigration,
   types: migrationEvents,
   evolve: evolveMigration,
   describe: (state) =>
-    state.status === 'none' ? state : { status: state.status, nodeId: state.sourceNodeId, ended: state.status === 'refused' },
+    state.status === 'none'
+      ? state
+      : { status: state.status, nodeId: state.sourceNodeId, jobId: 'jobId' in state ? state.jobId : '', ended: migrationEnded(state) },
 });
 
 /** In the order in which a cluster is described. */

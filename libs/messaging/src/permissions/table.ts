@@ -52,7 +52,7 @@ export const parts = {
     hears: ['identity.changed'],
   },
   scheduler: {
-    serves: [jobv1.JobService, nodev1.NodeService, vmv1.VmService],
+    serves: [jobv1.JobService, nodev1.NodeService, vmv1.VmService, migrationv1.MoveService],
     calls: [
       rpcs(nodev1.NodeAgentService, 'bootVm', 'startRanks', 'stopRanks', 'destroyVm', 'listLocalVms'),
       rpcs(imagev1.ImageService, 'matchImage', 'distribute'),
@@ -81,17 +81,24 @@ export const parts = {
   },
   'migration-controller': {
     serves: [migrationv1.MigrationService],
-    calls: [rpcs(vmv1.VmService, 'getVm', 'listVms'), rpcs(nodev1.NodeService, 'listNodes')],
+    calls: [
+      rpcs(vmv1.VmService, 'getVm', 'listVms'),
+      rpcs(nodev1.NodeService, 'listNodes'),
+      all(migrationv1.MoveService),
+      all(migrationv1.MigrationAgentService),
+      rpcs(imagev1.ImageService, 'distribute'),
+    ],
     publishes: [events],
     hears: [events],
   },
   'node-agent': {
-    serves: [nodev1.NodeAgentService],
+    serves: [nodev1.NodeAgentService, migrationv1.MigrationAgentService],
     byInstance: true,
     calls: [
       rpcs(nodev1.NodeService, 'registerNode', 'heartbeat'),
       rpcs(jobv1.JobService, 'reportRank', 'rendezvous'),
-      rpcs(eventv1.EventService, 'appendEvents'),
+      // To write what becomes of its VMs, and to ask whose a VM is that was being moved.
+      rpcs(eventv1.EventService, 'appendEvents', 'listEvents'),
       rpcs(storagev1.ChunkService, 'getChunk', 'putChunk'),
       rpcs(storagev1.OutputService, 'appendOutput', 'putFile'),
       // Nodes pass images on to each other.

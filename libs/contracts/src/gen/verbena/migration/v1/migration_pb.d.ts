@@ -2,8 +2,9 @@
 // @generated from file verbena/migration/v1/migration.proto (package verbena.migration.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file verbena/migration/v1/migration.proto.
@@ -79,9 +80,91 @@ export declare type Migration = Message<"verbena.migration.v1.Migration"> & {
   targetNodeId: string;
 
   /**
+   * "copying", "suspended", "handed-over", "undoing", "completed", "failed", "cancelled"; "refused" or "planned" of plain requests.
+   *
    * @generated from field: string phase = 5;
    */
   phase: string;
+
+  /**
+   * @generated from field: string job_id = 6;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: uint32 rank = 7;
+   */
+  rank: number;
+
+  /**
+   * @generated from field: verbena.migration.v1.MigrationMode mode = 8;
+   */
+  mode: MigrationMode;
+
+  /**
+   * @generated from field: uint64 limit_bytes_per_second = 9;
+   */
+  limitBytesPerSecond: bigint;
+
+  /**
+   * @generated from field: repeated verbena.migration.v1.MigrationRound rounds = 10;
+   */
+  rounds: MigrationRound[];
+
+  /**
+   * What was sent while the guest stood.
+   *
+   * @generated from field: verbena.migration.v1.MigrationRound last = 11;
+   */
+  last?: MigrationRound | undefined;
+
+  /**
+   * @generated from field: uint64 memory_bytes = 12;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp started_at = 13;
+   */
+  startedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp ended_at = 14;
+   */
+  endedAt?: Timestamp | undefined;
+
+  /**
+   * For how long the VM stood, and the ranks of its job waited for each other; when completed.
+   *
+   * @generated from field: google.protobuf.Duration downtime = 15;
+   */
+  downtime?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration pause = 16;
+   */
+  pause?: Duration | undefined;
+
+  /**
+   * Why it was wanted.
+   *
+   * @generated from field: string reason = 17;
+   */
+  reason: string;
+
+  /**
+   * Why it failed or was cancelled; what it waits for now, while it does.
+   *
+   * @generated from field: string detail = 18;
+   */
+  detail: string;
+
+  /**
+   * The epoch under which the VM's next owner writes.
+   *
+   * @generated from field: uint64 fence = 19;
+   */
+  fence: bigint;
 };
 
 /**
@@ -89,6 +172,203 @@ export declare type Migration = Message<"verbena.migration.v1.Migration"> & {
  * Use `create(MigrationSchema)` to create a new message.
  */
 export declare const MigrationSchema: GenMessage<Migration>;
+
+/**
+ * @generated from message verbena.migration.v1.MigrationRound
+ */
+export declare type MigrationRound = Message<"verbena.migration.v1.MigrationRound"> & {
+  /**
+   * @generated from field: uint64 pages = 1;
+   */
+  pages: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 2;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: google.protobuf.Duration duration = 3;
+   */
+  duration?: Duration | undefined;
+
+  /**
+   * Pages that were written meanwhile.
+   *
+   * @generated from field: uint64 left = 4;
+   */
+  left: bigint;
+};
+
+/**
+ * Describes the message verbena.migration.v1.MigrationRound.
+ * Use `create(MigrationRoundSchema)` to create a new message.
+ */
+export declare const MigrationRoundSchema: GenMessage<MigrationRound>;
+
+/**
+ * @generated from message verbena.migration.v1.MigrateVmRequest
+ */
+export declare type MigrateVmRequest = Message<"verbena.migration.v1.MigrateVmRequest"> & {
+  /**
+   * @generated from field: string vm_id = 1;
+   */
+  vmId: string;
+
+  /**
+   * The node with the most room when empty.
+   *
+   * @generated from field: string target_node_id = 2;
+   */
+  targetNodeId: string;
+
+  /**
+   * @generated from field: verbena.migration.v1.MigrationMode mode = 3;
+   */
+  mode: MigrationMode;
+
+  /**
+   * Bound on the rounds of pre-copy; 0 for none.
+   *
+   * @generated from field: uint64 limit_bytes_per_second = 4;
+   */
+  limitBytesPerSecond: bigint;
+
+  /**
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * A repeated request with the same key gives the first one's migration.
+   *
+   * @generated from field: string idempotency_key = 6;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message verbena.migration.v1.MigrateVmRequest.
+ * Use `create(MigrateVmRequestSchema)` to create a new message.
+ */
+export declare const MigrateVmRequestSchema: GenMessage<MigrateVmRequest>;
+
+/**
+ * @generated from message verbena.migration.v1.MigrateVmResponse
+ */
+export declare type MigrateVmResponse = Message<"verbena.migration.v1.MigrateVmResponse"> & {
+  /**
+   * @generated from field: verbena.migration.v1.Migration migration = 1;
+   */
+  migration?: Migration | undefined;
+};
+
+/**
+ * Describes the message verbena.migration.v1.MigrateVmResponse.
+ * Use `create(MigrateVmResponseSchema)` to create a new message.
+ */
+export declare const MigrateVmResponseSchema: GenMessage<MigrateVmResponse>;
+
+/**
+ * @generated from message verbena.migration.v1.GetMigrationRequest
+ */
+export declare type GetMigrationRequest = Message<"verbena.migration.v1.GetMigrationRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message verbena.migration.v1.GetMigrationRequest.
+ * Use `create(GetMigrationRequestSchema)` to create a new message.
+ */
+export declare const GetMigrationRequestSchema: GenMessage<GetMigrationRequest>;
+
+/**
+ * @generated from message verbena.migration.v1.GetMigrationResponse
+ */
+export declare type GetMigrationResponse = Message<"verbena.migration.v1.GetMigrationResponse"> & {
+  /**
+   * @generated from field: verbena.migration.v1.Migration migration = 1;
+   */
+  migration?: Migration | undefined;
+};
+
+/**
+ * Describes the message verbena.migration.v1.GetMigrationResponse.
+ * Use `create(GetMigrationResponseSchema)` to create a new message.
+ */
+export declare const GetMigrationResponseSchema: GenMessage<GetMigrationResponse>;
+
+/**
+ * @generated from message verbena.migration.v1.WatchMigrationRequest
+ */
+export declare type WatchMigrationRequest = Message<"verbena.migration.v1.WatchMigrationRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message verbena.migration.v1.WatchMigrationRequest.
+ * Use `create(WatchMigrationRequestSchema)` to create a new message.
+ */
+export declare const WatchMigrationRequestSchema: GenMessage<WatchMigrationRequest>;
+
+/**
+ * @generated from message verbena.migration.v1.WatchMigrationResponse
+ */
+export declare type WatchMigrationResponse = Message<"verbena.migration.v1.WatchMigrationResponse"> & {
+  /**
+   * @generated from field: verbena.migration.v1.Migration migration = 1;
+   */
+  migration?: Migration | undefined;
+};
+
+/**
+ * Describes the message verbena.migration.v1.WatchMigrationResponse.
+ * Use `create(WatchMigrationResponseSchema)` to create a new message.
+ */
+export declare const WatchMigrationResponseSchema: GenMessage<WatchMigrationResponse>;
+
+/**
+ * @generated from message verbena.migration.v1.CancelMigrationRequest
+ */
+export declare type CancelMigrationRequest = Message<"verbena.migration.v1.CancelMigrationRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message verbena.migration.v1.CancelMigrationRequest.
+ * Use `create(CancelMigrationRequestSchema)` to create a new message.
+ */
+export declare const CancelMigrationRequestSchema: GenMessage<CancelMigrationRequest>;
+
+/**
+ * @generated from message verbena.migration.v1.CancelMigrationResponse
+ */
+export declare type CancelMigrationResponse = Message<"verbena.migration.v1.CancelMigrationResponse"> & {
+  /**
+   * @generated from field: verbena.migration.v1.Migration migration = 1;
+   */
+  migration?: Migration | undefined;
+};
+
+/**
+ * Describes the message verbena.migration.v1.CancelMigrationResponse.
+ * Use `create(CancelMigrationResponseSchema)` to create a new message.
+ */
+export declare const CancelMigrationResponseSchema: GenMessage<CancelMigrationResponse>;
 
 /**
  * @generated from message verbena.migration.v1.ListMigrationsRequest
@@ -133,6 +413,35 @@ export declare type ListMigrationsResponse = Message<"verbena.migration.v1.ListM
 export declare const ListMigrationsResponseSchema: GenMessage<ListMigrationsResponse>;
 
 /**
+ * @generated from enum verbena.migration.v1.MigrationMode
+ */
+export enum MigrationMode {
+  /**
+   * @generated from enum value: MIGRATION_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Memory is sent in rounds while the guest runs (the default).
+   *
+   * @generated from enum value: MIGRATION_MODE_PRECOPY = 1;
+   */
+  PRECOPY = 1,
+
+  /**
+   * The guest is suspended first.
+   *
+   * @generated from enum value: MIGRATION_MODE_STOPCOPY = 2;
+   */
+  STOPCOPY = 2,
+}
+
+/**
+ * Describes the enum verbena.migration.v1.MigrationMode.
+ */
+export declare const MigrationModeSchema: GenEnum<MigrationMode>;
+
+/**
  * MigrationService moves running VMs. The migration-controller serves it.
  *
  * @generated from service verbena.migration.v1.MigrationService
@@ -155,6 +464,44 @@ export declare const MigrationService: GenService<{
     methodKind: "unary";
     input: typeof ListMigrationsRequestSchema;
     output: typeof ListMigrationsResponseSchema;
+  },
+  /**
+   * MigrateVm starts to move a running VM with the help of its job's ranks (R51), and answers when that is written down.
+   *
+   * @generated from rpc verbena.migration.v1.MigrationService.MigrateVm
+   */
+  migrateVm: {
+    methodKind: "unary";
+    input: typeof MigrateVmRequestSchema;
+    output: typeof MigrateVmResponseSchema;
+  },
+  /**
+   * @generated from rpc verbena.migration.v1.MigrationService.GetMigration
+   */
+  getMigration: {
+    methodKind: "unary";
+    input: typeof GetMigrationRequestSchema;
+    output: typeof GetMigrationResponseSchema;
+  },
+  /**
+   * WatchMigration sends the migration as it is, and again after each change, until it has ended.
+   *
+   * @generated from rpc verbena.migration.v1.MigrationService.WatchMigration
+   */
+  watchMigration: {
+    methodKind: "server_streaming";
+    input: typeof WatchMigrationRequestSchema;
+    output: typeof WatchMigrationResponseSchema;
+  },
+  /**
+   * CancelMigration takes back what was done; FAILED_PRECONDITION when the VM belongs to the target already.
+   *
+   * @generated from rpc verbena.migration.v1.MigrationService.CancelMigration
+   */
+  cancelMigration: {
+    methodKind: "unary";
+    input: typeof CancelMigrationRequestSchema;
+    output: typeof CancelMigrationResponseSchema;
   },
 }>;
 
