@@ -1,29 +1,47 @@
 import { migrationv1 } from '@verbena/contracts';
-import { evolveMigration, noMigration, type MigrationEvent, type MigrationState } from '@verbena/domain-migration';
-import { runProjection, type EventStore } from '@verbena/event-sourcing';
+import type { EventStore } from '@verbena/event-sourcing';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
 import { migrationService } from './migration-service.ts';
+import { Migrations } from './migrations.ts';
+import { MigrationRun } from './run/migration-run.ts';
+import { Turns } from './run/turns.ts';
+import { defaultConfig, type MigrationConfig, type MigrationPorts } from './run/work.ts';
 
-export interface MigrationControllerOptions {
+export interface MigrationControllerOptions extends Partial<MigrationConfig> {
   readonly store: EventStore;
 }
 
-/** Starts the migration controller, which in this version says what stands against a migration. Resolves when it serves. */
-export async function startMigrationController(context: ServiceContext, { store }: MigrationControllerOptions): Promise<RunningService> {
-  const { bus } = context;
-  const migrations = await runProjection(store, {
-    name: 'migrations',
-    initial: new Map<string, MigrationState>(),
-    filter: { stream: 'mig-*' },
-    evolve: (all, { stream, event }) => all.set(stream, evolveMigration(all.get(stream) ?? noMigration, event as MigrationEvent)),
-  });
-  const served = await bus.serve(
-    migrationv1.MigrationService,
-    migrationService(bus, () => migrations.state),
-  );
+const stopRunsMs = 5_000;
+
+/**
+ * Starts the migration controller, which moves VMs. Resolves when it serves; migrations that were under way go on from what the log says. One runs
+ * at a time: a second one would do every step twice, which is harmless, and needless.
+ */
+export async function startMigrationController(
+  context: ServiceContext,
+  { store, ...given }: MigrationControllerOptions,
+): Promise<RunningService> {
+  const { bus, clock, log, tracer, random } = context;
+  const stopping = new AbortController();
+  const migrations = await Migrations.open(store, clock);
+  const config: MigrationConfig = { ...defaultConfig, ...given };
+  const waits = new Map<string, string>();
+  const ports: MigrationPorts = { bus, clock, log, tracer, config, migrations, turns: new Turns(), waits, stopping: stopping.signal };
+  const runs = new Set<Promise<void>>();
+  const start = (id: string): void => {
+    const run = new MigrationRun(id, ports).run();
+    runs.add(run);
+    void run.finally(() => runs.delete(run));
+  };
+  const served = await bus.serve(migrationv1.MigrationService, migrationService({ ...ports, random, start }));
+  for (const [id] of migrations.live()) start(id);
   const stop = async (): Promise<void> => {
+    stopping.abort(new Error('the migration controller stops'));
     await served.stop();
-    await migrations.stop();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, stopRunsMs)));
+    await Promise.race([Promise.allSettled([...runs]), late]);
+    clearTimeout(timer);
   };
   let stopped: Promise<void> | undefined;
   return { name: 'migration-controller', notReady: () => Promise.resolve(undefined), stop: () => (stopped ??= stop()) };

@@ -1,5 +1,5 @@
 /** Puts the scheduler together: state folded from the log, the queue, a run for each live job, and the three services. */
-import { jobv1, nodev1, vmv1 } from '@verbena/contracts';
+import { jobv1, migrationv1, nodev1, vmv1 } from '@verbena/contracts';
 import { createMemoryElection, fencedStore, type EventStore, type Leadership } from '@verbena/event-sourcing';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
 import { defaultConfig, type SchedulerConfig } from './config.ts';
@@ -7,6 +7,8 @@ import { openJobs } from './jobs/jobs.ts';
 import { jobService } from './jobs/job-service.ts';
 import { RankEnds } from './jobs/rank-ends.ts';
 import { observeScheduler } from './metrics.ts';
+import { moveService } from './moves/move-service.ts';
+import { Moves } from './moves/moves.ts';
 import { Caretaker } from './nodes/caretaker.ts';
 import { nodeService } from './nodes/node-service.ts';
 import { Nodes } from './nodes/nodes.ts';
@@ -75,20 +77,27 @@ export async function startScheduler(context: ServiceContext, { store, lead: led
   takeOver(ports);
   nodes.onChange(() => queue.kick());
   vms.onChange(() => queue.kick());
-  const caretaker = new Caretaker(ports, store);
+  const moves = await Moves.open(ports, store, (id) => caretaker.reconcile(id));
+  const caretaker: Caretaker = new Caretaker(ports, store, moves);
+  await moves.follow();
   for (const id of nodes.ids()) await caretaker.reconcile(id);
   const findSubmission = async (commandId: string) => {
     const [first] = (await store.findCommand(commandId)) ?? [];
     return first === undefined ? undefined : jobs.known(first.stream);
   };
   const unobserve = observeScheduler(context.metrics, ports);
+  const follow = async (): Promise<void> => {
+    await vms.caughtUp(stopping.signal);
+    await moves.follow();
+  };
   const registered = (id: string): void => void caretaker.registered(id);
   const served = [
-    await bus.serve(jobv1.JobService, jobService({ ...ports, random, rankEnds: new RankEnds(jobs), start, findSubmission })),
+    await bus.serve(jobv1.JobService, jobService({ ...ports, random, rankEnds: new RankEnds(jobs), start, findSubmission, follow })),
     await bus.serve(
       nodev1.NodeService,
       nodeService({ nodes, capacity, heartbeatMs: config.heartbeatMs, leaseMs: config.nodeLostAfterMs, registered }),
     ),
+    await bus.serve(migrationv1.MoveService, moveService(moves)),
     await bus.serve(
       vmv1.VmService,
       vmService(vms, (id) => nodes.nameOf(id)),
@@ -105,6 +114,7 @@ export async function startScheduler(context: ServiceContext, { store, lead: led
     unobserve();
     await Promise.all(served.map((service) => service.stop()));
     await bounded(stopRunsMs, Promise.allSettled([...runs, ...background]));
+    await moves.stop();
     await vms.stop();
   };
   let stopped: Promise<void> | undefined;

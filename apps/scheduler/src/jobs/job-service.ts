@@ -16,6 +16,8 @@ import type { RankEnds } from './rank-ends.ts';
 export interface JobServiceParts extends RunPorts {
   readonly random: (bytes: number) => Uint8Array;
   readonly rankEnds: RankEnds;
+  /** Brings the jobs in line with where the log says that their VMs are. */
+  readonly follow: () => Promise<void>;
   /** Starts the run of a job that is in the log. */
   readonly start: (jobId: string) => void;
   /** The job that an earlier submission under this command id gave. */
@@ -127,13 +129,18 @@ async function reportRank(
 ): Promise<Record<string, never>> {
   nodeOnlyItself(nodeId);
   const { jobs, rendezvous, deadlocks } = parts;
-  const job = jobs.known(jobId);
+  let job = jobs.known(jobId);
   if (job === undefined) throw new ConnectError(`there is no job ${JSON.stringify(jobId.slice(0, 80))}`, Code.NotFound);
   if (reports.length > mostReports)
     throw new ConnectError(`${reports.length} reports in one call; at most ${mostReports} are possible`, Code.InvalidArgument);
   if (attempt !== 0 && attempt !== job.starts) return {};
-  const here = new Set(job.assignments.filter((assignment) => assignment.nodeId === nodeId).map(({ rank }) => rank));
-  const stranger = reports.find(({ rank }) => !here.has(rank));
+  let stranger = strangerAmong(job, nodeId, reports);
+  if (stranger !== undefined) {
+    // It may have moved there a moment ago.
+    await parts.follow();
+    job = jobs.known(jobId) ?? job;
+    stranger = strangerAmong(job, nodeId, reports);
+  }
   if (stranger !== undefined && !hasEnded(job)) {
     throw new ConnectError(`node ${nodeId} reports rank ${stranger.rank} of ${jobId}, which does not run there`, Code.InvalidArgument);
   }
@@ -154,6 +161,12 @@ async function reportRank(
     }
   }
   return {};
+}
+
+/** A report of a rank that does not run on the node. */
+function strangerAmong(job: KnownJob, nodeId: string, reports: readonly jobv1.RankReport[]): jobv1.RankReport | undefined {
+  const here = new Set(job.assignments.filter((assignment) => assignment.nodeId === nodeId).map(({ rank }) => rank));
+  return reports.find(({ rank }) => !here.has(rank));
 }
 
 /** It comes in part from guest memory: what would break the reason's lines is taken out. */

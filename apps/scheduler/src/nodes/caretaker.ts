@@ -6,6 +6,7 @@ import { nodev1 } from '@verbena/contracts';
 import { hasEnded } from '@verbena/domain-job';
 import { vmDecider } from '@verbena/domain-vm';
 import { handle, type EventStore } from '@verbena/event-sourcing';
+import type { Moves } from '../moves/moves.ts';
 import { messageOf } from '../run/failure.ts';
 import { isGone } from '../run/work.ts';
 import type { RunPorts } from '../run/ports.ts';
@@ -15,14 +16,16 @@ const listMs = 3_000;
 
 export class Caretaker {
   readonly #ports: RunPorts;
+  readonly #moves: Pick<Moves, 'follow'>;
   readonly #vmLog;
   /** Monotonic milliseconds of the last round. */
   #lastRound: number;
   readonly #startedAt: number;
   readonly #destroying = new Set<string>();
 
-  constructor(ports: RunPorts, store: EventStore) {
+  constructor(ports: RunPorts, store: EventStore, moves: Pick<Moves, 'follow'>) {
     this.#ports = ports;
+    this.#moves = moves;
     this.#vmLog = handle(store, vmDecider, (id: string) => id);
     this.#startedAt = this.#lastRound = ports.clock.monotonic();
   }
@@ -63,10 +66,13 @@ export class Caretaker {
    * a scheduler that takes over does it for every node, since the one before may have come no further than the node's new epoch.
    */
   async reconcile(nodeId: string, what = 'was lost'): Promise<void> {
-    const { nodes, jobs } = this.#ports;
+    const { nodes, jobs, vms, stopping } = this.#ports;
     const state = nodes.known(nodeId);
     if (state === undefined) return;
     const reason = `node ${nodes.nameOf(nodeId)} ${what}${state.status === 'lost' ? `: ${state.reason}` : ''}`;
+    // A VM that has moved is not lost with the node that it left.
+    await vms.caughtUp(stopping);
+    await this.#moves.follow();
     const hit = jobs
       .live()
       .filter(({ assignments }) => assignments.some((assignment) => assignment.nodeId === nodeId && isGone(this.#ports, assignment)));
@@ -115,8 +121,10 @@ export class Caretaker {
     const { vms, stopping, log } = this.#ports;
     await vms.caughtUp(stopping);
     for (const { id, state, epoch: written } of vms.live()) {
-      if (state.nodeId !== nodeId || written >= epoch) continue;
-      const metadata = { actor: 'scheduler', tenant: state.tenant, correlationId: state.jobId, epoch };
+      if (state.nodeId !== nodeId || (state.nodeEpoch ?? written) >= epoch) continue;
+      // A VM that has moved is written under an epoch of its own.
+      const fence = Math.max(epoch, written + 1);
+      const metadata = { actor: 'scheduler', tenant: state.tenant, correlationId: state.jobId, epoch: fence };
       const result = await this.#vmLog.execute(id, { type: 'LoseVm', data: { reason } }, { metadata });
       if (!result.ok) log.warn({ vm: id, detail: result.detail }, 'a VM could not be written off');
     }

@@ -22,7 +22,7 @@ interface Meeting {
 
 interface Party {
   /** Node of each rank. */
-  readonly nodes: readonly string[];
+  readonly nodes: string[];
   readonly meetings: Map<number, Meeting>;
   readonly gone: Map<number, string>;
 }
@@ -36,7 +36,7 @@ export class Rendezvous {
   /** Opens the meetings of a job; they end with the signal. */
   open(jobId: string, nodes: readonly string[], signal: AbortSignal): void {
     if (this.#parties.has(jobId)) return;
-    const party: Party = { nodes, meetings: new Map(), gone: new Map() };
+    const party: Party = { nodes: [...nodes], meetings: new Map(), gone: new Map() };
     this.#parties.set(jobId, party);
     const close = (): void => {
       if (this.#parties.get(jobId) === party) this.#parties.delete(jobId);
@@ -50,6 +50,12 @@ export class Rendezvous {
     const brought = new Map(Object.entries(cards).map(([rank, card]) => [Number(rank), card]));
     // Whom it concerns waits for the meeting with a call of its own.
     if (brought.size > 0) this.join(jobId, nodeId, generation, brought).catch(() => undefined);
+  }
+
+  /** A rank's VM has another node: its cards come from there. */
+  moved(jobId: string, rank: number, nodeId: string): void {
+    const party = this.#parties.get(jobId);
+    if (party?.nodes[rank] !== undefined) party.nodes[rank] = nodeId;
   }
 
   /** A rank has ended: meetings that it has not come to can never be complete. */

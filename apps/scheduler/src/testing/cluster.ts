@@ -5,11 +5,10 @@ import type { Tracer } from '@opentelemetry/api';
 import { jobv1, nodev1, storagev1, vmv1 } from '@verbena/contracts';
 import { createMemoryEventStore, type EventStore } from '@verbena/event-sourcing';
 import type { RunningService } from '@verbena/service-kit';
-import { manualClock, testContext, type ManualClock, type TestContext } from '@verbena/service-kit/testing';
+import { manualClock, mortal, testContext, type Fate, type ManualClock, type Mortal, type TestContext } from '@verbena/service-kit/testing';
 import { defaultConfig, type SchedulerConfig } from '../config.ts';
 import { startScheduler } from '../scheduler.ts';
 import { FakeAgent } from './fake-agent.ts';
-import { mortal, type Fate, type Mortal } from './mortal.ts';
 import { FakeImages } from './fake-images.ts';
 import { serveSome } from './serve-some.ts';
 

@@ -38,8 +38,9 @@ export class VmMap {
     return this.all().filter((vm): vm is VmRecord & { state: LiveVm } => isLive(vm.state));
   }
 
-  onChange(listener: () => void): () => void {
-    return this.#runner.onChange(listener);
+  /** Called with what has been added. */
+  onChange(listener: (batch: readonly RecordedEvent[]) => void): () => void {
+    return this.#runner.onChange((_vms, batch) => listener(batch));
   }
 
   /** Up to here the log is in the map. */

@@ -1,8 +1,9 @@
 /**
- * Which node may write a VM's stream: the one that created the VM, under the epoch of its registration. A node-agent's credentials prove which node
- * it is; services write under their own rules.
+ * Which node may write a VM's stream: the one that created the VM, under the epoch of its registration, or the one that a migration gave it to, under
+ * the epoch of the hand-over and for as long as the node holds the registration that it had then. A node-agent's credentials prove which node it is;
+ * services write under their own rules.
  */
-import type { EventStore, NewEvent } from '@verbena/event-sourcing';
+import type { EventStore, NewEvent, RecordedEvent } from '@verbena/event-sourcing';
 import { callContext } from '@verbena/messaging';
 import { StorageError } from '../errors.ts';
 
@@ -14,13 +15,19 @@ export interface VmAppend {
   readonly epoch: number;
 }
 
+interface Owner {
+  readonly node: string;
+  /** Of a hand-over: the epoch under which the VM is written, and that of the node's registration. */
+  readonly moved?: { readonly fence: number; readonly nodeEpoch: number };
+}
+
 const maximumRemembered = 10_000;
 const lifeOfANode = ['NodeRegistered', 'NodeLost'];
 
 export class VmOwners {
   readonly #store: EventStore;
-  /** The node of each VM; a VM never changes hands under its name. */
-  readonly #nodes = new Map<string, string>();
+  /** Of each VM, when it was last looked up. The store itself refuses whoever had it before: its epoch is lower. */
+  readonly #owners = new Map<string, Owner>();
   /** The epoch that each node held when it was last looked up. */
   readonly #epochs = new Map<string, number>();
 
@@ -37,23 +44,29 @@ export class VmOwners {
       throw new StorageError('not-yours', `node ${node} may not write ${append.stream}: ${why}`);
     };
     if (append.actor !== '' && append.actor !== node) refuse(`the events are said to be ${JSON.stringify(append.actor.slice(0, 80))}'s`);
-    const owner = append.expectedVersion === 0 ? nodeOf(append.events[0]) : await this.#ownerOf(append.stream);
+    const owner = append.expectedVersion === 0 ? createdBy(append.events[0]) : await this.#ownerOf(append, node);
     // A stream that does not exist has another version than expected, which the store tells better.
-    if (owner !== undefined && owner !== node) refuse(`the VM is of node ${owner}`);
+    if (owner !== undefined && owner.node !== node) refuse(`the VM is of node ${owner.node}`);
     if (append.expectedVersion === 0 && owner === undefined) refuse('a VM begins with the event that says whose it is');
-    if (this.#epochs.get(node) === append.epoch) return;
+    if (owner?.moved !== undefined && owner.moved.fence !== append.epoch)
+      refuse(`the VM's epoch is ${owner.moved.fence} since it was handed over, not ${append.epoch}`);
+    const epoch = owner?.moved?.nodeEpoch ?? append.epoch;
+    if (this.#epochs.get(node) === epoch) return;
     const held = await this.#epochOf(node);
-    if (held !== append.epoch) refuse(held === undefined ? 'the node is not registered' : `the epoch is ${held}, not ${append.epoch}`);
-    remember(this.#epochs, node, append.epoch);
+    if (held !== epoch) refuse(held === undefined ? 'the node is not registered' : `the epoch is ${held}, not ${epoch}`);
+    remember(this.#epochs, node, epoch);
   }
 
-  async #ownerOf(stream: string): Promise<string | undefined> {
-    const known = this.#nodes.get(stream);
-    if (known !== undefined || stream.endsWith('*')) return known;
-    const [first] = await this.#store.readAll({ filter: { stream }, limit: 1 });
-    const node = nodeOf(first?.event);
-    if (node !== undefined) remember(this.#nodes, stream, node);
-    return node;
+  /** What is remembered counts while it fits the append: since then the VM may have been handed over. */
+  async #ownerOf({ stream, epoch }: VmAppend, node: string): Promise<Owner | undefined> {
+    const known = this.#owners.get(stream);
+    if (known?.node === node && (known.moved?.fence ?? this.#epochs.get(node)) === epoch) return known;
+    if (stream.endsWith('*')) return undefined;
+    const [handedOver] = await this.#store.readAll({ filter: { stream, types: ['VmHandedOver'] }, descending: true, limit: 1 });
+    const [first] = handedOver === undefined ? await this.#store.readAll({ filter: { stream }, limit: 1 }) : [];
+    const owner = handedOver === undefined ? createdBy(first?.event) : receivedBy(handedOver);
+    if (owner !== undefined) remember(this.#owners, stream, owner);
+    return owner;
   }
 
   async #epochOf(node: string): Promise<number | undefined> {
@@ -62,9 +75,14 @@ export class VmOwners {
   }
 }
 
-function nodeOf(event: { readonly type: string; readonly data: unknown } | undefined): string | undefined {
+function createdBy(event: { readonly type: string; readonly data: unknown } | undefined): Owner | undefined {
   const { nodeId } = (event?.data ?? {}) as { nodeId?: unknown };
-  return event?.type === 'VmCreated' && typeof nodeId === 'string' ? nodeId : undefined;
+  return event?.type === 'VmCreated' && typeof nodeId === 'string' ? { node: nodeId } : undefined;
+}
+
+function receivedBy({ event, metadata }: RecordedEvent): Owner {
+  const { nodeId, nodeEpoch } = event.data as { nodeId: string; nodeEpoch: number };
+  return { node: nodeId, moved: { fence: metadata.epoch ?? 0, nodeEpoch } };
 }
 
 function remember<T>(map: Map<string, T>, key: string, value: T): void {

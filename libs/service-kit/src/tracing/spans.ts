@@ -24,6 +24,9 @@ export const spans = {
   'boot VM': { service: 'node-agent', about: 'one VM, from its place on the node to ready' },
   'run rank': { service: 'node-agent', about: 'one rank’s program, until its output and files are kept' },
   'write output': { service: 'node-agent', about: 'a batch of output on its way to storage; linked with the ranks that wrote it' },
+  'migrate VM': { service: 'migration-controller', about: 'one life of a migration, from its start (or the controller’s) to its end' },
+  'do step': { service: 'migration-controller', about: 'one step of a migration, with its repetitions' },
+  'undo step': { service: 'migration-controller', about: 'a step of a migration is taken back' },
   'append events': { service: 'whoever appends', about: 'one append, with its wait for the commit' },
   'commit events': { service: 'whoever appends', about: 'one transaction of the event log, a trace of its own; linked with its appends' },
 } as const satisfies Record<string, { readonly service: string; readonly about: string }>;
@@ -37,6 +40,8 @@ export const attributes = {
   'verbena.node.id': 'string',
   'verbena.rank': 'number',
   'verbena.image.digest': 'string',
+  'verbena.migration.id': 'string',
+  'verbena.migration.step': 'string',
   'verbena.distribution.id': 'string',
   'verbena.distribution.nodes': 'number',
   'verbena.distribution.round': 'number',

@@ -81,6 +81,13 @@ export declare type ReserveMoveResponse = Message<"verbena.migration.v1.ReserveM
    * @generated from field: uint32 pkey = 7;
    */
   pkey: number;
+
+  /**
+   * The ports of those nodes, and of the target.
+   *
+   * @generated from field: repeated verbena.node.v1.FabricNode fabric = 8;
+   */
+  fabric: FabricNode[];
 };
 
 /**

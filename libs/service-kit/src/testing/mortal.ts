@@ -1,5 +1,5 @@
 /**
- * A life of the scheduler that may end at any moment, as by kill -9: what it has sent is sent, what it would do next it does not, and nobody is
+ * A life of a service that may end at any moment, as by kill -9: what it has sent is sent, what it would do next it does not, and nobody is
  * told. Its moments are those around each append and around each call.
  */
 import type { DescService } from '@bufbuild/protobuf';
@@ -35,6 +35,7 @@ function cutOff(
   return Object.fromEntries(Object.entries(methods).map(([name, method]) => [name, cut(method)]));
 }
 
+const streams: ReadonlySet<string> = new Set(['distribute', 'watchJob', 'precopy']);
 const forever = new Promise<never>(() => undefined);
 
 export function mortal(bus: Bus, store: EventStore, fate: Fate): Mortal {
@@ -73,7 +74,7 @@ export function mortal(bus: Bus, store: EventStore, fate: Fate): Mortal {
           return new Proxy(client, {
             get: (methods, method: string) => (request: unknown, options: unknown) => {
               // Streams die with their reader.
-              if (method === 'distribute' || method === 'watchJob') return dead ? forever : methods[method]?.(request, options);
+              if (streams.has(method)) return dead ? forever : methods[method]?.(request, options);
               return around(`${method}`, () => methods[method]?.(request, options) as Promise<unknown>);
             },
           });

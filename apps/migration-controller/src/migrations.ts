@@ -1,0 +1,169 @@
+/**
+ * The migrations of the cluster, folded in memory: the replica that leads is the only writer of their streams. The hand-over is the one append that goes to
+ * two streams, the migration's and the VM's: both say it or neither does, so the VM has one owner at any time.
+ */
+import {
+  isKnownMigration,
+  isLiveMigration,
+  migrationDecider,
+  type KnownMigration,
+  type LiveMigration,
+  type MigrationCommand,
+  type MigrationEvent,
+  type MigrationRefusal,
+  type MigrationState,
+} from '@verbena/domain-migration';
+import { vmDecider, type VmState } from '@verbena/domain-vm';
+import { handle, type EventMetadata, type EventStore, type Handled } from '@verbena/event-sourcing';
+import { callContext, currentTraceparent } from '@verbena/messaging';
+import type { Clock } from '@verbena/service-kit';
+
+type Body<C> = C extends { readonly at: number } ? Omit<C, 'at'> : never;
+export type MigrationRequest = Body<MigrationCommand>;
+export type MigrationResult = Handled<MigrationEvent, MigrationState, MigrationRefusal>;
+
+interface Entry {
+  readonly state: MigrationState;
+  readonly version: number;
+}
+
+const pageSize = 5_000;
+const mostTries = 10;
+
+/** The hand-over is refused for good: the VM has ended, or its owner has called the migration off. */
+export class HandOverRefused extends Error {
+  override readonly name = 'HandOverRefused';
+}
+
+export class Migrations {
+  readonly #store: EventStore;
+  readonly #clock: Clock;
+  readonly #log;
+  readonly #vms;
+  readonly #entries = new Map<string, Entry>();
+  readonly #listeners = new Set<(id: string) => void>();
+
+  private constructor(store: EventStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = handle(store, migrationDecider, (id: string) => id);
+    this.#vms = handle(store, vmDecider, (id: string) => id);
+  }
+
+  /** Folds every migration of the log. */
+  static async open(store: EventStore, clock: Clock): Promise<Migrations> {
+    const all = new Migrations(store, clock);
+    for (let after: bigint | undefined; ;) {
+      const page = await store.readAll({ filter: { stream: 'mig-*' }, limit: pageSize, ...(after !== undefined && { after }) });
+      for (const { stream, event, version } of page) {
+        const state = all.#entries.get(stream)?.state ?? migrationDecider.initial;
+        all.#entries.set(stream, { state: migrationDecider.evolve(state, event as MigrationEvent), version });
+      }
+      after = page.at(-1)?.position;
+      if (page.length < pageSize || after === undefined) return all;
+    }
+  }
+
+  /** In the order in which they were requested. */
+  all(): readonly (readonly [string, MigrationState])[] {
+    return [...this.#entries].map(([id, { state }]) => [id, state] as const);
+  }
+
+  get(id: string): MigrationState | undefined {
+    return this.#entries.get(id)?.state;
+  }
+
+  known(id: string): KnownMigration {
+    const state = this.#entries.get(id)?.state;
+    if (state === undefined || !isKnownMigration(state)) throw new Error(`migration ${id} is not in the log`);
+    return state;
+  }
+
+  live(): readonly (readonly [string, LiveMigration])[] {
+    return this.all().flatMap(([id, state]) => (isLiveMigration(state) ? [[id, state] as const] : []));
+  }
+
+  onChange(listener: (id: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells whoever watches that something changed which is not in the log. */
+  touch(id: string): void {
+    for (const listener of [...this.#listeners]) listener(id);
+  }
+
+  /** Decides and appends, on behalf of whoever the call context names. */
+  async execute(id: string, request: MigrationRequest, commandId?: string): Promise<MigrationResult> {
+    const command = { ...request, at: this.#now() } as MigrationCommand;
+    const plan = request.type === 'RequestMigration' ? request.data.guestAssisted : undefined;
+    const options = { metadata: this.#metadata(id, plan), ...(commandId !== undefined && { commandId }) };
+    const result = await this.#log.execute(id, command, options);
+    if (result.ok && !result.repeated) this.#remember(id, result);
+    return result;
+  }
+
+  /**
+   * Makes the target the VM's owner; again changes nothing.
+   * @throws {HandOverRefused} when that can never be
+   */
+  async handOver(id: string): Promise<void> {
+    const { vmId, sourceNodeId, targetNodeId, targetEpoch, fence } = this.known(id);
+    const data = { migrationId: id, fromNodeId: sourceNodeId, nodeId: targetNodeId, nodeEpoch: targetEpoch };
+    for (let tries = 1; tries <= mostTries; tries++) {
+      const [migration, vm] = await Promise.all([this.#log.load(id), this.#vms.load(vmId)]);
+      const here = migrationDecider.decide({ type: 'HandOver', at: this.#now(), data: { epoch: fence } }, migration.state);
+      const there = vmDecider.decide({ type: 'HandOverVm', data }, vm.state);
+      if (!here.ok) throw new HandOverRefused(here.detail);
+      if (!there.ok) throw new HandOverRefused(there.detail);
+      if (here.events.length === 0) return this.#remember(id, migration);
+      const appends = [
+        { stream: id, expectedVersion: migration.version, events: here.events },
+        { stream: vmId, expectedVersion: vm.version, events: there.events },
+      ];
+      const result = await this.#store.append(appends, { metadata: this.#metadata(id), commandId: `${id}/hand-over` });
+      if (result.ok) return this.#remember(id, await this.#log.load(id));
+      if (result.reason === 'stale-epoch') throw new HandOverRefused(`${result.stream} is written under epoch ${result.current} by now`);
+    }
+    throw new Error(`migration ${id} could not be handed over: its streams change all the time`);
+  }
+
+  async vm(vmId: string): Promise<VmState> {
+    return (await this.#vms.load(vmId)).state;
+  }
+
+  /** The position of the last quiesce in the log, as the number under which the ranks do it; undefined before the first. */
+  async quiesceEpoch(id: string): Promise<number | undefined> {
+    const filter = { stream: id, types: ['MigrationQuiescing'] };
+    const [last] = await this.#store.readAll({ filter, descending: true, limit: 1 });
+    return last === undefined ? undefined : Number(last.position % BigInt(2 ** 30 - 1)) + 1;
+  }
+
+  /** The migration that an earlier request under this command id gave. */
+  async byCommand(commandId: string): Promise<string | undefined> {
+    return (await this.#store.findCommand(commandId))?.[0]?.stream;
+  }
+
+  #now(): number {
+    return this.#clock.now().getTime();
+  }
+
+  #metadata(id: string, plan?: { readonly tenant: string; readonly jobId: string; readonly fence: number }): EventMetadata {
+    const { actor, tenant } = callContext();
+    const state = this.get(id);
+    const known = plan ?? (state !== undefined && isKnownMigration(state) ? state : undefined);
+    const traceparent = currentTraceparent();
+    return {
+      actor,
+      tenant: known?.tenant ?? tenant,
+      ...(known !== undefined && { correlationId: known.jobId, epoch: known.fence }),
+      ...(traceparent !== undefined && { traceparent }),
+    };
+  }
+
+  #remember(id: string, { state, version }: Entry): void {
+    if ((this.#entries.get(id)?.version ?? 0) > version) return;
+    this.#entries.set(id, { state, version });
+    this.touch(id);
+  }
+}

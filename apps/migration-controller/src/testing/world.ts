@@ -1,0 +1,241 @@
+/**
+ * A cluster as the migration controller sees it: nodes that hold copies of VMs and move bytes by counting them. It watches what must always hold:
+ * of each VM at most one copy runs, and it is the owner's.
+ */
+import type { DescService } from '@bufbuild/protobuf';
+import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
+import { imagev1, migrationv1, nodev1, vmv1 } from '@verbena/contracts';
+import { evolveVm, noVm, type VmEvent, type VmState } from '@verbena/domain-vm';
+import { createMemoryEventStore, type EventStore } from '@verbena/event-sourcing';
+import type { RunningService } from '@verbena/service-kit';
+import { manualClock, mortal, testContext, type Fate, type ManualClock, type Mortal } from '@verbena/service-kit/testing';
+import { startMigrationController } from '../migration-controller.ts';
+
+export type Copy = 'running' | 'quiet' | 'suspended' | 'incoming' | 'restored';
+
+export interface World {
+  readonly clock: ManualClock;
+  readonly store: EventStore;
+  /** What was asked of the nodes and the scheduler, in order: "node-0 suspend". */
+  readonly calls: string[];
+  /** Calls that fail: for good with FAILED_PRECONDITION, once with UNAVAILABLE. */
+  readonly failing: Map<string, 'always' | 'once'>;
+  /** By VM and node: what there is of it. */
+  readonly copies: Map<string, Copy>;
+  /** Migrations that hold room. */
+  readonly holds: Set<string>;
+  readonly life: Mortal;
+  fate: Fate;
+  migrate(vmId?: string, targetNodeId?: string): Promise<string>;
+  phase(id: string): Promise<string>;
+  cancel(id: string): Promise<unknown>;
+  /** Lets everything go on until the migration has ended; a controller that has died has a successor. */
+  toItsEnd(id: string): Promise<migrationv1.Migration>;
+  story(id: string): Promise<readonly string[]>;
+  owner(vmId: string): Promise<VmState>;
+  append(stream: string, event: VmEvent, epoch?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const jobId = 'job-1';
+const homes: Readonly<Record<string, string>> = { 'vm-a': 'node-0', 'vm-b': 'node-1' };
+const created = { imageDigest: 'sha256:0', memoryBytes: 1 << 20, vcpus: 1, tenant: 'default', jobId };
+const over = new Set(['completed', 'failed', 'cancelled']);
+
+export async function world(): Promise<World> {
+  const clock = manualClock();
+  const store = createMemoryEventStore({ now: () => clock.now() });
+  const context = await testContext({ clock });
+  const { bus } = context;
+  const calls: string[] = [];
+  const failing = new Map<string, 'always' | 'once'>();
+  const copies = new Map<string, Copy>();
+  const holds = new Set<string>();
+  const serve = <S extends DescService>(service: S, some: Partial<ServiceImpl<S>>, address?: string) =>
+    bus.serve(service, some as ServiceImpl<S>, address);
+  const append: World['append'] = async (stream, event, epoch = 1) => {
+    const metadata = { actor: 'node', tenant: 'default', correlationId: jobId, epoch };
+    const result = await store.append([{ stream, expectedVersion: 'any', events: [event] }], { metadata });
+    if (!result.ok) throw new Error(`${event.type}: ${result.reason}`);
+  };
+  const owner = async (vmId: string): Promise<VmState> =>
+    (await store.readStream(vmId)).reduce((state, { event }) => evolveVm(state, event as VmEvent), noVm);
+  for (const [vmId, nodeId] of Object.entries(homes)) {
+    await append(vmId, { type: 'VmCreated', data: { nodeId, ...created } });
+    await append(vmId, { type: 'VmBooted', data: { seconds: 0 } });
+    await append(vmId, { type: 'VmStarted', data: { jobId, rank: vmId === 'vm-a' ? 0 : 1 } });
+    copies.set(`${vmId}@${nodeId}`, 'running');
+  }
+  const places = (): Promise<{ rank: number; vmId: string; nodeId: string }[]> =>
+    Promise.all(
+      Object.keys(homes).map(async (vmId, rank) => {
+        const state = await owner(vmId);
+        return { rank, vmId, nodeId: state.status === 'none' ? '' : state.nodeId };
+      }),
+    );
+  const call = (what: string): void => {
+    calls.push(what);
+    const how = failing.get(what);
+    if (how === undefined) return;
+    if (how === 'once') failing.delete(what);
+    throw new ConnectError(`${what} fails`, how === 'once' ? Code.Unavailable : Code.FailedPrecondition);
+  };
+  const need = (name: string, ...wanted: readonly Copy[]): void => {
+    const copy = copies.get(name);
+    if (copy === undefined || !wanted.includes(copy))
+      throw new ConnectError(`${name} is ${copy ?? 'not there'}, not ${wanted.join(' or ')}`, Code.FailedPrecondition);
+  };
+  const runs = async (name: string): Promise<void> => {
+    const [vmId = '', nodeId] = name.split('@');
+    const second = [...copies].some(([other, copy]) => other.startsWith(`${vmId}@`) && other !== name && copy === 'running');
+    const state = await owner(vmId);
+    if (second || state.status === 'none' || state.nodeId !== nodeId) throw new Error(`a second ${name} would run`);
+    copies.set(name, 'running');
+  };
+  const agent = (nodeId: string): Partial<ServiceImpl<typeof migrationv1.MigrationAgentService>> => {
+    const here = (): [string, Copy][] => [...copies].filter(([name]) => name.endsWith(`@${nodeId}`));
+    return {
+      prepareIncoming({ vmId }) {
+        call(`${nodeId} prepareIncoming`);
+        if (!copies.has(`${vmId}@${nodeId}`)) copies.set(`${vmId}@${nodeId}`, 'incoming');
+        return { endpoint: `${nodeId}:1`, secret: new Uint8Array(16) };
+      },
+      async *precopy({ vmId }) {
+        call(`${nodeId} precopy`);
+        need(`${vmId}@${nodeId}`, 'running');
+        for (const left of [10n, 2n]) yield await Promise.resolve({ done: { pages: 16n, bytes: 1000n, left } });
+      },
+      quiesce() {
+        call(`${nodeId} quiesce`);
+        for (const [name, copy] of here()) if (copy === 'running') copies.set(name, 'quiet');
+        return {};
+      },
+      suspend({ vmId }) {
+        call(`${nodeId} suspend`);
+        need(`${vmId}@${nodeId}`, 'quiet', 'suspended');
+        copies.set(`${vmId}@${nodeId}`, 'suspended');
+        return { sent: { pages: 2n, bytes: 100n, duration: { seconds: 0n, nanos: 3_000_000 } } };
+      },
+      restore({ vmId }) {
+        call(`${nodeId} restore`);
+        need(`${vmId}@${nodeId}`, 'incoming', 'restored');
+        copies.set(`${vmId}@${nodeId}`, 'restored');
+        return {};
+      },
+      async release({ how }) {
+        call(`${nodeId} release`);
+        const restored = how === migrationv1.ReleaseHow.NEW_ADAPTER;
+        for (const [name, copy] of here()) if (copy === 'quiet' || (restored && copy === 'restored')) await runs(name);
+        return {};
+      },
+      async discard({ vmId }) {
+        call(`${nodeId} discard`);
+        const state = await owner(vmId);
+        if (state.status !== 'none' && state.nodeId === nodeId) throw new Error(`${vmId} is not another's yet`);
+        copies.delete(`${vmId}@${nodeId}`);
+        return {};
+      },
+      resume({ vmId }) {
+        call(`${nodeId} resume`);
+        if (copies.get(`${vmId}@${nodeId}`) === 'suspended') copies.set(`${vmId}@${nodeId}`, 'quiet');
+        return {};
+      },
+      abortIncoming({ vmId }) {
+        call(`${nodeId} abortIncoming`);
+        const copy = copies.get(`${vmId}@${nodeId}`);
+        if (copy === 'incoming' || copy === 'restored') copies.delete(`${vmId}@${nodeId}`);
+        return {};
+      },
+    };
+  };
+  for (const nodeId of ['node-0', 'node-1', 'node-2']) await serve(migrationv1.MigrationAgentService, agent(nodeId), nodeId);
+  await serve(migrationv1.MoveService, {
+    async reserveMove({ migrationId, targetNodeId }) {
+      call('scheduler reserve');
+      holds.add(migrationId);
+      return { targetNodeId: targetNodeId || 'node-2', targetEpoch: 1n, jobId, attempt: 1, ranks: await places() };
+    },
+    releaseMove({ migrationId }) {
+      call('scheduler release');
+      holds.delete(migrationId);
+      return {};
+    },
+    async settleMove({ migrationId }) {
+      call('scheduler settle');
+      holds.delete(migrationId);
+      return { ranks: await places() };
+    },
+  });
+  await serve(imagev1.ImageService, {
+    async *distribute() {
+      call('image-manager distribute');
+      yield await Promise.resolve({ done: true });
+    },
+  });
+  const wireVm = async (id: string) => {
+    const state = await owner(id);
+    if (state.status === 'none') throw new ConnectError(`there is no VM ${id}`, Code.NotFound);
+    const wire = state.status === 'running' ? vmv1.VmState.RUNNING : vmv1.VmState.SHUT_DOWN;
+    const epoch = BigInt(Math.max(...(await store.readStream(id)).map(({ metadata }) => metadata.epoch ?? 0)));
+    const rank = id === 'vm-a' ? 0 : 1;
+    return { id, nodeId: state.nodeId, state: wire, vcpus: 1, memoryBytes: 64n, jobId, rank, tenant: 'default', epoch };
+  };
+  await serve(vmv1.VmService, {
+    getVm: async ({ id }) => ({ vm: await wireVm(id) }),
+    listVms: async () => ({ vms: await Promise.all(Object.keys(homes).map(wireVm)) }),
+  });
+  const node = (id: string) => ({ id, state: nodev1.NodeState.READY, cores: 2, coresUsed: 1, memoryBytes: 1000n });
+  await serve(nodev1.NodeService, { listNodes: () => ({ nodes: ['node-0', 'node-1', 'node-2'].map(node) }) });
+
+  const fates: { fate: Fate } = { fate: () => false };
+  const lives: Mortal[] = [];
+  const begin = (): Promise<RunningService> => {
+    const life = mortal(bus, store, (moment) => lives.at(-1) === life && fates.fate(moment));
+    lives.push(life);
+    return startMigrationController({ ...context, bus: life.bus }, { store: life.store, undoMs: 2_000 });
+  };
+  let controller = await begin();
+  const client = bus.client(migrationv1.MigrationService);
+  const get = async (id: string): Promise<migrationv1.Migration | undefined> =>
+    (await client.getMigration({ id }).catch(() => undefined))?.migration;
+  return {
+    clock,
+    store,
+    calls,
+    failing,
+    copies,
+    holds,
+    get life() {
+      return lives.at(-1)!;
+    },
+    get fate() {
+      return fates.fate;
+    },
+    set fate(fate) {
+      fates.fate = fate;
+    },
+    migrate: async (vmId = 'vm-a', targetNodeId = '') => (await client.migrateVm({ vmId, targetNodeId })).migration?.id ?? '',
+    phase: async (id) => (await get(id))?.phase ?? '',
+    cancel: (id) => client.cancelMigration({ id }),
+    async toItsEnd(id) {
+      for (let turn = 0; turn < 3_000; turn++) {
+        if (lives.at(-1)?.dead === true) {
+          fates.fate = () => false;
+          controller = await begin();
+        }
+        const migration = await get(id);
+        if (migration !== undefined && over.has(migration.phase)) return migration;
+        if (turn % 10 === 9) await clock.advance(250);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      throw new Error(`${id} does not end; last were ${calls.slice(-6).join(', ')}`);
+    },
+    story: async (id) => (await store.readStream(id)).map(({ event }) => event.type),
+    owner,
+    append,
+    stop: async () => {
+      await controller.stop();
+      await context.dispose();
+    },
+  };
+}
