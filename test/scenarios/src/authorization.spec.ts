@@ -121,7 +121,10 @@ describe('what physics has', () => {
   });
 
   it('is found one by one by physics itself, except what it must not do', async () => {
-    const ones = rows.filter(({ rule, method }) => rule.scope.kind === 'one' && !['RevokeToken', 'CancelJob', 'MigrateVm', 'CancelMigration'].includes(method.name));
+    const ones = rows.filter(
+      ({ rule, method }) =>
+        rule.scope.kind === 'one' && !['RevokeToken', 'CancelJob', 'MigrateVm', 'CancelMigration'].includes(method.name),
+    );
     for (const row of ones) expect(await code(row, world.secret('physics', 'user'), aboutPhysics(row)), row.name).toBe('OK');
   });
 

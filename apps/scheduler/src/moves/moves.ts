@@ -84,7 +84,7 @@ export class Moves {
    * @throws {MoveRefused}
    */
   async reserve(migrationId: string, vmId: string, targetNodeId: string): Promise<Reserved> {
-    const { vms, nodes, capacity, jobs } = this.#ports;
+    const { vms, nodes, jobs } = this.#ports;
     this.#sweep();
     const vm = vms.get(vmId);
     if (vm === undefined || vm.state.status === 'none') throw new MoveRefused('unknown-vm', `there is no VM ${JSON.stringify(vmId)}`);
