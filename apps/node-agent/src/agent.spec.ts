@@ -335,6 +335,19 @@ describe('a node', () => {
     expect(await cluster.agents[0]?.notReady()).toBeUndefined();
   });
 
+  it('starts nothing from when it was given up until it has registered again: what it was given before is gone', async () => {
+    await cluster.start(1);
+    while (cluster.heartbeats.length < 1) await systemClock.sleep(1);
+    cluster.fault = (method) => {
+      if (method === 'heartbeat') throw new ConnectError('who?', Code.NotFound);
+      if (method === 'registerNode') throw new ConnectError('not now', Code.Unavailable);
+    };
+    await vi.waitFor(async () => expect(await cluster.agents[0]?.notReady()).toContain('not now'), { timeout: 20_000 });
+    const refusal = { code: Code.Unavailable, rawMessage: 'node-0 is not registered with the scheduler at the moment' };
+    await expect(cluster.agent(0).bootVm({ vmId: 'vm-1', imageDigest: 'sha256:0' })).rejects.toMatchObject(refusal);
+    await expect(cluster.agent(0).startRanks({ jobId: 'job-1' })).rejects.toMatchObject(refusal);
+  });
+
   it('says why it is not ready while the scheduler is away', async () => {
     await cluster.start(1);
     cluster.fault = (method) => {

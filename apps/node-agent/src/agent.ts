@@ -87,6 +87,7 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     jobs,
     port: options.port,
     terms: new Terms(),
+    registered: () => registration.registered,
     fetchChunk: (digest: string) => ports.getChunk(digest),
     signal: working.signal,
   };

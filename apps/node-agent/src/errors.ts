@@ -2,7 +2,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 
 export type RefusalReason =
-  'invalid' | 'no-capacity' | 'unknown-vm' | 'unknown-image' | 'vm-busy' | 'boot-failed' | 'start-failed' | 'stopping' | 'old-term';
+  'invalid' | 'no-capacity' | 'unknown-vm' | 'unknown-image' | 'vm-busy' | 'boot-failed' | 'start-failed' | 'stopping' | 'old-term' | 'unregistered';
 
 export class Refusal extends Error {
   readonly reason: RefusalReason;
@@ -24,6 +24,7 @@ const codes: Readonly<Record<RefusalReason, Code>> = {
   'start-failed': Code.Internal,
   stopping: Code.Unavailable,
   'old-term': Code.FailedPrecondition,
+  unregistered: Code.Unavailable,
 };
 
 export function asConnectError(error: unknown): ConnectError {

@@ -40,6 +40,7 @@ const unknown: ReadonlySet<Code> = new Set([Code.NotFound, Code.FailedPreconditi
 export class Registration {
   readonly #options: RegistrationOptions;
   #epoch: bigint | undefined;
+  #registered = false;
   #problem = 'not registered with the scheduler yet';
   /** Resolves when the signal has ended it. */
   done: Promise<void> = Promise.resolve();
@@ -57,6 +58,11 @@ export class Registration {
     return this.#epoch ?? 0n;
   }
 
+  /** Whether the node has a place in the scheduler's map: not before it has registered, nor from when it was given up until it has again. */
+  get registered(): boolean {
+    return this.#registered;
+  }
+
   /** Why the scheduler does not see this node; undefined when it does. */
   get problem(): string | undefined {
     return this.#problem === '' ? undefined : this.#problem;
@@ -70,6 +76,7 @@ export class Registration {
         await clock.sleep(beatMs, signal);
         if (!(await this.#beat())) break;
       }
+      this.#registered = false;
       if (!signal.aborted) await this.#options.onFenced('the scheduler had given this node up');
     }
   }
@@ -82,6 +89,7 @@ export class Registration {
         const { epoch, heartbeatInterval, lid } = await client.registerNode({ node: describe() }, { timeoutMs: callMs, signal });
         if (lid !== 0) onLid(lid);
         this.#epoch = epoch;
+        this.#registered = true;
         this.#problem = '';
         const ms = heartbeatInterval === undefined ? 0 : Number(heartbeatInterval.seconds) * 1000 + heartbeatInterval.nanos / 1e6;
         return ms > 0 ? ms : defaultBeatMs;

@@ -25,6 +25,8 @@ export interface NodeAgentParts {
   readonly jobs: JobTable;
   readonly port: NodePort;
   readonly terms: Terms;
+  /** Whether the scheduler knows of this life of the node. */
+  readonly registered: () => boolean;
   /** From storage. */
   readonly fetchChunk: (digest: string) => Promise<Uint8Array>;
   readonly signal: AbortSignal;
@@ -38,6 +40,11 @@ const stopWaitMs = 20_000;
 
 export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof nodev1.NodeAgentService> {
   const { images, vms, jobs, nodeId, terms } = parts;
+  /** What was placed on a former life of this node is not here, and must not come to be: the scheduler learns it from the registration. */
+  const mayStart = (term: bigint): void => {
+    terms.check(term);
+    if (!parts.registered()) throw new Refusal('unregistered', `${nodeId} is not registered with the scheduler at the moment`);
+  };
   return {
     prepareImage: edge(async (request) => {
       const attributes = {
@@ -54,7 +61,7 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
       return {};
     }),
     bootVm: edge(async ({ vmId, imageDigest, memoryBytes, vcpus, tenant, jobId, term }) => {
-      terms.check(term);
+      mayStart(term);
       const seconds = await vms.boot({
         vmId,
         imageDigest,
@@ -66,7 +73,7 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
       return { seconds };
     }),
     startRanks: edge(async (request) => {
-      terms.check(request.term);
+      mayStart(request.term);
       parts.port.learnPeers(request.fabric.filter((node) => node.nodeId !== nodeId));
       const meetings = await jobs.start(jobStart(request, nodeId));
       return { meetings: meetings.map(({ generation, cards }) => ({ generation, cards: Object.fromEntries(cards) })) };

@@ -76,6 +76,15 @@ describe('a start on the log of a former life', () => {
     expect(await cluster.finish(again.id)).toMatchObject({ state: JobState.COMPLETED, attempt: 2, requeues: 1 });
   });
 
+  it('runs a job again whose node was killed and was back before its ranks could be started there', async () => {
+    cluster = await testCluster([1, 1]);
+    cluster.agent(0).reborn = true;
+    const { id } = await cluster.submit({ onNodeLoss: jobv1.NodeLossPolicy.REQUEUE });
+    await cluster.eventually('the node knew nothing of it', () => !cluster.agent(0).reborn);
+    await cluster.until(id, JobState.QUEUED, JobState.DISTRIBUTING, JobState.BOOTING);
+    expect(await cluster.finish(id)).toMatchObject({ state: JobState.COMPLETED, attempt: 2, requeues: 1 });
+  });
+
   it('queues again what had not started, in its place', async () => {
     cluster = await testCluster([2]);
     const gate = Promise.withResolvers<void>();

@@ -114,6 +114,7 @@ export async function bootVms(work: Work): Promise<readonly JobRequest[]> {
       try {
         await tracked(work, bus.client(nodev1.NodeAgentService, nodeId).bootVm(request, { timeoutMs: config.bootTimeoutMs }));
       } catch (error) {
+        await stillThere(work);
         throw await explained(ports, job, error, 'boot-failed', `VM ${vmId} did not boot on ${nodeName}`);
       }
     }),
@@ -151,6 +152,7 @@ export async function connect(work: Work): Promise<readonly JobRequest[]> {
           for (const { generation, cards } of meetings) rendezvous.recall(jobId, nodeId, generation, cards);
         } catch (error) {
           if (mayPass(error)) throw error;
+          await stillThere(work);
           // Where all have ended, there is nothing left to start: the node may have forgotten them.
           if (here.every(({ rank }) => work.job().ends.has(rank))) return;
           const what = `the ranks on ${ports.nodes.nameOf(nodeId)} could not be started`;

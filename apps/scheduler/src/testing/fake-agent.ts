@@ -38,6 +38,8 @@ export class FakeAgent {
   readonly started = new Set<string>();
   bootError: string | undefined;
   startError: string | undefined;
+  /** At the next StartRanks its process has been killed and started anew: it knows no VM. */
+  reborn = false;
   /** While set, BootVm waits for it. */
   bootGate: Promise<void> | undefined;
   /** Ranks that end by themselves as soon as they are started. */
@@ -175,6 +177,12 @@ export class FakeAgent {
     const { jobId, ranks, attempt } = request;
     this.calls.push(`start ${ranks.map(({ rank }) => rank).join(' ')}`);
     this.lastStart = request;
+    if (this.reborn) {
+      this.reborn = false;
+      this.vms.clear();
+      await this.register();
+      throw new ConnectError(`${this.id} has no VM ${ranks[0]?.vmId ?? ''}`, Code.NotFound);
+    }
     if (this.started.has(`${jobId}/${attempt}`)) return { meetings: this.meetings };
     if (this.startError !== undefined) throw new ConnectError(this.startError, Code.Internal);
     for (const { rank, vmId } of ranks) {

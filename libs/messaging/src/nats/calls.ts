@@ -204,14 +204,17 @@ export class Calls {
     const control = this.#controlFrom(subject, name);
     const replica = this.#replicas.get(control);
     if (replica === undefined) return;
-    this.#replicas.delete(control);
+    let maybeMore = false;
     for (const call of [...this.#pending.values()]) {
+      maybeMore ||= call.replica === undefined && call.callee === replica.callee && call.probes < probesBeforeGone;
       const here =
         call.replica === undefined
           ? call.callee === replica.callee && call.probes >= probesBeforeGone
           : call.controlOfReplica() === control;
       if (here) call.fail(new ConnectError(`${call.name} died during the call`, Code.Unavailable), false);
     }
+    // Those that were made just now may have gone there as well: it is asked after once more.
+    if (!maybeMore) this.#replicas.delete(control);
   }
 
   #refused(subject: string, cause: Error): void {
