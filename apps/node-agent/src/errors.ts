@@ -2,7 +2,16 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 
 export type RefusalReason =
-  'invalid' | 'no-capacity' | 'unknown-vm' | 'unknown-image' | 'vm-busy' | 'boot-failed' | 'start-failed' | 'stopping' | 'old-term' | 'unregistered';
+  | 'invalid'
+  | 'no-capacity'
+  | 'unknown-vm'
+  | 'unknown-image'
+  | 'vm-busy'
+  | 'boot-failed'
+  | 'start-failed'
+  | 'stopping'
+  | 'old-term'
+  | 'unregistered';
 
 export class Refusal extends Error {
   readonly reason: RefusalReason;
