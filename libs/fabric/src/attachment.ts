@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { VF_LIMITS } from '@verbena/hca';
 import type { AdapterCounters, AdapterWorkerInit, DomainErrors, HostAdapter, PeerMemory } from '@verbena/hca';
 import type { Member, Partitions } from './partition.ts';
 import type { DomainAttachment } from './types.ts';
@@ -10,14 +11,23 @@ export class Attachment implements DomainAttachment, Member {
   readonly #adapter: HostAdapter;
   readonly #partitions: Partitions;
   readonly #threads = new Set<number>();
+  readonly #claimFunction: () => number;
   readonly #onDetach: (attachment: Attachment) => void;
   #pkey = 0;
+  #virtualFunction: number | undefined;
   #last: (AdapterCounters & DomainErrors) | undefined;
 
-  constructor(adapter: HostAdapter, partitions: Partitions, peer: PeerMemory, onDetach: (attachment: Attachment) => void) {
+  constructor(
+    adapter: HostAdapter,
+    partitions: Partitions,
+    peer: PeerMemory,
+    claimFunction: () => number,
+    onDetach: (attachment: Attachment) => void,
+  ) {
     this.#adapter = adapter;
     this.#partitions = partitions;
     this.peer = peer;
+    this.#claimFunction = claimFunction;
     this.#onDetach = onDetach;
   }
 
@@ -41,8 +51,18 @@ export class Attachment implements DomainAttachment, Member {
       thread,
       guestMemory: this.peer.memory,
       peers: this.#pkey === 0 ? [] : this.#partitions.others(this.#pkey, this).map((each) => each.peer),
+      ...(this.#virtualFunction === undefined ? {} : { limits: VF_LIMITS }),
       port: port2,
     };
+  }
+
+  get virtualFunction(): number | undefined {
+    return this.#virtualFunction;
+  }
+
+  becomeVirtualFunction(): number {
+    this.#mustBeAttached();
+    return (this.#virtualFunction ??= this.#claimFunction());
   }
 
   join(pkey: number): void {

@@ -7,6 +7,8 @@ import type { DomainAttachment, DomainOptions, FabricPort, PeerPort, PortCounter
 
 /** Unicast LIDs are 1 to 0xbfff (InfiniBand vol. 1, section 4.1.3). */
 const LAST_LID = 0xbfff;
+/** Of one port. */
+const VIRTUAL_FUNCTIONS = 64;
 /** Locally administered, so that it can be no manufacturer's. */
 const GUID_BASE = 0x0200_0000_0000_0000n;
 
@@ -66,13 +68,20 @@ class Port implements FabricPort {
     if (this.#lid === 0) throw new Error(`the port of ${this.nodeName} is down: it has no LID yet`);
     const peer = this.#adapter.addDomain(options.memory, this.#lid, this.guid);
     this.#wire?.learn(peer);
-    const attachment = new Attachment(this.#adapter, this.#partitions, peer, (gone) => {
+    const claim = (): number => this.#freeFunction();
+    const attachment = new Attachment(this.#adapter, this.#partitions, peer, claim, (gone) => {
       this.attachments.delete(gone);
       this.#wire?.forget(peer);
       this.#past.splice(0, this.#past.length, this.#sum([...this.#past, gone.counters()]));
     });
     this.attachments.add(attachment);
     return attachment;
+  }
+
+  #freeFunction(): number {
+    const taken = new Set([...this.attachments].map(({ virtualFunction }) => virtualFunction));
+    for (let number = 0; number < VIRTUAL_FUNCTIONS; number++) if (!taken.has(number)) return number;
+    throw new Error(`all ${VIRTUAL_FUNCTIONS} virtual functions of the adapter of ${this.nodeName} are taken`);
   }
 
   counters(): PortCounters {

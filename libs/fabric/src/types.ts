@@ -50,6 +50,13 @@ export interface DomainAttachment {
   readonly slot: number;
   /** What a vCPU's thread passes to `openAdapter`; each call makes a new thread context. List `init.port` for transfer. */
   workerInit(): AdapterWorkerInit;
+  /** The number of the port's virtual function that it is, if it is one. */
+  readonly virtualFunction: number | undefined;
+  /**
+   * Takes one of the port's virtual functions (SR-IOV), with their limits, until it is detached. Call it before `workerInit`.
+   * @throws Error when all of them are taken
+   */
+  becomeVirtualFunction(): number;
   /** Enters a partition: members may connect to each other, and learn each other's memory. Call it before the program starts. */
   join(pkey: number): void;
   leave(): void;

@@ -1,5 +1,6 @@
 import type { AdapterMemory, DomainRow } from './adapter-memory.ts';
 import type { FirmwareInstance } from './firmware-instance.ts';
+import type { Limits } from './limits.ts';
 import { VB_ENOSPC } from '@verbena/guest-abi';
 import { VBF_CQS, VBF_CQ_ADDR, VBF_MRS, VBF_MR_ADDR, VBF_PDS, VBF_PD_ADDR, VBF_QPS, VBF_QP_ADDR, cq, mr, pd, qp } from './layout.ts';
 
@@ -10,6 +11,9 @@ export interface CommandContext {
   readonly domain: DomainRow;
   readonly slot: number;
   readonly epoch: number;
+  readonly limits: Limits;
+  /** The domain in whose memory completion queues lie: `slot`, but for a guest behind a driver domain. */
+  readonly completions: { readonly slot: number; readonly epoch: number; memoryBytes(): number };
   /** The guest's memory now, in bytes. It never shrinks. */
   memoryBytes(): number;
   /** Makes the memory of another domain of the partition known to this thread; false when it never joined. */
@@ -27,7 +31,13 @@ export class Refusal extends Error {
 }
 
 /** Checks that [addr, addr + length) lies in the guest's memory, in 64-bit arithmetic. */
-export function requireRange(context: CommandContext, addr: bigint, length: bigint, status: number, what: string): void {
+export function requireRange(
+  context: Pick<CommandContext, 'memoryBytes'>,
+  addr: bigint,
+  length: bigint,
+  status: number,
+  what: string,
+): void {
   if (length < 0n || addr + length > BigInt(context.memoryBytes())) throw new Refusal(status, `${what} lies outside the guest's memory`);
 }
 

@@ -12,16 +12,16 @@ export interface Command {
   readonly run: (context: CommandContext, input: Uint8Array) => Uint8Array;
 }
 
-function queryDevice({ domain, memory }: CommandContext): Uint8Array {
+function queryDevice({ domain, memory, limits }: CommandContext): Uint8Array {
   const guid = domain.get('port_guid');
   return abi.deviceInfo.encode({
     node_guid: guid,
     port_guid: guid,
     lid: domain.get('lid'),
-    max_qp: LIMITS.qps,
-    max_cq: LIMITS.cqs,
-    max_mr: LIMITS.mrs,
-    max_pd: LIMITS.pds,
+    max_qp: limits.qps,
+    max_cq: limits.cqs,
+    max_mr: limits.mrs,
+    max_pd: limits.pds,
     max_qp_wr: LIMITS.queueEntries,
     max_cqe: LIMITS.cqEntries,
     max_sge: LIMITS.sge,

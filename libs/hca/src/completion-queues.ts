@@ -11,21 +11,22 @@ export const isPowerOfTwo = (value: number): boolean => value > 0 && (value & (v
 /** The domain's own completion queue of this number, or a refusal. */
 export function requireCq(context: CommandContext, cqn: number): CqRow {
   const row = context.memory.cq(cqn);
-  if (cqn === 0 || cqn === RETIRED || row.get('cqn') !== cqn || row.get('slot') !== context.slot) {
+  if (cqn === 0 || cqn === RETIRED || row.get('cqn') !== cqn || row.get('slot') !== context.completions.slot) {
     throw new Refusal(VB_EINVAL, `${cqn} is no completion queue of this domain`);
   }
   return row;
 }
 
 export function createCq(context: CommandContext, input: Uint8Array): Uint8Array {
-  const { memory, domain, slot, epoch } = context;
+  const { memory, domain, completions, limits } = context;
+  const { slot, epoch } = completions;
   const { ring_addr, entries } = createCqIn.decode(input);
   if (!isPowerOfTwo(entries) || entries > LIMITS.cqEntries) {
     throw new Refusal(VB_EINVAL, `a completion queue has a power of two of entries, at most ${LIMITS.cqEntries}`);
   }
   if (ring_addr % BigInt(cqe.size) !== 0n) throw new Refusal(VB_EINVAL, 'the ring of a completion queue is aligned to 64 bytes');
-  requireRange(context, ring_addr, BigInt(entries * cqe.size), VB_EFAULT, 'the completion queue');
-  if (domain.get('cqs') >= LIMITS.cqs) throw new Refusal(VB_ENOSPC, 'no more completion queues');
+  requireRange(completions, ring_addr, BigInt(entries * cqe.size), VB_EFAULT, 'the completion queue');
+  if (domain.get('cqs') >= limits.cqs) throw new Refusal(VB_ENOSPC, 'no more completion queues');
   const index = freeEntry(memory, 'cq');
   const row = memory.cq(index);
   const generation = (row.get('generation') + 1) % GENERATIONS;

@@ -1,3 +1,10 @@
+export interface Limits {
+  readonly qps: number;
+  readonly cqs: number;
+  readonly mrs: number;
+  readonly pds: number;
+}
+
 /** What one domain may take of the adapter. Each limit is far below the size of the table that all domains of the process divide. */
 export const LIMITS = {
   qps: 1024,
@@ -14,3 +21,6 @@ export const LIMITS = {
 
 export const SQ_STRIDES: readonly number[] = [64, 128, 256];
 export const RQ_STRIDES: readonly number[] = [32, 64, 128];
+
+/** What a virtual function may take (SR-IOV): a fraction of what the physical function gives a domain. */
+export const VF_LIMITS: Limits = { qps: 512, cqs: 16, mrs: 1024, pds: 4 };

@@ -15,7 +15,6 @@ import {
 import type { MrRow, PdRow } from './adapter-memory.ts';
 import { Refusal, freeEntry, requireRange, type CommandContext } from './command-context.ts';
 import { VBF_PDS } from './layout.ts';
-import { LIMITS } from './limits.ts';
 
 const PD_GENERATIONS = 2 ** 20;
 /** Rights to change a region from afar. */
@@ -32,8 +31,8 @@ export function requirePd(context: CommandContext, handle: number): PdRow {
 }
 
 export function allocPd(context: CommandContext): Uint8Array {
-  const { memory, domain, slot } = context;
-  if (domain.get('pds') >= LIMITS.pds) throw new Refusal(VB_ENOSPC, 'no more protection domains');
+  const { memory, domain, slot, limits } = context;
+  if (domain.get('pds') >= limits.pds) throw new Refusal(VB_ENOSPC, 'no more protection domains');
   const index = freeEntry(memory, 'pd');
   const row = memory.pd(index);
   const generation = (row.get('generation') + 1) % PD_GENERATIONS;
@@ -61,7 +60,7 @@ export function regMr(context: CommandContext, input: Uint8Array): Uint8Array {
   }
   if (length === 0n) throw new Refusal(VB_EINVAL, 'a memory region has at least one byte');
   requireRange(context, addr, length, VB_EFAULT, 'the memory region');
-  if (domain.get('mrs') >= LIMITS.mrs) throw new Refusal(VB_ENOSPC, 'no more memory regions');
+  if (domain.get('mrs') >= context.limits.mrs) throw new Refusal(VB_ENOSPC, 'no more memory regions');
   const index = freeEntry(memory, 'mr');
   const row = memory.mr(index);
   const generation = ((row.get('pd') >>> 24) + 1) & 0xff;

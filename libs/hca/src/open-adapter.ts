@@ -6,6 +6,7 @@ import { Refusal, type CommandContext } from './command-context.ts';
 import { withCommandLock } from './command-lock.ts';
 import { COMMANDS } from './commands.ts';
 import { FirmwareInstance } from './firmware-instance.ts';
+import { LIMITS } from './limits.ts';
 import { streamOver } from './stream.ts';
 import type { Adapter, AdapterWorkerInit, CommandResult, PortMessage } from './types.ts';
 
@@ -38,6 +39,12 @@ export function openAdapter(init: AdapterWorkerInit): Adapter {
     domain,
     slot: init.slot,
     epoch: init.epoch,
+    limits: init.limits ?? LIMITS,
+    completions: {
+      slot: init.completions?.slot ?? init.slot,
+      epoch: init.completions?.epoch ?? init.epoch,
+      memoryBytes: () => (init.completions?.memory ?? init.guestMemory).buffer.byteLength,
+    },
     memoryBytes: () => init.guestMemory.buffer.byteLength,
     reach(slot, epoch) {
       if (!firmware.knows(slot, epoch)) drain();

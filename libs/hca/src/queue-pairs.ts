@@ -65,7 +65,7 @@ export function createQp(context: CommandContext, input: Uint8Array): Uint8Array
   if ((wish.flags & ~VB_QP_SCATTER_TO_CQE) !== 0) throw new Refusal(VB_EINVAL, 'unknown flags');
   requireRing(context, wish.sq_addr, wish.sq_entries, wish.sq_stride, SQ_STRIDES);
   requireRing(context, wish.rq_addr, wish.rq_entries, wish.rq_stride, RQ_STRIDES);
-  if (domain.get('qps') >= LIMITS.qps) throw new Refusal(VB_ENOSPC, 'no more queue pairs');
+  if (domain.get('qps') >= context.limits.qps) throw new Refusal(VB_ENOSPC, 'no more queue pairs');
   const index = freeEntry(memory, 'qp');
   const row = memory.qp(index);
   const generation = (row.get('generation') + 1) % GENERATIONS;
@@ -116,9 +116,15 @@ function checkDestination(context: CommandContext, qp: QpRow, wish: Wish): void 
   const peer = context.memory.qp(wish.dest_qpn);
   if (qp.get('pkey') === 0) throw new Refusal(VB_EPERM, 'this domain is in no partition');
   const there = wish.dest_qpn !== 0 && peer.load('qpn') === wish.dest_qpn && peer.get('lid') === wish.dest_lid;
-  if (!there || peer.get('pkey') !== qp.get('pkey') || !context.reach(peer.get('slot'), peer.get('epoch'))) {
+  if (!there || peer.get('pkey') !== qp.get('pkey') || !reaches(context, peer)) {
     throw new Refusal(VB_EINVAL, `there is no queue pair ${wish.dest_qpn} at LID ${wish.dest_lid} in this partition`);
   }
+}
+
+/** Both its memory and those of its completion queues, which may be a driver domain's. */
+function reaches(context: CommandContext, peer: QpRow): boolean {
+  const queues = [peer.get('send_cq'), peer.get('recv_cq')].map((number) => context.memory.cq(number));
+  return context.reach(peer.get('slot'), peer.get('epoch')) && queues.every((cq) => context.reach(cq.get('slot'), cq.get('epoch')));
 }
 
 /** Everything posted is gone, without completions. */

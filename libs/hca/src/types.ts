@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { Limits } from './limits.ts';
 
 /** The firmware of the adapter: `core` is the data path, `peer` the window into another domain's memory (one instance per peer and thread), `stream` a link's connection. */
 export interface FirmwareModules {
@@ -24,6 +25,10 @@ export interface AdapterWorkerInit {
   readonly thread: number;
   readonly guestMemory: WebAssembly.Memory;
   readonly peers: readonly PeerMemory[];
+  /** What the domain may create; LIMITS when absent. */
+  readonly limits?: Limits;
+  /** Where its completions go, when that is not its own memory: a driver domain has its queues in memory of its own, and passes them on. */
+  readonly completions?: PeerMemory;
   /** Brings the memories of domains that join the partition later. */
   readonly port: MessagePort;
 }

@@ -142,8 +142,20 @@ export interface RunningProgram {
   kill(reason: string): Promise<void>;
 }
 
+/** An isolated domain that has the adapter for guests which do not (R2, R18). */
+export interface DriverDomainView {
+  readonly name: string;
+  /** Guests that are connected to it. */
+  readonly guests: number;
+  /** How often it has died and was started again. */
+  readonly restarts: number;
+  /** Lets it die, for those who try what follows. */
+  crash(): void;
+}
+
 export interface Hypervisor {
   readonly name: string;
+  readonly driverDomains: readonly DriverDomainView[];
   createDomain(config: DomainConfig): Promise<Domain>;
   domain(id: VmId): Domain | undefined;
   domains(): readonly Domain[];

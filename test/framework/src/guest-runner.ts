@@ -44,7 +44,7 @@ export interface GuestRunResult {
 }
 
 /** Hands every rank's card to every rank, once all of a round are there. */
-class Rendezvous {
+export class Rendezvous {
   readonly #size: number;
   readonly #rounds = new Map<number, { cards: Uint8Array[]; given: number; all: Promise<Uint8Array>; done: (all: Uint8Array) => void }>();
 

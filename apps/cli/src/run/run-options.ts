@@ -37,6 +37,8 @@ export const ioPaths: Readonly<Record<string, jobv1.IoPath>> = {
   bypass: IoPath.BYPASS,
   native: IoPath.NATIVE,
   vmm: IoPath.VMM,
+  split: IoPath.SPLIT,
+  sriov: IoPath.SRIOV,
 };
 const ioPathNames = Object.keys(ioPaths);
 

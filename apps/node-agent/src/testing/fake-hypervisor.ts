@@ -113,6 +113,7 @@ class FakeDomain implements Domain {
 }
 
 export class FakeHypervisor implements Hypervisor {
+  readonly driverDomains = [];
   readonly name = 'fake';
   /** What was asked of it, in order. */
   readonly log: string[] = [];

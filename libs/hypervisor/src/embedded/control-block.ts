@@ -43,7 +43,6 @@ export const fixedCounters = [
   'outputBytes',
   'cpuSeconds',
   'consoleLines',
-  'driverDomainOperations',
   'copiedBytes',
   'channelMessages',
   'channelBytes',

@@ -21,6 +21,8 @@ import { collectCounters } from './counters.ts';
 import { nextState, type DomainChange } from './domain-state.ts';
 import type { GuestModule } from './module-cache.ts';
 import { Program, type ProgramEnded } from './program.ts';
+import type { DriverDomains } from './paths/driver-domains.ts';
+import { openHostPath, type HostPath } from './paths/host-path.ts';
 import type { SpinPolicy } from './spin-policy.ts';
 import type { VcpuThread, WorkerPool } from './worker-pool.ts';
 
@@ -29,6 +31,7 @@ export interface DomainEnvironment {
   readonly pool: WorkerPool;
   readonly port: PortBinding | undefined;
   readonly spin: SpinPolicy;
+  readonly drivers: DriverDomains;
   readonly consoleBytes: number;
   readonly openFiles: number;
   readonly onLog: (line: string) => void;
@@ -53,8 +56,10 @@ export class EmbeddedDomain implements Domain {
   #thread: VcpuThread | undefined;
   #machine: Machine | undefined;
   #program: Program | undefined;
+  #path: HostPath | undefined;
   #lastTraffic: AdapterCounters = noTraffic;
   #lastMemoryBytes = 0;
+  #lastDriverOperations = 0;
   #leaveCores: (() => void) | undefined;
   #booting: Promise<void> | undefined;
   #destroyed: Promise<void> | undefined;
@@ -145,23 +150,36 @@ export class EmbeddedDomain implements Domain {
 
   /** Gives the program to the vCPU. When that fails the domain is idle again, or crashed. */
   #launch(spec: ProgramSpec, temporaryDir: string): Program {
-    const { module, port, openFiles, consoleBytes, onLog, spin } = this.#environment;
+    const { module, port, openFiles, consoleBytes, onLog, spin, drivers } = this.#environment;
     try {
       const [machine, thread] = [this.#machine, this.#thread];
       if (machine === undefined || thread === undefined) throw new Error(`domain ${this.id} has no machine: this is a fault of the driver`);
       const { memory, attachment } = machine;
       this.#control.reset();
-      attachment?.join(spec.pkey);
       writeBootInfo(memory, this.config, spec, { slot: attachment?.slot ?? 0, lid: port?.lid ?? 0, guid: port?.guid ?? 0n, spinNs: 0 });
       this.#leaveCores = spin.enter(memory);
-      const adapter = attachment?.workerInit();
-      const { rank, size, args, env, scratchDir, scratchBytes, outputLimitBytes, stdin = new Uint8Array(), ioPath = 'bypass' } = spec;
+      const { pkey, rank, size, args, env, scratchDir, scratchBytes, outputLimitBytes, stdin = new Uint8Array(), ioPath = 'bypass' } = spec;
+      const path = openHostPath({ ioPath, port, attachment, drivers, pkey, vmId: this.id });
+      this.#path = path;
+      const { adapter, frontend } = path;
       const limits = { scratchBytes, outputLimitBytes, memoryLimitBytes: this.config.memoryBytes, openFiles };
       const places = { scratchDir, temporaryDir };
       this.#program = new Program({
         ...{ spec, thread, control: this.#control, memory, consoleBytes, onLog },
         transfer: adapter === undefined ? [] : [adapter.port],
-        order: { module: module.module, ...(adapter && { adapter }), ioPath, rank, size, args, env, stdin, ...places, ...limits },
+        order: {
+          module: module.module,
+          ...(adapter && { adapter }),
+          ...(frontend && { frontend }),
+          ioPath,
+          rank,
+          size,
+          args,
+          env,
+          stdin,
+          ...places,
+          ...limits,
+        },
       });
       return this.#program;
     } catch (error) {
@@ -172,11 +190,14 @@ export class EmbeddedDomain implements Domain {
 
   async #end({ outcome, clean, recover }: ProgramEnded, temporaryDir: string): Promise<ProgramExit> {
     const machine = this.#machine;
+    await this.#path?.close();
     this.#program = undefined;
     if (recover) machine?.attachment?.recover();
     this.#lastTraffic = machine?.attachment?.counters() ?? noTraffic;
     this.#lastMemoryBytes = machine?.memory.buffer.byteLength ?? 0;
+    this.#lastDriverOperations = this.#path?.driverDomainOperations() ?? 0;
     const counters = this.counters();
+    this.#path = undefined;
     this.#retireMachine();
     if (this.#control.load(word.temporaryFiles) === 1) await rm(temporaryDir, { recursive: true, force: true }).catch(() => undefined);
     if (clean) this.#renew('end', outcome.cause);
@@ -233,6 +254,7 @@ export class EmbeddedDomain implements Domain {
       this.#control,
       runs === undefined ? this.#lastTraffic : (runs.attachment?.counters() ?? noTraffic),
       runs === undefined ? this.#lastMemoryBytes : runs.memory.buffer.byteLength,
+      this.#path?.driverDomainOperations() ?? this.#lastDriverOperations,
     );
   }
 

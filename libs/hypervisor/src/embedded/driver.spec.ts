@@ -31,6 +31,8 @@ class RecordingPort implements PortBinding {
     note('attach');
     return {
       slot,
+      virtualFunction: undefined,
+      becomeVirtualFunction: () => 0,
       workerInit: () => {
         throw new Error('no thread context is free');
       },

@@ -1,11 +1,13 @@
 /** The embedded driver: domains are WebAssembly instances on threads of this process. */
-import type { VmId } from '@verbena/ids';
+import { vmId, type VmId } from '@verbena/ids';
 import type { Domain, DomainConfig, Hypervisor } from '../port.ts';
 import type { PortBinding } from './adapter-binding.ts';
 import { EmbeddedDomain } from './domain.ts';
 import { compileGuest, type GuestModule } from './module-cache.ts';
 import { SpinPolicy, spinPolicy } from './spin-policy.ts';
-import { WorkerPool } from './worker-pool.ts';
+import type { DriverDomain } from './paths/driver-domain.ts';
+import { DriverDomains } from './paths/driver-domains.ts';
+import { WorkerPool, workerArguments, workerFile } from './worker-pool.ts';
 
 export interface EmbeddedHypervisorOptions {
   /** The node's port on the fabric. Without one, guests get the null adapter: no communication. */
@@ -19,6 +21,8 @@ export interface EmbeddedHypervisorOptions {
   /** The vCPU thread's file, for builds that bundle it. */
   readonly workerUrl?: URL;
   readonly execArgv?: readonly string[];
+  /** Driver domains of this node, for the paths through one. Default 2. */
+  readonly driverDomains?: number;
   /** Domains at a time. Default 256. */
   readonly maxDomains?: number;
   /** Files that a program may have open at a time. Default 512. */
@@ -29,6 +33,7 @@ export interface EmbeddedHypervisorOptions {
   readonly onGuestLog?: (id: VmId, line: string) => void;
 }
 
+const driverDomainId = vmId('vm-driver-domain');
 const pageBytes = 65_536;
 /** What wasm32 can address. */
 const addressable = 2 ** 32;
@@ -42,12 +47,22 @@ class EmbeddedHypervisor implements Hypervisor {
   readonly name = 'embedded';
   readonly #options: EmbeddedHypervisorOptions;
   readonly #pool: WorkerPool;
+  readonly #drivers: DriverDomains;
+  readonly #spin: SpinPolicy;
   readonly #domains = new Map<VmId, EmbeddedDomain>();
   #closed = false;
 
   constructor(options: EmbeddedHypervisorOptions) {
     this.#options = options;
     const { poolSize = 2, workerUrl, execArgv } = options;
+    const { spinNs, driverDomains = 2, onGuestLog } = options;
+    this.#spin = spinNs === undefined ? spinPolicy : new SpinPolicy({ cores: 0, crowdedNs: spinNs });
+    this.#drivers = new DriverDomains(driverDomains, {
+      spin: this.#spin,
+      workerUrl: workerUrl ?? workerFile,
+      execArgv: execArgv ?? workerArguments,
+      onRestart: (reason) => onGuestLog?.(driverDomainId, `a driver domain has died and is started again: ${reason}`),
+    });
     this.#pool =
       options.pool ??
       new WorkerPool({
@@ -57,17 +72,22 @@ class EmbeddedHypervisor implements Hypervisor {
       });
   }
 
+  get driverDomains(): readonly DriverDomain[] {
+    return this.#drivers.all();
+  }
+
   async createDomain(config: DomainConfig): Promise<Domain> {
     this.#refuseUnfit(config);
     const module = await compileGuest(config.image.digest, config.image.wasm);
     refuseTooSmall(config, module);
     this.#refuseUnfit(config);
-    const { port, spinNs, consoleBytes = 256 * 1024, openFiles = 512, onGuestLog } = this.#options;
+    const { port, consoleBytes = 256 * 1024, openFiles = 512, onGuestLog } = this.#options;
     const domain = new EmbeddedDomain(config, {
       module,
       pool: this.#pool,
       port,
-      spin: spinNs === undefined ? spinPolicy : new SpinPolicy({ cores: 0, crowdedNs: spinNs }),
+      spin: this.#spin,
+      drivers: this.#drivers,
       consoleBytes,
       openFiles,
       onLog: (line) => onGuestLog?.(config.id, line),
@@ -100,6 +120,7 @@ class EmbeddedHypervisor implements Hypervisor {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.domains().map((domain) => domain.destroy('the hypervisor is closing')));
+    await this.#drivers.close();
     if (this.#options.pool === undefined) await this.#pool.close();
   }
 }

@@ -1,14 +1,20 @@
-/** The thread of a vCPU: waits for programs and runs them one after the other. */
+/** The thread of a vCPU: waits for programs and runs them one after the other. Or that of a driver domain. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Retired } from './collect-garbage.ts';
 import { framesRead } from './crash-report.ts';
+import { runDriverDomain } from './paths/driver-domain-main.ts';
 import { runProgram } from './vcpu.ts';
 import { warmUp } from './warm-up.ts';
 import type { FromVcpu, RunOrder, WorkerStart } from './worker-protocol.ts';
 
 if (parentPort === null) throw new Error('vcpu-worker is the entry of a worker thread; it cannot run by itself');
 const port = parentPort;
-const { answers } = workerData as WorkerStart;
+const start = workerData as WorkerStart;
+if ('driverDomain' in start)
+  runDriverDomain(start.driverDomain, (message) => {
+    port.postMessage(message);
+  });
+const { answers } = start;
 const post = (message: FromVcpu): void => {
   port.postMessage(message);
 };

@@ -38,10 +38,10 @@ export class VcpuThread {
     this.#answers = port1;
     port1.unref();
     const start: WorkerStart = { answers: port2 };
-    this.#worker = new Worker(options.workerUrl ?? new URL('./vcpu-worker.ts', import.meta.url), {
+    this.#worker = new Worker(options.workerUrl ?? workerFile, {
       workerData: start,
       transferList: [port2],
-      execArgv: [...(options.execArgv ?? ['--conditions=verbena-source', '--disable-warning=ExperimentalWarning'])],
+      execArgv: [...(options.execArgv ?? workerArguments)],
       resourceLimits: { stackSizeMb: options.stackMiB ?? 32 },
       env: {},
       stdin: false,
@@ -114,6 +114,10 @@ export class VcpuThread {
     return (this.#terminated ??= this.#worker.terminate());
   }
 }
+
+/** What a pool without options of its own starts its threads with. */
+export const workerFile = new URL('./vcpu-worker.ts', import.meta.url);
+export const workerArguments: readonly string[] = ['--conditions=verbena-source', '--disable-warning=ExperimentalWarning'];
 
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;

@@ -2,13 +2,17 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { IoPath } from '../port.ts';
 import type { AdapterWorkerInit } from './adapter-binding.ts';
+import type { DriverDomainStart } from './paths/driver-domain-main.ts';
+import type { FrontendStart } from './paths/frontend.ts';
 import type { ProgramOutcome } from './program-end.ts';
 
-/** Start of a thread. */
-export interface WorkerStart {
-  /** Answers to a vCPU that sleeps: read without an event loop. */
-  readonly answers: MessagePort;
-}
+/** Start of a thread: a vCPU's, or a driver domain's. */
+export type WorkerStart =
+  | {
+      /** Answers to a vCPU that sleeps: read without an event loop. */
+      readonly answers: MessagePort;
+    }
+  | { readonly driverDomain: DriverDomainStart };
 
 /** One program. */
 export interface RunOrder {
@@ -21,6 +25,8 @@ export interface RunOrder {
   readonly console: SharedArrayBuffer;
   /** Absent: the null adapter. */
   readonly adapter?: AdapterWorkerInit;
+  /** The adapter is in a driver domain. */
+  readonly frontend?: FrontendStart;
   readonly ioPath: IoPath;
   readonly rank: number;
   readonly size: number;

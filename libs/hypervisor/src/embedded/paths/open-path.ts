@@ -6,14 +6,17 @@ import { openAdapter } from '@verbena/hca';
 import { openNullAdapter, type Adapter } from '../adapter-binding.ts';
 import type { Vmm } from '../vmm.ts';
 import type { RunOrder } from '../worker-protocol.ts';
+import { openFrontend } from './frontend.ts';
 import { trapped } from './trapped.ts';
 
-export function openPath(order: Pick<RunOrder, 'adapter' | 'ioPath'>, vmm: Vmm): Adapter {
+export function openPath(order: Pick<RunOrder, 'adapter' | 'frontend' | 'ioPath'>, vmm: Vmm): Adapter {
+  if (order.frontend !== undefined) return openFrontend(order.frontend, vmm);
   if (order.adapter === undefined) return openNullAdapter(() => countDoorbell(vmm));
   const adapter = openAdapter(order.adapter);
   switch (order.ioPath) {
     case 'bypass':
     case 'native':
+    case 'sriov':
       return adapter;
     case 'vmm':
       return trapped(adapter, vmm);

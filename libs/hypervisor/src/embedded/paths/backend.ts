@@ -1,0 +1,244 @@
+/**
+ * The driver domain's half of a split driver (R2), for one guest. It rings the adapter in the guest's name, carries out its set-up commands,
+ * and brings its completions: the adapter completes into queues in the driver domain's memory, from where they are copied to the guest's.
+ */
+import { openAdapter, type AdapterWorkerInit } from '@verbena/hca';
+import {
+  cmdHandle,
+  cqe,
+  createCqIn,
+  eventPage,
+  VB_CHANNEL_CQ,
+  VB_CMD_CREATE_CQ,
+  VB_CMD_DESTROY_CQ,
+  VB_EFAULT,
+  VB_EINVAL,
+  VB_ENOSPC,
+  VB_EVENT_PAGE_ADDR,
+  VB_UAR_CQ_ARM,
+  VB_UAR_CQ_CI,
+  VB_UAR_RQ,
+} from '@verbena/guest-abi';
+import { COMMAND_ANSWERED, COMMAND_ASKED, commandBytes, queueEntries, queueField as q, SharedPage } from './shared-ring.ts';
+import type { ShadowRings } from './shadow-rings.ts';
+
+/** Structured-cloneable; the ports of both adapters must be in the transfer list. */
+export interface BackendStart {
+  readonly connection: number;
+  readonly page: SharedArrayBuffer;
+  /** The adapter in the guest's name, and in the driver domain's own for the guest's completion queues. */
+  readonly guest: AdapterWorkerInit;
+  readonly own: AdapterWorkerInit;
+}
+
+type Ring = (register: number, low: number, high: number) => void;
+interface Answer {
+  readonly status: number;
+  readonly output: Uint8Array;
+}
+const entryWords = cqe.size / 4;
+const generationWord = cqe.offsets.generation / 4;
+const event = { pending: VB_EVENT_PAGE_ADDR / 4, wakeups: (VB_EVENT_PAGE_ADDR + eventPage.offsets.wakeups) / 4 };
+const refused = (status: number): Answer => ({ status, output: new Uint8Array() });
+
+export class Backend {
+  readonly page: SharedPage;
+  readonly #guestRing: Ring;
+  readonly #ownRing: Ring;
+  readonly #command: (opcode: number, input: Uint8Array) => Answer;
+  readonly #guestMemory: WebAssembly.Memory;
+  readonly #shadows: ShadowRings;
+  #guest: Int32Array<SharedArrayBuffer>;
+
+  constructor({ page, guest, own }: BackendStart, shadows: ShadowRings) {
+    this.page = new SharedPage(page);
+    const adapter = openAdapter(guest);
+    this.#guestRing = adapter.uarWrite as Ring;
+    this.#command = adapter.command;
+    this.#ownRing = openAdapter(own).uarWrite as Ring;
+    this.#guestMemory = guest.guestMemory;
+    this.#guest = wordsOf(guest.guestMemory);
+    this.#shadows = shadows;
+  }
+
+  /** Does what there is to do; false when there was nothing. */
+  turn(): boolean {
+    let any = this.#takeRequests();
+    if (this.page.load('command') === COMMAND_ASKED) {
+      // What was rung before the command comes before it.
+      this.#takeRequests();
+      this.#answer();
+      any = true;
+    }
+    for (let i = 0; i < queueEntries; i++) {
+      const at = this.page.queue(i);
+      if (this.page.words[at + q.cqn] !== 0) any = this.#bring(at) || any;
+    }
+    return any;
+  }
+
+  /** Before the driver domain sleeps: a completion that comes shall wake it. */
+  arm(): void {
+    const { words } = this.page;
+    for (let i = 0; i < queueEntries; i++) {
+      const at = this.page.queue(i);
+      const cqn = words[at + q.cqn] ?? 0;
+      if (cqn !== 0 && this.#room(at) > 0) this.#ownRing(VB_UAR_CQ_ARM, cqn, words[at + q.moved] ?? 0);
+    }
+  }
+
+  #takeRequests(): boolean {
+    const { page } = this;
+    const { words } = page;
+    const head = page.load('head');
+    let tail = page.load('tail');
+    if (tail === head) return false;
+    // A frontend that counts nonsense gets no more than one ring's worth of turns.
+    for (let left = 256; tail !== head && left > 0; left--) {
+      const at = page.request(tail);
+      this.#ring(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0);
+      tail = (tail + 1) | 0;
+      page.store('tail', tail);
+      Atomics.add(words, 6, 1);
+    }
+    Atomics.notify(words, 1);
+    return true;
+  }
+
+  #ring(register: number, low: number, high: number): void {
+    if (register >>> 0 <= VB_UAR_RQ) return this.#guestRing(register, low, high);
+    const at = this.#queue(low);
+    if (at === undefined) return;
+    const { words } = this.page;
+    const moved = words[at + q.moved] ?? 0;
+    if (((moved - high) | 0) >= 0) words[at + q.consumer] = high;
+    if (register !== VB_UAR_CQ_ARM) return;
+    if (((moved - high) | 0) > 0) this.#raise();
+    else words[at + q.armed] = 1;
+  }
+
+  #queue(cqn: number): number | undefined {
+    for (let i = 0; cqn !== 0 && i < queueEntries; i++) {
+      const at = this.page.queue(i);
+      if (this.page.words[at + q.cqn] === cqn) return at;
+    }
+    return undefined;
+  }
+
+  /** Entries that are free in the guest's ring. */
+  #room(at: number): number {
+    const { words } = this.page;
+    return (words[at + q.entries] ?? 0) - (((words[at + q.moved] ?? 0) - (words[at + q.consumer] ?? 0)) | 0);
+  }
+
+  #bring(at: number): boolean {
+    const { words } = this.page;
+    const shadow = this.#shadows.words;
+    const entries = words[at + q.entries] ?? 0;
+    const [from, to] = [(words[at + q.shadow] ?? 0) >>> 2, (words[at + q.ring] ?? 0) >>> 2];
+    let moved = words[at + q.moved] ?? 0;
+    let brought = 0;
+    for (let room = this.#room(at); room > 0; room--) {
+      const index = (moved & (entries - 1)) * entryWords;
+      if (Atomics.load(shadow, from + index + generationWord) !== ((moved + 1) | 0)) break;
+      this.#copy(to + index, shadow.subarray(from + index, from + index + entryWords));
+      moved = (moved + 1) | 0;
+      words[at + q.moved] = moved;
+      brought++;
+      if ((moved & ((entries >>> 2) - 1)) === 0 || entries < 4) this.#ownRing(VB_UAR_CQ_CI, words[at + q.cqn] ?? 0, moved);
+    }
+    if (brought === 0) return false;
+    Atomics.add(words, 8, brought);
+    if (words[at + q.armed] === 1) {
+      words[at + q.armed] = 0;
+      this.#raise();
+    }
+    return true;
+  }
+
+  /** One entry, its generation last. */
+  #copy(to: number, entry: Int32Array<SharedArrayBuffer>): void {
+    if (to + entryWords > this.#guest.length) this.#guest = wordsOf(this.#guestMemory);
+    for (let i = 0; i < generationWord; i++) this.#guest[to + i] = entry[i] ?? 0;
+    Atomics.store(this.#guest, to + generationWord, entry[generationWord] ?? 0);
+  }
+
+  #raise(): void {
+    Atomics.or(this.#guest, event.pending, 1 << VB_CHANNEL_CQ);
+    Atomics.add(this.#guest, event.wakeups, 1);
+    Atomics.notify(this.#guest, event.wakeups);
+  }
+
+  #answer(): void {
+    const { page } = this;
+    const opcode = page.load('opcode');
+    const input = page.bytes.slice(0, Math.min(page.load('length') >>> 0, commandBytes));
+    const { status, output } =
+      opcode === VB_CMD_CREATE_CQ
+        ? this.#createQueue(input)
+        : opcode === VB_CMD_DESTROY_CQ
+          ? this.#destroyQueue(input)
+          : this.#command(opcode, input);
+    page.bytes.set(output);
+    page.store('length', output.length);
+    page.store('status', status);
+    Atomics.add(page.words, 7, 1);
+    page.store('command', COMMAND_ANSWERED);
+    Atomics.notify(page.words, 2);
+  }
+
+  /** The adapter's queue lies in the driver domain's memory, and is brought to the one that the guest gave. */
+  #createQueue(input: Uint8Array): Answer {
+    if (input.length < createCqIn.size) return refused(VB_EINVAL);
+    const { ring_addr, entries } = createCqIn.decode(input);
+    if (ring_addr % BigInt(cqe.size) !== 0n) return refused(VB_EINVAL);
+    if (ring_addr + BigInt(entries * cqe.size) > BigInt(this.#guestMemory.buffer.byteLength)) return refused(VB_EFAULT);
+    const { words } = this.page;
+    const free = Array.from({ length: queueEntries }, (_, i) => this.page.queue(i)).find((at) => words[at + q.cqn] === 0);
+    const shadow = free === undefined ? undefined : this.#shadows.take(entries * cqe.size);
+    if (free === undefined || shadow === undefined) return refused(VB_ENOSPC);
+    const answer = this.#command(VB_CMD_CREATE_CQ, createCqIn.encode({ ring_addr: BigInt(shadow), entries }));
+    if (answer.status !== 0) {
+      this.#shadows.give(shadow);
+      return answer;
+    }
+    words[free + q.shadow] = shadow;
+    words[free + q.ring] = Number(ring_addr);
+    words[free + q.entries] = entries;
+    for (const name of [q.moved, q.consumer, q.armed]) words[free + name] = 0;
+    words[free + q.cqn] = cmdHandle.decode(answer.output).handle | 0;
+    return answer;
+  }
+
+  #destroyQueue(input: Uint8Array): Answer {
+    const answer = this.#command(VB_CMD_DESTROY_CQ, input);
+    const at = answer.status === 0 ? this.#queue(cmdHandle.decode(input).handle | 0) : undefined;
+    if (at === undefined) return answer;
+    this.#shadows.give((this.page.words[at + q.shadow] ?? 0) >>> 0);
+    this.page.words[at + q.cqn] = 0;
+    return answer;
+  }
+
+  /** The guest has ended. What it had rung goes out, for others wait for it; then the driver domain's memory that it used is free. */
+  close(): void {
+    this.#takeRequests();
+    for (let i = 0; i < queueEntries; i++) {
+      const at = this.page.queue(i);
+      if (this.page.words[at + q.cqn] === 0) continue;
+      this.#shadows.give((this.page.words[at + q.shadow] ?? 0) >>> 0);
+      this.page.words[at + q.cqn] = 0;
+    }
+  }
+
+  /** Rings that the page says are in use: after a restart they are taken again. */
+  keepRings(): void {
+    const { words } = this.page;
+    for (let i = 0; i < queueEntries; i++) {
+      const at = this.page.queue(i);
+      if (words[at + q.cqn] !== 0) this.#shadows.keep((words[at + q.shadow] ?? 0) >>> 0, (words[at + q.entries] ?? 0) * cqe.size);
+    }
+  }
+}
+
+const wordsOf = (memory: WebAssembly.Memory): Int32Array<SharedArrayBuffer> =>
+  new Int32Array(memory.buffer as unknown as SharedArrayBuffer);

@@ -1,0 +1,184 @@
+/**
+ * A driver domain as the host sees it: a thread with a memory of its own, and the guests that are connected to it. When it dies another
+ * thread takes its place and is connected to the same shared pages; guests of other driver domains never notice.
+ */
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { VB_DATA_BASE } from '@verbena/guest-abi';
+import type { DomainAttachment, PortBinding } from '../adapter-binding.ts';
+import type { SpinPolicy } from '../spin-policy.ts';
+import type { WorkerStart } from '../worker-protocol.ts';
+import type { FromDriverDomain, ToDriverDomain } from './driver-domain-main.ts';
+import { DoorbellPage } from './doorbell-page.ts';
+import { grants } from './grants.ts';
+import { field, sharedPageBytes, SharedPage } from './shared-ring.ts';
+
+export interface DriverDomainOptions {
+  readonly name: string;
+  readonly spin: SpinPolicy;
+  readonly workerUrl: URL;
+  readonly execArgv: readonly string[];
+  readonly onRestart: (reason: string) => void;
+}
+
+/** A guest at a driver domain. */
+export interface Connection {
+  readonly number: number;
+  readonly page: SharedArrayBuffer;
+  readonly driver: WebAssembly.Memory;
+  /** What the driver domain did for the guest so far. */
+  operations(): number;
+  /** Ends the connection; afterwards the driver domain touches nothing of the guest. Never rejects. */
+  close(): Promise<void>;
+}
+
+interface Guest {
+  readonly grant: number;
+  readonly attachment: DomainAttachment;
+  readonly queues: DomainAttachment;
+  readonly closed: PromiseWithResolvers<undefined>;
+}
+
+const pageBytes = 65_536;
+const memoryLimit = 256 * 1024 * 1024;
+/** A driver domain that dies so often is not started again. */
+const mostRestarts = 16;
+/** How long a living thread may take to let go of a guest. */
+const patienceMs = 2000;
+
+export class DriverDomain {
+  readonly name: string;
+  readonly memory: WebAssembly.Memory;
+  readonly #options: DriverDomainOptions;
+  readonly #guests = new Map<number, Guest>();
+  readonly #doorbell: DoorbellPage;
+  #next = 1;
+  #worker: Worker | undefined;
+  #control: MessagePort | undefined;
+  #leaveCores: (() => void) | undefined;
+  #restarts = 0;
+  #closed = false;
+
+  constructor(options: DriverDomainOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.memory = new WebAssembly.Memory({ initial: VB_DATA_BASE / pageBytes + 1, maximum: memoryLimit / pageBytes, shared: true });
+    this.#doorbell = new DoorbellPage(this.memory);
+  }
+
+  get guests(): number {
+    return this.#guests.size;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** The number of the connection that it works for now, 0 for none. */
+  get served(): number {
+    return this.#doorbell.served;
+  }
+
+  /**
+   * Connects a guest. Its completion queues get a place at the adapter of their own, in the guest's partition, before the guest enters it: who
+   * knows the guest then knows its queues.
+   */
+  connect(port: PortBinding, attachment: DomainAttachment, pkey: number, vmId: string): Connection {
+    const queues = port.attachDomain({ vmId: `${vmId} at ${this.name}`, memory: this.memory });
+    queues.join(pkey);
+    attachment.join(pkey);
+    const page = new SharedArrayBuffer(sharedPageBytes);
+    const shared = new SharedPage(page);
+    const number = this.#next++;
+    this.#guests.set(number, { grant: grants.grant(vmId, this.name, page), attachment, queues, closed: Promise.withResolvers() });
+    this.#leaveCores ??= this.#options.spin.enter(this.memory);
+    if (this.#worker === undefined) this.#start();
+    else this.#introduce(number);
+    const operations = (): number => shared.load('doorbells') + shared.load('commands') + shared.load('completions');
+    return { number, page, driver: this.memory, operations, close: () => this.#disconnect(number, shared) };
+  }
+
+  #start(): void {
+    const { port1, port2 } = new MessageChannel();
+    port1.unref();
+    this.#control = port1;
+    const start: WorkerStart = { driverDomain: { memory: this.memory, memoryLimit, control: port2 } };
+    const worker = new Worker(this.#options.workerUrl, {
+      workerData: start,
+      transferList: [port2],
+      execArgv: [...this.#options.execArgv],
+      env: {},
+    });
+    this.#worker = worker;
+    worker.on('message', (message: FromDriverDomain) => {
+      if (message.type === 'disconnected') this.#guests.get(message.connection)?.closed.resolve(undefined);
+    });
+    let reason = '';
+    worker.on('error', (error) => (reason = error instanceof Error ? error.message : String(error)));
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#died(reason);
+    });
+    for (const number of this.#guests.keys()) this.#introduce(number);
+  }
+
+  #introduce(number: number): void {
+    const guest = this.#guests.get(number);
+    if (guest === undefined) return;
+    const { attachment, queues, grant } = guest;
+    const own = queues.workerInit();
+    const completions = { slot: own.slot, epoch: own.epoch, memory: this.memory };
+    const init = { ...attachment.workerInit(), completions };
+    const page = grants.map(grant, this.name);
+    this.#say({ type: 'connect', start: { connection: number, page, guest: init, own } }, [init.port, own.port]);
+  }
+
+  #say(message: ToDriverDomain, transfer: readonly MessagePort[] = []): void {
+    this.#control?.postMessage(message, transfer);
+    this.#doorbell.notify();
+  }
+
+  /** What the dead thread held at the adapter is let go; its guests find its successor at the same pages. */
+  #died(reason: string): void {
+    this.#worker = undefined;
+    this.#control = undefined;
+    this.#doorbell.fallAsleep(false);
+    for (const guest of this.#guests.values()) {
+      guest.closed.resolve(undefined);
+      guest.attachment.recover();
+      guest.queues.recover();
+    }
+    if (this.#closed) return;
+    this.#options.onRestart(reason);
+    if (this.#restarts++ < mostRestarts && this.#guests.size > 0) this.#start();
+  }
+
+  async #disconnect(number: number, shared: SharedPage): Promise<void> {
+    const guest = this.#guests.get(number);
+    if (guest === undefined) return;
+    shared.store('closed', 1);
+    Atomics.notify(shared.words, field.tail);
+    if (this.#worker !== undefined) {
+      this.#say({ type: 'disconnect', connection: number });
+      const timer = setTimeout(() => void this.#worker?.terminate(), patienceMs);
+      await guest.closed.promise;
+      clearTimeout(timer);
+    }
+    this.#guests.delete(number);
+    grants.revoke(guest.grant);
+    guest.attachment.recover();
+    guest.attachment.reset();
+    guest.queues.detach();
+    if (this.#guests.size > 0) return;
+    this.#leaveCores?.();
+    this.#leaveCores = undefined;
+  }
+
+  /** Dies at once, as by a fault in its driver; it is started again. */
+  crash(): void {
+    this.#say({ type: 'crash' });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#worker?.terminate();
+  }
+}

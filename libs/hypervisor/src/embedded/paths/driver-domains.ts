@@ -1,0 +1,24 @@
+/** The driver domains of a node (R18). Started when they are first needed; a new guest goes to the one that has the fewest. */
+import { DriverDomain, type DriverDomainOptions } from './driver-domain.ts';
+
+export class DriverDomains {
+  readonly #all: DriverDomain[] = [];
+
+  constructor(count: number, options: Omit<DriverDomainOptions, 'name'>) {
+    for (let i = 0; i < count; i++) this.#all.push(new DriverDomain({ ...options, name: `driver-domain-${String(i)}` }));
+  }
+
+  choose(): DriverDomain {
+    const [best] = [...this.#all].sort((a, b) => a.guests - b.guests);
+    if (best === undefined) throw new Error('this node has no driver domain: give it at least one for the path split');
+    return best;
+  }
+
+  all(): readonly DriverDomain[] {
+    return this.#all;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#all.map((each) => each.close()));
+  }
+}

@@ -1,0 +1,45 @@
+/** A program's path on the host's side: what must be connected before it starts, and let go when it has ended. */
+import type { IoPath } from '../../port.ts';
+import type { AdapterWorkerInit, DomainAttachment, PortBinding } from '../adapter-binding.ts';
+import type { DriverDomains } from './driver-domains.ts';
+import type { FrontendStart } from './frontend.ts';
+
+export interface HostPath {
+  /** The adapter on the vCPU's own thread; absent when a driver domain has it. */
+  readonly adapter?: AdapterWorkerInit;
+  readonly frontend?: FrontendStart;
+  driverDomainOperations(): number;
+  /** Whether a driver domain works for this program now. */
+  servedByDriver(): boolean;
+  /** Nothing on this path touches the program's memory afterwards. Never rejects. */
+  close(): Promise<void>;
+}
+
+const alone = { driverDomainOperations: () => 0, servedByDriver: () => false, close: () => Promise.resolve() };
+
+export interface HostPathOptions {
+  readonly ioPath: IoPath;
+  readonly port: PortBinding | undefined;
+  readonly attachment: DomainAttachment | undefined;
+  readonly drivers: DriverDomains;
+  readonly pkey: number;
+  readonly vmId: string;
+}
+
+/** @throws Error when the port has no virtual function left */
+export function openHostPath({ ioPath, port, attachment, drivers, pkey, vmId }: HostPathOptions): HostPath {
+  if (port === undefined || attachment === undefined) return alone;
+  if (ioPath === 'split') {
+    const driver = drivers.choose();
+    const connection = driver.connect(port, attachment, pkey, vmId);
+    return {
+      frontend: { page: connection.page, driver: connection.driver },
+      driverDomainOperations: () => connection.operations(),
+      servedByDriver: () => driver.served === connection.number,
+      close: () => connection.close(),
+    };
+  }
+  if (ioPath === 'sriov') attachment.becomeVirtualFunction();
+  attachment.join(pkey);
+  return { ...alone, adapter: attachment.workerInit() };
+}

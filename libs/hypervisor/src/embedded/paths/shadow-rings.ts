@@ -1,0 +1,48 @@
+/** Where the completion queues of a driver domain's guests lie in its own memory: first fit, behind the fixed pages. */
+import { VB_DATA_BASE } from '@verbena/guest-abi';
+
+const page = 65_536;
+
+export class ShadowRings {
+  readonly #memory: WebAssembly.Memory;
+  readonly #limit: number;
+  readonly #taken = new Map<number, number>();
+  #words: Int32Array<SharedArrayBuffer>;
+
+  /** @param limit in bytes: the maximum of the memory */
+  constructor(memory: WebAssembly.Memory, limit: number) {
+    this.#memory = memory;
+    this.#limit = limit;
+    this.#words = new Int32Array(memory.buffer as unknown as SharedArrayBuffer);
+  }
+
+  /** All of the memory, as it is now. */
+  get words(): Int32Array<SharedArrayBuffer> {
+    return this.#words;
+  }
+
+  /** @returns an address, aligned to 64 bytes and zeroed; undefined when the memory is full */
+  take(bytes: number): number | undefined {
+    let at = VB_DATA_BASE;
+    for (const [from, length] of [...this.#taken].sort(([a], [b]) => a - b)) {
+      if (from - at >= bytes) break;
+      at = from + length;
+    }
+    if (at + bytes > this.#limit) return undefined;
+    this.keep(at, bytes);
+    new Uint8Array(this.#words.buffer, at, bytes).fill(0);
+    return at;
+  }
+
+  keep(at: number, bytes: number): void {
+    const rounded = Math.ceil(bytes / 64) * 64;
+    const missing = at + rounded - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / page));
+    this.#words = new Int32Array(this.#memory.buffer as unknown as SharedArrayBuffer);
+    this.#taken.set(at, rounded);
+  }
+
+  give(at: number): void {
+    this.#taken.delete(at);
+  }
+}
