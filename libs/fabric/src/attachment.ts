@@ -105,6 +105,10 @@ export class Attachment implements DomainAttachment, Member {
     this.#onDetach(this);
   }
 
+  busy(): boolean {
+    return this.#last === undefined && this.#adapter.busy(this.#threads);
+  }
+
   counters(): AdapterCounters & DomainErrors {
     return this.#last ?? this.#adapter.counters(this.peer.slot, this.#threads);
   }

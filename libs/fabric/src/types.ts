@@ -64,6 +64,8 @@ export interface DomainAttachment {
   reset(): void;
   /** After a thread of this domain died at any instruction: releases what it held and sends the QPs concerned to error. */
   recover(): void;
+  /** Whether the adapter carries out a doorbell of this domain at this moment. */
+  busy(): boolean;
   /** `recover`, `reset`, `leave`, and the slot is free. Idempotent. */
   detach(): void;
   counters(): AdapterCounters;

@@ -60,9 +60,7 @@ static inline void receive_doorbell(struct vbf_qp *qp, uint32_t tail) {
   }
 }
 
-/* A write to the user access region: the only way from a guest into the data path. */
-EXPORT(uar_write) void uar_write(uint32_t reg, uint32_t lo, uint32_t hi) {
-  self()->doorbells++;
+static inline void doorbell(uint32_t reg, uint32_t lo, uint32_t hi) {
   if (LIKELY(reg <= VB_UAR_RQ)) {
     struct vbf_qp *qp = own_qp(lo);
     if (UNLIKELY(qp == 0)) return;
@@ -81,6 +79,15 @@ EXPORT(uar_write) void uar_write(uint32_t reg, uint32_t lo, uint32_t hi) {
     cq_arm(cq, hi);
     if (links != 0) wire_ring(); /* it is about to sleep, and polls no more */
   } else if (reg == VB_UAR_CQ_CI) cq_consumed(cq, hi);
+}
+
+/* A write to the user access region: the only way from a guest into the data path. Meanwhile `busy` tells the profiler where the thread is. */
+EXPORT(uar_write) void uar_write(uint32_t reg, uint32_t lo, uint32_t hi) {
+  struct vbf_thread *me = self();
+  me->doorbells++;
+  *(volatile uint32_t *)&me->busy = 1;
+  doorbell(reg, lo, hi);
+  *(volatile uint32_t *)&me->busy = 0;
 }
 
 /* The control path opened a connection: this QP's queued requests and those of the other end may go. */

@@ -269,7 +269,7 @@ struct vbf_thread {
   uint32_t known[VBF_DOMAINS];   /* epoch of the domain whose memory this thread can reach; 0: none */
   uint32_t streams[VBF_LINKS];   /* generation of the connection whose stream this thread can use; 0: none */
   uint32_t poll_next;            /* link */
-  uint32_t reserved;
+  uint32_t busy;                 /* 1 while a doorbell is carried out */
 };
 
 #endif

@@ -187,6 +187,12 @@ export class HostAdapter {
     };
   }
 
+  /** Whether one of these threads carries out a doorbell now. */
+  busy(threads: Iterable<number>): boolean {
+    for (const number of threads) if (this.memory.thread(number).load('busy') !== 0) return true;
+    return false;
+  }
+
   /** How many locks of the data path are held now. Zero when no guest runs: anything else is a lock that a dead thread left. */
   heldLocks(): number {
     const high = this.memory.header.get('qp_high');

@@ -260,5 +260,5 @@ export const thread = struct('vbf_thread', {
   known: array(u32, VBF_DOMAINS),
   streams: array(u32, VBF_LINKS),
   poll_next: u32,
-  reserved: u32,
+  busy: u32,
 });

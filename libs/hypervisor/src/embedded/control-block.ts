@@ -23,6 +23,8 @@ export const word = {
   temporaryFiles: 5,
   /** 1 once the guest said that an allocation failed at its memory limit. */
   outOfMemory: 6,
+  /** 1 while the vCPU is inside the VMM; for the profiler. */
+  inVmm: 7,
 } as const;
 
 export const ATTENTION_PAUSE = 1;

@@ -19,7 +19,7 @@ export function collectCounters(
   control: ControlBlock,
   adapter: AdapterCounters,
   memoryBytes: number,
-  driverOperations = 0,
+  path: { readonly driverOperations: number; readonly seconds: Readonly<Record<string, number>> },
 ): DomainCounters {
   const made = callNames.map((name, slot) => [name, control.call(slot)] as const).filter(([, count]) => count > 0);
   return {
@@ -34,10 +34,10 @@ export function collectCounters(
     memoryBytes,
     cpuSeconds: control.counter('cpuSeconds'),
     outputBytes: control.counter('outputBytes'),
-    driverDomainOperations: driverOperations,
+    driverDomainOperations: path.driverOperations,
     copiedBytes: adapter.bytesSent + control.counter('copiedBytes'),
     channelMessages: control.counter('channelMessages'),
     channelBytes: control.counter('channelBytes'),
-    seconds: {},
+    seconds: path.seconds,
   };
 }

@@ -23,6 +23,7 @@ import type { GuestModule } from './module-cache.ts';
 import { Program, type ProgramEnded } from './program.ts';
 import type { DriverDomains } from './paths/driver-domains.ts';
 import { openHostPath, type HostPath } from './paths/host-path.ts';
+import { Profile, sampler } from './profile.ts';
 import type { SpinPolicy } from './spin-policy.ts';
 import type { VcpuThread, WorkerPool } from './worker-pool.ts';
 
@@ -57,6 +58,8 @@ export class EmbeddedDomain implements Domain {
   #machine: Machine | undefined;
   #program: Program | undefined;
   #path: HostPath | undefined;
+  #profile = new Profile();
+  #endProfile: (() => void) | undefined;
   #lastTraffic: AdapterCounters = noTraffic;
   #lastMemoryBytes = 0;
   #lastDriverOperations = 0;
@@ -181,6 +184,7 @@ export class EmbeddedDomain implements Domain {
           ...limits,
         },
       });
+      this.#watchTime(path, attachment);
       return this.#program;
     } catch (error) {
       this.#renew('end', 'the program could not be started');
@@ -188,8 +192,16 @@ export class EmbeddedDomain implements Domain {
     }
   }
 
+  #watchTime(path: HostPath, attachment: DomainAttachment | undefined): void {
+    const profile = new Profile();
+    const what = { control: this.#control, attachment, servedByDriver: () => path.servedByDriver(), direct: path.adapter !== undefined };
+    this.#profile = profile;
+    this.#endProfile = sampler.watch((seconds) => profile.sample(what, seconds));
+  }
+
   async #end({ outcome, clean, recover }: ProgramEnded, temporaryDir: string): Promise<ProgramExit> {
     const machine = this.#machine;
+    this.#endProfile?.();
     await this.#path?.close();
     this.#program = undefined;
     if (recover) machine?.attachment?.recover();
@@ -254,7 +266,7 @@ export class EmbeddedDomain implements Domain {
       this.#control,
       runs === undefined ? this.#lastTraffic : (runs.attachment?.counters() ?? noTraffic),
       runs === undefined ? this.#lastMemoryBytes : runs.memory.buffer.byteLength,
-      this.#path?.driverDomainOperations() ?? this.#lastDriverOperations,
+      { driverOperations: this.#path?.driverDomainOperations() ?? this.#lastDriverOperations, seconds: this.#profile.seconds },
     );
   }
 

@@ -32,6 +32,7 @@ class RecordingPort implements PortBinding {
     return {
       slot,
       virtualFunction: undefined,
+      busy: () => false,
       becomeVirtualFunction: () => 0,
       workerInit: () => {
         throw new Error('no thread context is free');

@@ -25,8 +25,14 @@ export class Vmm {
   /** Counts a call and honours requests. A program that caught its own end meets it again here. */
   enter(slot: number): void {
     this.control.countCall(slot, this.native);
+    if (!this.native) this.control.words[word.inVmm] = 1;
     if (this.#ended !== undefined) throw this.#ended;
     if (this.control.load(word.attention) !== 0) this.checkpoint();
+  }
+
+  /** The call is over, and the guest runs again. */
+  leave(): void {
+    this.control.words[word.inVmm] = 0;
   }
 
   /** Parks for as long as a pause is wanted; throws when the program is to end. */

@@ -68,6 +68,8 @@ export function hypercallImport(context: HypercallContext, blocks: boolean) {
     } catch (error) {
       if (error instanceof GuestFault) return VB_EFAULT;
       throw error;
+    } finally {
+      context.vmm.leave();
     }
   };
 }

@@ -34,6 +34,7 @@ export function openFrontend({ page, driver }: FrontendStart, vmm: Vmm): Adapter
     vmm.enter(notifyCall.slot);
     vmm.control.add('dataPathVmmOperations', 1);
     doorbell.notify();
+    vmm.leave();
   };
   /** Waits while a word of the page holds `value`; false when that lasted too long. */
   const waitWhile = (index: number, value: () => number): boolean => {

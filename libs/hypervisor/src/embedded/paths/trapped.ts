@@ -13,6 +13,7 @@ export function trapped(adapter: Adapter, vmm: Vmm): Adapter {
       vmm.control.add('dataPathVmmOperations', 1);
       // A register that the user access region does not have is no doorbell: the write is lost, as it is on the bus.
       if (register >>> 0 <= VB_UAR_POLL) ring(register, low, high);
+      vmm.leave();
     },
   };
 }

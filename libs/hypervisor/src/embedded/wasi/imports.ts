@@ -81,6 +81,8 @@ function guarded(call: WasiCall, vmm: Vmm, slot: number): (...args: never[]) => 
       const number = errnoOf(error);
       if (number === undefined) throw error;
       return number;
+    } finally {
+      vmm.leave();
     }
   };
 }
