@@ -67,7 +67,8 @@ export class Attachment implements DomainAttachment, Member {
 
   join(pkey: number): void {
     this.#mustBeAttached();
-    if (!Number.isInteger(pkey) || pkey < 1 || pkey > 0xffff_ffff) throw new RangeError(`a partition key is 1 to 2^32 - 1, not ${pkey}`);
+    if (!Number.isInteger(pkey) || pkey > 0xffff || (pkey & 0x7fff) === 0)
+      throw new RangeError(`a partition key has 15 bits that are not all zero: ${pkey} is none`);
     if (pkey === this.#pkey) return;
     this.leave();
     this.#pkey = pkey;

@@ -119,7 +119,15 @@ describe('a subnet', () => {
     a.send();
     expect(a.attachment.counters()).toMatchObject({ doorbells: 1, messagesSent: 1, bytesSent: 10, messagesReceived: 0 });
     expect(b.attachment.counters()).toMatchObject({ doorbells: 1, messagesSent: 0, messagesReceived: 1, bytesReceived: 10 });
-    const sent = { PortXmitData: 3n, PortXmitPkts: 1n, PortRcvData: 0n, PortRcvPkts: 0n, PortRcvErrors: 0n, PortXmitWait: 0n };
+    const sent = {
+      PortXmitData: 3n,
+      PortXmitPkts: 1n,
+      PortRcvData: 0n,
+      PortRcvPkts: 0n,
+      PortRcvErrors: 0n,
+      PortXmitWait: 0n,
+      PortXmitDiscards: 0n,
+    };
     expect(a.port.counters()).toEqual(sent);
     a.attachment.detach();
     expect(a.port.counters()).toEqual(sent);
@@ -142,7 +150,7 @@ describe('a subnet', () => {
 
   it('refuses a partition key or a memory that cannot be', () => {
     const attachment = port().attachDomain({ vmId: 'vm', memory: sharedMemory() });
-    for (const pkey of [0, -1, 1.5, 2 ** 32]) expect(() => attachment.join(pkey)).toThrow(RangeError);
+    for (const pkey of [0, 1.5, 0x8000, 0x1_0001, 2 ** 32]) expect(() => attachment.join(pkey)).toThrow(RangeError);
     expect(() => port().attachDomain({ vmId: 'vm', memory: new WebAssembly.Memory({ initial: 1 }) })).toThrow('shared');
   });
 

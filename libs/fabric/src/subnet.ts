@@ -89,10 +89,11 @@ class Port implements FabricPort {
     return {
       PortXmitData: words(all.bytesSent),
       PortRcvData: words(all.bytesReceived),
-      PortXmitPkts: BigInt(all.messagesSent),
-      PortRcvPkts: BigInt(all.messagesReceived),
+      PortXmitPkts: BigInt(all.packetsSent),
+      PortRcvPkts: BigInt(all.packetsReceived),
       PortRcvErrors: BigInt(all.rxErrors),
       PortXmitWait: BigInt(all.txWaits),
+      PortXmitDiscards: BigInt(all.txDrops),
     };
   }
 
@@ -106,6 +107,10 @@ class Port implements FabricPort {
       bytesReceived: total('bytesReceived'),
       rxErrors: total('rxErrors'),
       txWaits: total('txWaits'),
+      packetsSent: total('packetsSent'),
+      packetsReceived: total('packetsReceived'),
+      txDrops: total('txDrops'),
+      rxDrops: total('rxDrops'),
     };
   }
 }

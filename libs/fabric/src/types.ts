@@ -57,7 +57,7 @@ export interface DomainAttachment {
    * @throws Error when all of them are taken
    */
   becomeVirtualFunction(): number;
-  /** Enters a partition: members may connect to each other, and learn each other's memory. Call it before the program starts. */
+  /** Enters a partition (1 to 0xffff; the 16th bit, of full membership, is taken for granted), in the place of another: members may connect to each other, and learn each other's memory. Call it before the program starts. */
   join(pkey: number): void;
   leave(): void;
   /** Between two programs, when no thread of the domain runs: destroys every QP, CQ, MR and PD; peers' QPs go to error. */
@@ -79,6 +79,8 @@ export interface PortCounters {
   readonly PortRcvPkts: bigint;
   readonly PortRcvErrors: bigint;
   readonly PortXmitWait: bigint;
+  /** Messages of unreliable service that could not leave. */
+  readonly PortXmitDiscards: bigint;
 }
 
 export interface FabricPort {

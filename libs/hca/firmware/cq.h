@@ -30,6 +30,16 @@ static inline bool cq_reserve(struct vbf_cq *cq, uint64_t wr_id, uint32_t qpn, u
   return true;
 }
 
+#define ARMED_FOR_ALL 1u
+#define ARMED_FOR_SOLICITED 2u
+
+/* Raises the event for which the queue is armed, if this completion is one that is waited for. */
+static __attribute__((noinline)) void cq_wake(struct vbf_cq *cq, const struct completion *c) {
+  bool solicited = c->status != VB_WC_SUCCESS || (c->flags & VB_CQE_F_SOLICITED);
+  if (load32(&cq->armed) == ARMED_FOR_SOLICITED && !solicited) return;
+  if (__atomic_exchange_n(&cq->armed, 0, __ATOMIC_SEQ_CST) != 0) raise(cq->slot, VB_CHANNEL_CQ);
+}
+
 static inline void cq_fill(struct vbf_cq *cq, uint32_t index, const struct completion *c) {
   uint32_t addr = cq->ring_addr + (index & cq->mask) * (uint32_t)sizeof(struct vb_cqe);
   uint64_t w1 = (uint64_t)c->qpn | (uint64_t)c->byte_len << 32;
@@ -39,14 +49,31 @@ static inline void cq_fill(struct vbf_cq *cq, uint32_t index, const struct compl
   else PEER_PUSH(cq->slot)(addr, c->wr_id, w1, w2, c->data[0], c->data[1], c->data[2], c->data[3], last);
   self()->note_cq = 0;
   /* The store of the generation was sequentially consistent: either we see the consumer armed, or it sees our entry when it arms. */
-  if (UNLIKELY(load32(&cq->armed) != 0) && __atomic_exchange_n(&cq->armed, 0, __ATOMIC_SEQ_CST) != 0) raise(cq->slot, VB_CHANNEL_CQ);
+  if (UNLIKELY(load32(&cq->armed) != 0)) cq_wake(cq, c);
+}
+
+/* Posts an asynchronous event for a domain whose memory is in reach. */
+static __attribute__((noinline)) void event_post(uint32_t slot, uint32_t epoch, uint32_t type, uint32_t number) {
+  struct vbf_domain *domain = domain_at(slot);
+  if (!reachable(slot, epoch)) return;
+  struct vbf_cq *cq = cq_at(domain->event_cq);
+  uint32_t index;
+  if (domain->event_cq != 0) {
+    if (cq->cqn == domain->event_cq && cq->state == VBF_CQ_READY && reachable(cq->slot, cq->epoch) && cq_reserve(cq, number, number, VB_WC_EVENT, &index)) {
+      struct completion c = {.wr_id = number, .qpn = number, .imm = type, .opcode = VB_WC_EVENT};
+      cq_fill(cq, index, &c);
+    } else {
+      domain->lost_events++;
+    }
+  }
+  raise(slot, VB_CHANNEL_ASYNC);
 }
 
 /* A CQ that overflows is broken for good (InfiniBand vol. 1, section 11.6.3.1): entries in it stay, no more are added. */
 static __attribute__((noinline)) void cq_overrun(struct vbf_cq *cq) {
   if (cq->state != VBF_CQ_READY) return;
   cq->state = VBF_CQ_OVERRUN;
-  if (reachable(cq->slot, cq->epoch)) raise(cq->slot, VB_CHANNEL_ASYNC);
+  event_post(cq->slot, cq->epoch, VB_EVENT_CQ_ERR, cq->cqn);
 }
 
 /* Completes the request that `head` counts. Taking the entry and counting belong together, as in cq_reserve: a request is counted exactly
@@ -70,10 +97,16 @@ static inline void cq_consumed(struct vbf_cq *cq, uint32_t consumer) {
   if (consumer - old <= load32(&cq->head) - old) store32(&cq->consumer, consumer);
 }
 
+/* VB_UAR_CQ_ARM_SOLICITED: what is there already is looked at by the guest, after it has armed the queue. */
+static void cq_arm_solicited(struct vbf_cq *cq, uint32_t consumer) {
+  cq_consumed(cq, consumer);
+  store32(&cq->armed, ARMED_FOR_SOLICITED);
+}
+
 /* VB_UAR_CQ_ARM */
 static void cq_arm(struct vbf_cq *cq, uint32_t consumer) {
   cq_consumed(cq, consumer);
-  store32(&cq->armed, 1);
+  store32(&cq->armed, ARMED_FOR_ALL);
   uint32_t addr = cq->ring_addr + (consumer & cq->mask) * (uint32_t)sizeof(struct vb_cqe);
   if (own_generation(addr + 60) == consumer + 1 && __atomic_exchange_n(&cq->armed, 0, __ATOMIC_SEQ_CST) != 0) own_raise(1u << VB_CHANNEL_CQ);
 }

@@ -101,7 +101,7 @@ static void wire_down(struct vbf_link *link) {
 }
 
 static void fail_lost(struct vbf_qp *qp) {
-  if (qp->state == VB_QPS_RTS || qp->state == VB_QPS_RTR) remote_failed(qp, VB_WC_RETRY_EXC_ERR);
+  if (receives(qp->state)) remote_failed(qp, VB_WC_RETRY_EXC_ERR);
 }
 
 /* The process at the other end is another one now, which knows none of our connections. */

@@ -12,11 +12,11 @@ enum heard { HEARD, HEARD_LATER, HEARD_BAD };
 
 static inline bool frame_matches(const struct vbf_qp *qp, const struct vbf_link *link, const struct vbf_frame *f) {
   return qp->qpn == f->dest_qpn && f->dest_qpn != 0 && qp->link == link_number(link) + 1 && qp->remote_qpn == f->src_qpn &&
-         qp->dest_lid == f->src_lid && qp->lid == f->dest_lid && qp->pkey == f->pkey;
+         qp->dest_lid == f->src_lid && qp->lid == f->dest_lid && pkeys_match(qp->pkey, f->pkey);
 }
 
 static inline bool frame_may_match(const struct vbf_qp *qp, const struct vbf_frame *f) {
-  return qp->qpn == f->dest_qpn && f->dest_qpn != 0 && qp->lid == f->dest_lid && qp->pkey == f->pkey && load32(&qp->state) <= VB_QPS_INIT;
+  return qp->qpn == f->dest_qpn && f->dest_qpn != 0 && qp->lid == f->dest_lid && pkeys_match(qp->pkey, f->pkey) && load32(&qp->state) <= VB_QPS_INIT;
 }
 
 /* Answers for a QP that cannot. When the ring is full the other end asks again. */
@@ -43,10 +43,15 @@ static inline void owe(struct vbf_qp *qp, uint32_t what) {
 
 /* The request cannot be executed: both ends fail (InfiniBand vol. 1, section 9.9.3). */
 static void refuse_frame(struct vbf_qp *qp, uint8_t status) {
-  qp->rx_errors++;
   qp->nak = status;
   owe(qp, VBF_OWE_NAK);
-  qp_fail(qp);
+  refuse(qp, status);
+}
+
+/* An unreliable connection knows no errors of the other side: what cannot be done is not done (InfiniBand vol. 1, section 9.8.2.2). */
+static bool drop_frame(struct vbf_qp *qp, const struct vbf_frame *f) {
+  if (f->offset + f->length == f->total) qp->rx_drops++;
+  return true;
 }
 
 /* Places [offset, offset + bytes) of a message into the receive request's list. */
@@ -67,7 +72,8 @@ static void scatter_frame(uint32_t slot, const struct segment *to, uint32_t offs
 
 static bool execute_send(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
   bool last = f->offset + f->length == f->total;
-  uint8_t flags = f->opcode == VB_WR_SEND_IMM ? VB_CQE_F_IMM : 0;
+  uint8_t flags = f->flags & VBF_FRAME_SOLICITED ? VB_CQE_F_SOLICITED : 0;
+  if (f->opcode != VB_WR_SEND) flags |= f->opcode == VB_WR_SEND_IMM ? VB_CQE_F_IMM : VB_CQE_F_INVALIDATED;
   uint64_t data[4] = {0, 0, 0, 0};
   if (f->total <= VB_CQE_INLINE && (qp->flags & VB_QP_SCATTER_TO_CQE)) {
     const uint64_t *words = (const uint64_t *)payload; /* the padding was checked with the rest, and is cut off here */
@@ -81,6 +87,7 @@ static bool execute_send(struct vbf_qp *qp, const struct vbf_frame *f, const uin
       refuse_frame(qp, VB_WC_REM_OP_ERR);
       return false;
     }
+    if (f->total > room && qp->type == VB_QPT_UC) return drop_frame(qp, f);
     if (f->total > room) {
       rq_complete(qp, VB_WC_RECV, VB_WC_LOC_LEN_ERR, 0, 0, 0, f->src_lid, 0);
       refuse_frame(qp, VB_WC_REM_INV_REQ_ERR);
@@ -88,7 +95,11 @@ static bool execute_send(struct vbf_qp *qp, const struct vbf_frame *f, const uin
     }
     scatter_frame(qp->slot, to, f->offset, payload, f->length);
   }
-  if (last && !rq_complete(qp, VB_WC_RECV, VB_WC_SUCCESS, flags, f->total, f->opcode == VB_WR_SEND_IMM ? f->imm : 0, f->src_lid, data)) {
+  if (last && f->opcode == VB_WR_SEND_INV && !window_invalidate(qp, f->imm)) {
+    refuse_frame(qp, VB_WC_REM_ACCESS_ERR);
+    return false;
+  }
+  if (last && !rq_complete(qp, VB_WC_RECV, VB_WC_SUCCESS, flags, f->total, f->opcode == VB_WR_SEND ? 0 : f->imm, f->src_lid, data)) {
     refuse_frame(qp, VB_WC_REM_OP_ERR);
     return false;
   }
@@ -98,13 +109,14 @@ static bool execute_send(struct vbf_qp *qp, const struct vbf_frame *f, const uin
 static bool execute_write(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
   bool last = f->offset + f->length == f->total;
   if ((qp->access & VB_ACCESS_REMOTE_WRITE) == 0 ||
-      (f->total != 0 && !tpt_allows(f->rkey, qp->slot, qp->pd, VB_ACCESS_REMOTE_WRITE, f->remote_addr, f->total))) {
+      (f->total != 0 && !tpt_allows_remote(f->rkey, qp, VB_ACCESS_REMOTE_WRITE, f->remote_addr, f->total))) {
+    if (qp->type == VB_QPT_UC) return drop_frame(qp, f);
     refuse_frame(qp, VB_WC_REM_ACCESS_ERR);
     return false;
   }
   if (f->length != 0) scatter_bytes(qp->slot, (uint32_t)f->remote_addr + f->offset, payload, f->length);
   if (last && f->opcode == VB_WR_RDMA_WRITE_IMM &&
-      !rq_complete(qp, VB_WC_RECV_RDMA_IMM, VB_WC_SUCCESS, VB_CQE_F_IMM, f->total, f->imm, f->src_lid, 0)) {
+      !rq_complete(qp, VB_WC_RECV_RDMA_IMM, VB_WC_SUCCESS, (uint8_t)(VB_CQE_F_IMM | (f->flags & VBF_FRAME_SOLICITED) << 1), f->total, f->imm, f->src_lid, 0)) {
     refuse_frame(qp, VB_WC_REM_OP_ERR);
     return false;
   }
@@ -140,7 +152,7 @@ static void execute_fetch(struct vbf_qp *qp, const struct vbf_frame *f, const ui
 static void execute_frame(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
   uint32_t ahead = f->psn - qp->rx_psn;
   if ((int32_t)ahead < 0 || (ahead == 0 && f->offset < qp->rx_offset)) { /* executed before; its acknowledgement was lost */
-    if (f->opcode >= VB_WR_RDMA_READ) execute_fetch(qp, f, payload, true);
+    if (is_fetch(f->opcode)) execute_fetch(qp, f, payload, true);
     else owe(qp, VBF_OWE_ACK_NOW);
     return;
   }
@@ -149,18 +161,27 @@ static void execute_frame(struct vbf_qp *qp, const struct vbf_frame *f, const ui
     qp->rx_refused = 1;
     return;
   }
-  if (f->opcode >= VB_WR_RDMA_READ) {
+  if (is_fetch(f->opcode)) {
     qp->rx_refused = 0;
+    if (qp->type == VB_QPT_UC) return refuse_frame(qp, VB_WC_REM_INV_REQ_ERR);
     return execute_fetch(qp, f, payload, false);
   }
-  if (f->opcode != VB_WR_RDMA_WRITE && !rq_ready(qp)) {
+  if (qp->state == VB_QPS_RTR && qp->rx_messages == 0 && f->offset == 0) qp_raise(qp, VBF_RAISE_ESTABLISHED);
+  bool good;
+  if (f->opcode == VB_WR_LOCAL_INV || f->opcode == VB_WR_BIND_MW) {
+    good = true; /* of the other end's own windows */
+  } else if (f->opcode != VB_WR_RDMA_WRITE && !rq_ready(qp)) {
     if (qp->state == VB_QPS_ERR) return;
-    qp->rx_refused = 1;
-    owe(qp, VBF_OWE_RNR);
-    return;
+    if (qp->type != VB_QPT_UC) {
+      qp->rx_refused = 1;
+      owe(qp, VBF_OWE_RNR);
+      return;
+    }
+    good = drop_frame(qp, f);
+  } else {
+    good = f->opcode <= VB_WR_SEND_IMM || f->opcode == VB_WR_SEND_INV ? execute_send(qp, f, payload) : execute_write(qp, f, payload);
   }
   qp->rx_refused = 0;
-  bool good = f->opcode <= VB_WR_SEND_IMM ? execute_send(qp, f, payload) : execute_write(qp, f, payload);
   if (!good) return;
   qp->rx_offset += f->length;
   if (qp->rx_offset != f->total) return;
@@ -168,13 +189,15 @@ static void execute_frame(struct vbf_qp *qp, const struct vbf_frame *f, const ui
   qp->rx_psn++;
   qp->rx_messages++;
   qp->rx_bytes += f->total;
+  qp->rx_packets += more_packets(qp, f->total);
   owe(qp, f->flags & VBF_FRAME_ACK_REQUESTED ? VBF_OWE_ACK_NOW : VBF_OWE_ACK);
 }
 
 static inline bool request_sane(const struct vbf_frame *f) {
   if (f->opcode == VB_WR_RDMA_READ) return f->length == 0 && f->offset == 0 && f->total <= MAX_MESSAGE;
   if (f->opcode == VB_WR_ATOMIC_CAS || f->opcode == VB_WR_ATOMIC_FADD) return f->length == sizeof(struct vb_atomic) && f->offset == 0 && f->total == 8;
-  return f->opcode >= VB_WR_SEND && f->opcode <= VB_WR_RDMA_WRITE_IMM && f->total <= MAX_MESSAGE && f->offset <= f->total &&
+  if (f->opcode == VB_WR_LOCAL_INV || f->opcode == VB_WR_BIND_MW) return f->length == 0 && f->offset == 0 && f->total == 0;
+  return ((f->opcode >= VB_WR_SEND && f->opcode <= VB_WR_RDMA_WRITE_IMM) || f->opcode == VB_WR_SEND_INV) && f->total <= MAX_MESSAGE && f->offset <= f->total &&
          f->length <= f->total - f->offset && (f->length != 0 || f->total == 0);
 }
 
@@ -185,7 +208,7 @@ static enum heard hear_request(struct vbf_link *link, const struct vbf_frame *f,
   if (!frame_matches(qp, link, f) && !frame_may_match(qp, f)) return answer_for_nobody(link, f, VBF_OP_GONE), HEARD;
   lock_take(&qp->sq_lock);
   enum heard heard = HEARD;
-  if (frame_matches(qp, link, f) && (qp->state == VB_QPS_RTR || qp->state == VB_QPS_RTS) && reachable(qp->slot, qp->epoch)) {
+  if (frame_matches(qp, link, f) && receives(qp->state) && reachable(qp->slot, qp->epoch)) {
     if (remote_acked(qp, f->ack)) execute_frame(qp, f, payload);
     else heard = HEARD_BAD;
   } else if (frame_matches(qp, link, f) && qp->state == VB_QPS_ERR && qp->nak != 0) {
@@ -229,7 +252,7 @@ static void take_data(struct vbf_qp *qp, const struct vbf_frame *f) {
   struct request r;
   request_read(&r, qp, qp->sq_head);
   uint8_t status = request_gather(&r, qp);
-  if (status == VB_WC_SUCCESS && (r.opcode < VB_WR_RDMA_READ || r.bytes != f->total)) status = VB_WC_LOC_QP_OP_ERR;
+  if (status == VB_WC_SUCCESS && (!is_fetch(r.opcode) || r.bytes != f->total)) status = VB_WC_LOC_QP_OP_ERR;
   if (status != VB_WC_SUCCESS) return remote_failed(qp, status);
   scatter_frame(qp->slot, r.list, f->offset, (const uint8_t *)(f + 1), f->length);
   qp->read_offset += f->length;
@@ -237,8 +260,10 @@ static void take_data(struct vbf_qp *qp, const struct vbf_frame *f) {
   if (qp->read_offset != f->total) return;
   request_complete(qp, &r, VB_WC_SUCCESS);
   qp->tx_messages++;
+  qp->rx_packets += r.opcode == VB_WR_RDMA_READ ? more_packets(qp, r.bytes) : 0;
   qp->waiting = 0;
   pend(qp);
+  report_drained(qp);
 }
 
 static enum heard hear_data(struct vbf_link *link, const struct vbf_frame *f) {
@@ -247,7 +272,7 @@ static enum heard hear_data(struct vbf_link *link, const struct vbf_frame *f) {
   if (!frame_matches(qp, link, f)) return HEARD;
   if (!reachable(qp->slot, qp->epoch)) return HEARD_LATER;
   lock_take(&qp->sq_lock);
-  bool fits = frame_matches(qp, link, f) && qp->state == VB_QPS_RTS && remote_acked(qp, f->psn);
+  bool fits = frame_matches(qp, link, f) && sends(qp) && remote_acked(qp, f->psn);
   if (fits && qp->waiting == VBF_WAIT_DATA && qp->sq_head == f->psn && f->offset == qp->read_offset) take_data(qp, f);
   lock_drop(&qp->sq_lock);
   flush_deferred();
@@ -264,7 +289,7 @@ static enum heard hear_control(struct vbf_link *link, const struct vbf_frame *f)
   }
   lock_take(&qp->sq_lock);
   bool good = true;
-  if (frame_matches(qp, link, f) && (qp->state == VB_QPS_RTR || qp->state == VB_QPS_RTS)) good = hear_for(qp, f);
+  if (frame_matches(qp, link, f) && receives(qp->state)) good = hear_for(qp, f);
   else if (f->opcode == VBF_OP_PROBE) answer_for_nobody(link, f, frame_may_match(qp, f) ? VBF_OP_NOT_READY : VBF_OP_GONE);
   lock_drop(&qp->sq_lock);
   flush_deferred();

@@ -41,7 +41,7 @@ static bool send_data(struct vbf_link *link, struct vbf_qp *qp) {
   uint32_t psn = qp->out_again ? qp->atomic_psn : qp->rx_psn;
   do {
     uint32_t left = qp->out_length - qp->out_offset, bytes = left < VBF_SEGMENT ? left : VBF_SEGMENT, at = qp->out_addr + qp->out_offset;
-    if (bytes != 0 && !tpt_allows(qp->out_rkey, qp->slot, qp->pd, VB_ACCESS_REMOTE_READ, at, bytes)) {
+    if (bytes != 0 && !tpt_allows_remote(qp->out_rkey, qp, VB_ACCESS_REMOTE_READ, at, bytes)) {
       __atomic_fetch_and(&qp->owe, ~VBF_OWE_DATA, __ATOMIC_SEQ_CST);
       qp->nak = VB_WC_REM_ACCESS_ERR;
       __atomic_fetch_or(&qp->owe, VBF_OWE_NAK, __ATOMIC_SEQ_CST);
@@ -61,6 +61,7 @@ static bool send_data(struct vbf_link *link, struct vbf_qp *qp) {
   } while (qp->out_offset != qp->out_length);
   __atomic_fetch_and(&qp->owe, ~VBF_OWE_DATA, __ATOMIC_SEQ_CST);
   if (!qp->out_again) {
+    qp->tx_packets += more_packets(qp, qp->out_length);
     qp->rx_psn++;
     qp->rx_messages++;
   }

@@ -4,6 +4,7 @@
 #include "engage.h"
 #include "timer.h"
 #include "recover.h"
+#include "slow.h"
 
 #define EXPORT(name) __attribute__((export_name(#name)))
 
@@ -18,27 +19,16 @@ static inline struct vbf_cq *own_cq(uint32_t cqn) {
   return LIKELY(cq->cqn == cqn && cqn != 0 && cq->slot == own_slot()) ? cq : 0;
 }
 
-/* The same for a connection to another process: frames, and a push if nobody else is at it. */
-static __attribute__((noinline)) void remote_doorbell(struct vbf_qp *qp, uint32_t tail) {
-  struct vbf_link *link = link_of(qp);
-  lock_take(&qp->sq_lock);
-  if (tail - qp->sq_head > qp->sq_mask + 1) {
-    qp_fail(qp);
-  } else {
-    qp->sq_tail = tail;
-    if (qp->state == VB_QPS_RTS && qp->link != 0) remote_run(qp);
-    else if (qp->state == VB_QPS_ERR) flush_send_queue(qp);
-  }
-  lock_drop(&qp->sq_lock);
-  flush_deferred();
-  guest_push(link);
+static inline struct vbf_srq *own_srq(uint32_t srqn) {
+  struct vbf_srq *srq = srq_at(srqn);
+  return srq->srqn == srqn && srqn != 0 && srq->slot == own_slot() ? srq : 0;
 }
 
 static inline void send_doorbell(struct vbf_qp *qp, uint32_t tail) {
-  if (UNLIKELY(qp->link != 0)) return remote_doorbell(qp, tail);
+  if (UNLIKELY(qp->slow != 0)) return slow_doorbell(qp, tail);
   lock_take(&qp->sq_lock);
   if (UNLIKELY(tail - qp->sq_head > qp->sq_mask + 1)) {
-    qp_fail(qp);
+    qp_broken(qp);
   } else {
     qp->sq_tail = tail;
     if (LIKELY(qp->state == VB_QPS_RTS)) send_queue_run(qp);
@@ -73,10 +63,16 @@ static inline void doorbell(uint32_t reg, uint32_t lo, uint32_t hi) {
     if (links != 0) guest_poll(links);
     return;
   }
+  if (reg == VB_UAR_SRQ) {
+    struct vbf_srq *srq = own_srq(lo);
+    if (srq != 0) srq_doorbell(srq, hi);
+    return;
+  }
   struct vbf_cq *cq = own_cq(lo);
   if (cq == 0) return;
-  if (reg == VB_UAR_CQ_ARM) {
-    cq_arm(cq, hi);
+  if (reg == VB_UAR_CQ_ARM || reg == VB_UAR_CQ_ARM_SOLICITED) {
+    if (reg == VB_UAR_CQ_ARM) cq_arm(cq, hi);
+    else cq_arm_solicited(cq, hi);
     if (links != 0) wire_ring(); /* it is about to sleep, and polls no more */
   } else if (reg == VB_UAR_CQ_CI) cq_consumed(cq, hi);
 }
@@ -95,12 +91,27 @@ EXPORT(qp_opened) void qp_opened(uint32_t qpn) {
   struct vbf_qp *qp = qp_at(qpn);
   if (qp->qpn != qpn) return;
   resume_requester_of(qp);
+  if (qp->slow != 0) return slow_resume(qp);
   lock_take(&qp->sq_lock);
-  if (qp->state == VB_QPS_RTS && qp->link != 0) pend(qp);
-  else if (qp->state == VB_QPS_RTS) send_queue_run(qp);
+  if (qp->state == VB_QPS_RTS) send_queue_go_on(qp);
   lock_drop(&qp->sq_lock);
   flush_deferred();
 }
+
+/* The QP went to SQD: returns when its thread is out of the send queue. Says (by an event, if one is wanted) when nothing is under way any more. */
+EXPORT(qp_drain) uint32_t qp_drain(uint32_t qpn) {
+  struct vbf_qp *qp = qp_at(qpn);
+  if (qp->qpn != qpn) return 1;
+  lock_take(&qp->sq_lock);
+  bool done = drained(qp);
+  report_drained(qp);
+  lock_drop(&qp->sq_lock);
+  flush_deferred();
+  return done;
+}
+
+/* An asynchronous event of a port or a device, from the control path. */
+EXPORT(event) void event(uint32_t slot, uint32_t type, uint32_t number) { event_post(slot, domain_at(slot)->epoch, type, number); }
 
 /* Sends a QP to the error state and flushes it. */
 EXPORT(qp_error) void qp_error(uint32_t qpn) {

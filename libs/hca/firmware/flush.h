@@ -8,7 +8,10 @@
 #include "lock.h"
 #include "responder.h"
 
-static inline uint32_t *responder_lock(struct vbf_qp *qp) { return qp->dest_qpn ? &qp_at(qp->dest_qpn)->sq_lock : &qp->sq_lock; }
+static inline uint32_t *responder_lock(struct vbf_qp *qp) {
+  if (UNLIKELY(qp->type == VB_QPT_UD)) return &qp->rq_lock;
+  return qp->dest_qpn ? &qp_at(qp->dest_qpn)->sq_lock : &qp->sq_lock;
+}
 
 static void flush_send_queue(struct vbf_qp *qp) {
   qp->waiting = 0;
@@ -23,6 +26,7 @@ static void flush_send_queue(struct vbf_qp *qp) {
   qp->tx_offset = 0;
 }
 
+/* What was posted to a shared queue stays there, but for a request that this QP has taken. */
 static void flush_receive_queue(struct vbf_qp *qp) {
   for (uint32_t i = 0; i <= qp->rq_mask && (qp->next_valid || rq_prefetch(qp)); i++)
     if (!rq_complete(qp, VB_WC_RECV, VB_WC_WR_FLUSH_ERR, 0, 0, 0, 0, 0)) break;
@@ -35,7 +39,17 @@ static inline bool flush_lock(uint32_t *lock) {
   return lock_take_within(lock, MAIN_PATIENCE_MS);
 }
 
-/* Flushes what `flush` says. No lock may be held. Leaves the rest to the next tick when a lock or a memory is out of reach. */
+static __attribute__((noinline)) void post_events(struct vbf_qp *qp) {
+  static const struct { uint8_t bit, type; } table[] = {
+      {VBF_RAISE_ESTABLISHED, VB_EVENT_COMM_EST}, {VBF_RAISE_DRAINED, VB_EVENT_SQ_DRAINED}, {VBF_RAISE_REQUEST, VB_EVENT_QP_REQ_ERR},
+      {VBF_RAISE_ACCESS, VB_EVENT_QP_ACCESS_ERR}, {VBF_RAISE_FATAL, VB_EVENT_QP_FATAL}, {VBF_RAISE_LAST, VB_EVENT_QP_LAST_WQE_REACHED}};
+  if (!reachable(qp->slot, qp->epoch)) return;
+  uint32_t events = __atomic_exchange_n(&qp->events, 0, __ATOMIC_SEQ_CST);
+  for (uint32_t i = 0; i < sizeof table / sizeof *table; i++)
+    if (events & table[i].bit) event_post(qp->slot, qp->epoch, table[i].type, qp->qpn);
+}
+
+/* Flushes what `flush` says, and posts what happened. No lock may be held. Leaves the rest to the next tick when a lock or a memory is out of reach. */
 static __attribute__((noinline)) void flush_qp(struct vbf_qp *qp) {
   if (!reachable(qp->slot, qp->epoch)) return;
   if ((load32(&qp->flush) & VBF_FLUSH_SQ) && flush_lock(&qp->sq_lock)) {
@@ -46,16 +60,34 @@ static __attribute__((noinline)) void flush_qp(struct vbf_qp *qp) {
   if ((load32(&qp->flush) & VBF_FLUSH_RQ) && flush_lock(lock)) {
     if (qp->state == VB_QPS_ERR && (__atomic_fetch_and(&qp->flush, ~VBF_FLUSH_RQ, __ATOMIC_SEQ_CST) & VBF_FLUSH_RQ)) flush_receive_queue(qp);
     lock_drop(lock);
+    if (qp->srq != 0) __atomic_fetch_or(&qp->events, VBF_RAISE_LAST, __ATOMIC_SEQ_CST); /* it takes no more from the shared queue */
   }
+  if (load32(&qp->events) != 0) post_events(qp);
+}
+
+static void defer(const struct vbf_qp *qp) {
+  struct vbf_thread *me = self();
+  if (me->deferred_count < 20) me->deferred[me->deferred_count++] = (uint32_t)(qp - (struct vbf_qp *)VBF_QP_ADDR);
 }
 
 /* Sends a QP to the error state; it is flushed by flush_deferred. Any lock may be held. */
 __attribute__((noinline)) void qp_fail(struct vbf_qp *qp) {
-  struct vbf_thread *me = self();
   if (qp->state == VB_QPS_RESET || qp->state == VB_QPS_ERR) return;
   store32(&qp->state, VB_QPS_ERR);
   __atomic_fetch_or(&qp->flush, VBF_FLUSH_SQ | VBF_FLUSH_RQ, __ATOMIC_SEQ_CST);
-  if (me->deferred_count < 20) me->deferred[me->deferred_count++] = (uint32_t)(qp - (struct vbf_qp *)VBF_QP_ADDR);
+  defer(qp);
+}
+
+/* Asynchronous events of a QP (VBF_RAISE_*), posted by flush_deferred or by the next tick. Any lock may be held. */
+__attribute__((noinline)) void qp_raise(struct vbf_qp *qp, uint32_t what) {
+  __atomic_fetch_or(&qp->events, what, __ATOMIC_SEQ_CST);
+  defer(qp);
+}
+
+/* A send error of a QP without acknowledgements: its receive queue goes on (SQE, vol. 1, section 10.3.1.5). The caller holds sq_lock. */
+static void send_queue_fail(struct vbf_qp *qp) {
+  if (qp->state == VB_QPS_RTS || qp->state == VB_QPS_SQD) store32(&qp->state, VB_QPS_SQE);
+  flush_send_queue(qp);
 }
 
 static __attribute__((noinline)) void flush_now(struct vbf_thread *me) {

@@ -8,8 +8,8 @@
  * A connection to another process has no QP at the other end in this memory: its `dest_qpn` is 0, `link` names the link that carries it, and
  * its own `sq_lock` protects all of it (wire.h).
  *
- *   lock order: a link's io_lock, one sq_lock at a time, a link's tx_lock; CQs are written without a lock (an entry is reserved by
- *               compare-and-swap)
+ *   lock order: a port's lock, a link's io_lock, one sq_lock at a time, a datagram QP's rq_lock, an SRQ's lock, a link's tx_lock; CQs are written
+ *               without a lock (an entry is reserved by compare-and-swap)
  *   lock value: 0, or (owner thread + 1) << 1 | somebody waits
  */
 #ifndef VBF_LAYOUT_H
@@ -23,6 +23,9 @@
 #define VBF_CQS 2048u
 #define VBF_MRS 32768u
 #define VBF_PDS 2048u
+#define VBF_SRQS 1024u
+#define VBF_PORTS 256u
+#define VBF_PKEYS 16u
 
 #define VBF_THREAD_STRIDE 16384u  /* context, then the stack, which grows down from the end */
 
@@ -30,15 +33,17 @@
 #define VBF_HEADER_ADDR 0x00010000u
 #define VBF_DOMAIN_ADDR 0x00020000u
 #define VBF_PD_ADDR 0x00040000u
+#define VBF_PORT_ADDR 0x00050000u
+#define VBF_SRQ_ADDR 0x00060000u
 #define VBF_CQ_ADDR 0x00080000u
 #define VBF_MR_ADDR 0x00200000u
 #define VBF_QP_ADDR 0x00400000u
-#define VBF_THREAD_ADDR 0x00a00000u
-#define VBF_LINK_ADDR 0x01200000u
-#define VBF_ROUTE_ADDR 0x01280000u    /* for each LID one byte: 0, or the number of the link that leads there, counted from 1 */
-#define VBF_MEMORY_BYTES 0x01290000u  /* what a process without links needs; rings are added when a link is made */
-#define VBF_RING_ADDR 0x01300000u
-#define VBF_MEMORY_MAX 0x09300000u
+#define VBF_THREAD_ADDR 0x00c00000u
+#define VBF_LINK_ADDR 0x01400000u
+#define VBF_ROUTE_ADDR 0x01480000u    /* for each LID one byte: 0, or the number of the link that leads there, counted from 1 */
+#define VBF_MEMORY_BYTES 0x01490000u  /* what a process without links needs; rings are added when a link is made */
+#define VBF_RING_ADDR 0x01500000u
+#define VBF_MEMORY_MAX 0x09500000u
 
 #define VBF_LINKS 64u
 #define VBF_LINK_STRIDE 8192u
@@ -54,21 +59,59 @@ struct vbf_header {
   uint32_t bell;           /* counts what the link worker should look at */
   uint32_t asleep;         /* the link worker sleeps on `bell` */
   uint32_t guest_polls;    /* grows while guests' threads do the link worker's part */
-  uint32_t reserved[5];
+  uint32_t srq_high;
+  uint32_t in_band;        /* subnet management packets of guests are heard */
+  uint32_t reserved[3];
 };
 
-/* One virtual function: a domain's share of an adapter. Counters are those of QPs and threads that are gone. */
+/*
+ * One virtual function: a domain's share of an adapter. Counters are those of QPs and threads that are gone.
+ *
+ * A P_Key here is the 16 bits of the standard, with the bit of full membership (vol. 1, section 10.9.3). A limited member's has the number of its slot above
+ * them, so that two of them are never equal: the data path compares for equality first.
+ */
 struct vbf_domain {
   uint32_t epoch;          /* odd while the slot is in use */
   uint32_t lid;
-  uint32_t pkey;           /* 0: in no partition */
-  uint32_t qps, cqs, mrs, pds;
-  uint32_t reserved;
+  uint32_t pkey;           /* 0: in no partition; the same as pkeys[0] */
+  uint32_t qps, cqs, mrs, pds, srqs;
   uint64_t port_guid;
   uint64_t doorbells, tx_messages, tx_bytes, rx_messages, rx_bytes;
   uint64_t rx_errors, tx_waits;
   uint64_t links;          /* bit n: a QP of the domain uses link n */
-  uint64_t reserved1[3];
+  uint64_t tx_packets, rx_packets; /* beyond one for each message */
+  uint64_t tx_drops, rx_drops;
+  uint32_t port;           /* index, counted from 1 */
+  uint32_t event_cq;       /* its number, 0: none */
+  uint32_t lost_events;
+  uint32_t weight;         /* of its share of the port, 1 to 255 */
+  uint32_t rate;           /* bytes a millisecond; 0: no limit */
+  int32_t credit;          /* bytes that its rate still allows */
+  int32_t deficit;         /* of the round over the domains of a port */
+  uint32_t turn;           /* the QP whose turn it is */
+  uint32_t pkeys[VBF_PKEYS];
+  uint8_t line3[280];
+};
+
+#define VBF_PORT_LANES 8u
+/* A port of the subnet, with what the subnet manager sets. */
+struct vbf_port {
+  uint32_t lid;
+  uint32_t state;          /* VB_PORT_*; 0: free */
+  uint32_t sm_lid;
+  uint32_t lane_mask;
+  uint64_t guid;
+  uint64_t m_key;          /* 0: everybody may change the port (vol. 1, section 14.2.4) */
+  uint32_t m_key_violations, pkey_violations, qkey_violations;
+  uint32_t rate;           /* bytes a millisecond that leave the port; 0: as fast as it goes */
+  int32_t credit;
+  uint32_t refilled;       /* ms */
+  uint32_t lock;           /* of the arbitration */
+  uint32_t turn;           /* the domain whose turn it is */
+  uint8_t lane_of[16];     /* SL to VL */
+  uint8_t lane_weight[VBF_PORT_LANES];
+  uint64_t tx_messages, tx_bytes, rx_messages, rx_bytes, rx_errors, tx_waits, tx_packets, rx_packets, tx_drops, rx_drops; /* of domains that are gone */
+  uint64_t reserved[11];
 };
 
 struct vbf_pd {
@@ -78,7 +121,12 @@ struct vbf_pd {
   uint32_t generation;
 };
 
-/* An entry of the translation and protection table. Guests see one flat memory, so the translation is the identity. */
+/*
+ * An entry of the translation and protection table. Guests see one flat memory, so the translation is the identity. A memory window is an entry
+ * without a protection domain of its own, which no lookup of a region finds; `length` is 0 while it is not bound.
+ */
+#define VBF_MR_REGION 0u
+#define VBF_MR_WINDOW 1u
 struct vbf_mr {
   uint32_t key;            /* (index << 8) | generation; 0: free */
   uint32_t slot;
@@ -86,6 +134,32 @@ struct vbf_mr {
   uint32_t access;
   uint64_t addr;
   uint64_t length;
+  uint32_t generation;
+  uint32_t kind;
+  uint32_t windows;        /* bound to this region */
+  uint32_t window_pd;
+  uint32_t qpn;            /* to which the window is bound */
+  uint32_t parent;         /* key of the region that the window shows */
+  uint32_t reserved[2];
+};
+
+/* A shared receive queue. Its requests are copied when they are taken, under `lock`. */
+struct vbf_srq {
+  uint32_t srqn;           /* 0: free */
+  uint32_t slot;
+  uint32_t epoch;
+  uint32_t pd;
+  uint32_t ring_addr;
+  uint32_t mask;
+  uint32_t stride;
+  uint32_t users;
+  uint32_t lock;
+  uint32_t head;
+  uint32_t tail;
+  uint32_t limit;
+  uint32_t starving;       /* a QP found it empty, and its sender waits */
+  uint32_t generation;
+  uint32_t reserved[2];
 };
 
 #define VBF_CQ_FREE 0u
@@ -142,7 +216,7 @@ struct vbf_qp {
   uint32_t waiting;        /* VBF_WAIT_*: the work request at sq_head waits for the other side */
   uint32_t wait_since;     /* ms */
   uint32_t link;           /* 0: the other end is in this memory; else the number of the link, counted from 1 */
-  uint32_t generation;
+  uint32_t slow;           /* VBF_SLOW_*; 0: the data path of a reliable connection within this memory */
   uint64_t tx_messages, tx_bytes, tx_waits;
   /* receive queue, read by the requester at the other end */
   uint32_t rq_addr;
@@ -150,7 +224,16 @@ struct vbf_qp {
   uint32_t rq_stride;
   uint32_t atomic_psn;     /* the last atomic that a link brought, and what it found, should it come again */
   uint64_t atomic_result;
-  uint8_t line2[40];
+  uint32_t type;           /* VB_QPT_* */
+  uint32_t srq;            /* index, 0: none */
+  uint32_t qkey;
+  uint32_t generation;
+  uint32_t sl;
+  uint32_t path_mtu;       /* log2 of its bytes */
+  uint32_t pkey_index;
+  uint32_t timeout;
+  uint32_t min_rnr_timer;
+  uint32_t weight;         /* of its virtual lane */
   /* receive doorbell: written by this QP's thread */
   uint32_t rq_tail;
   uint32_t rnr;            /* set by the requester at the other end when it found no receive request */
@@ -180,7 +263,31 @@ struct vbf_qp {
   uint32_t nak;            /* status that goes with VBF_OWE_NAK */
   uint32_t out_addr, out_rkey, out_length, out_offset; /* the answer to a READ that is being sent, under VBF_OWE_DATA */
   uint32_t out_again;      /* it was sent before, and does not count; its number is in atomic_psn */
+  /* what is seldom used */
+  uint32_t rq_lock;        /* of a datagram QP's receive queue, which has many senders */
+  uint32_t events;         /* VBF_RAISE_*: to be posted when the domain's memory is in reach */
+  uint32_t sqd_event;      /* VB_EVENT_SQ_DRAINED is wanted */
+  uint32_t max_rd_atomic, max_dest_rd_atomic;
+  uint32_t sq_psn, rq_psn; /* where packets began to count */
+  int32_t deficit;         /* of the round over the QPs of a domain */
+  uint64_t rx_drops, tx_drops;
+  uint64_t tx_packets, rx_packets; /* beyond one for each message */
+  /* the rest of a receive request that was taken from a shared queue; the first entry is in next_addr */
+  uint32_t more[8];
+  uint32_t reserved[8];
 };
+
+/* Why a doorbell takes the long way. */
+#define VBF_SLOW_LINK 1u       /* the other end is in another process */
+#define VBF_SLOW_TYPE 2u       /* it is no reliable connection */
+#define VBF_SLOW_SHAPED 4u     /* the port or the domain has a rate, and somebody decides whose turn it is */
+
+#define VBF_RAISE_FATAL 1u
+#define VBF_RAISE_REQUEST 2u
+#define VBF_RAISE_ACCESS 4u
+#define VBF_RAISE_ESTABLISHED 8u
+#define VBF_RAISE_DRAINED 16u
+#define VBF_RAISE_LAST 32u
 
 #define VBF_OWE_ACK 1u         /* at the next opportunity */
 #define VBF_OWE_ACK_NOW 2u
@@ -270,6 +377,8 @@ struct vbf_thread {
   uint32_t streams[VBF_LINKS];   /* generation of the connection whose stream this thread can use; 0: none */
   uint32_t poll_next;            /* link */
   uint32_t busy;                 /* 1 while a doorbell is carried out */
+  uint32_t invalidating;         /* waits until nobody uses a key any more, and copies nothing meanwhile */
+  uint32_t reserved;
 };
 
 #endif

@@ -23,6 +23,7 @@
 #define VBF_OP_NOT_READY 70u  /* the QP exists, and is not connected yet */
 #define VBF_OP_GONE 71u       /* there is no such QP, or it is connected to another, or in error */
 #define VBF_OP_DATA 72u       /* the answer to a READ or an atomic, whose number is `psn` */
+#define VBF_OP_DATAGRAM 73u   /* one packet of an unreliable datagram, with the Q_Key as `rkey` and the service level as `offset` */
 #define VBF_OP_CREDIT 80u
 #define VBF_OP_PING 81u
 #define VBF_OP_PONG 82u
@@ -30,6 +31,7 @@
 
 #define VBF_FRAME_ACK_REQUESTED 1u
 #define VBF_FRAME_SOLICITED 2u
+#define VBF_FRAME_IMM 4u       /* of a datagram */
 
 struct vbf_frame {
   uint16_t length;        /* of the payload, without padding */
@@ -84,6 +86,10 @@ static inline void pend(const struct vbf_qp *qp) {
 /* Opens the stream of a link's present connection on this thread; 0 when that cannot be. The only call that leaves WebAssembly for set-up: once for
  * each connection and thread. */
 __attribute__((import_module("host"), import_name("connect"))) uint32_t host_connect(uint32_t link);
+
+/* Learns the memories of domains that have come since this thread last looked. For datagrams, which go to QPs that no set-up command has named: once for
+ * each new domain. */
+__attribute__((import_module("host"), import_name("learn"))) void host_learn(void);
 
 /* Whether this thread can move bytes of the link. The caller holds io_lock, so that the connection stays. */
 static inline bool has_stream(const struct vbf_link *link) {

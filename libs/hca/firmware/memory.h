@@ -51,6 +51,7 @@ typedef uint64_t (*fadd_function)(uint32_t, uint64_t);
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 static inline struct vbf_header *header(void) { return (struct vbf_header *)VBF_HEADER_ADDR; }
+static inline struct vbf_port *port_at(uint32_t number) { return (struct vbf_port *)VBF_PORT_ADDR + (number % VBF_PORTS); }
 static inline struct vbf_domain *domain_at(uint32_t slot) { return (struct vbf_domain *)VBF_DOMAIN_ADDR + (slot % VBF_DOMAINS); }
 static inline struct vbf_qp *qp_at(uint32_t number) { return (struct vbf_qp *)VBF_QP_ADDR + (number % VBF_QPS); }
 static inline struct vbf_cq *cq_at(uint32_t number) { return (struct vbf_cq *)VBF_CQ_ADDR + (number % VBF_CQS); }
@@ -65,7 +66,30 @@ static inline bool reachable(uint32_t slot, uint32_t epoch) {
   return slot == own_slot() || self()->known[slot % VBF_DOMAINS] == epoch;
 }
 
-/* Copies between two domains of which one is our own; pieces are small enough that the thread can be ended between them. */
+/* Payload between a domain and the adapter memory, in pieces of at most VBF_SEGMENT (wire.h). */
+static inline void gather_bytes(uint8_t *adapter, uint32_t slot, uint32_t from, uint32_t bytes) {
+  if (slot == own_slot()) own_gather((uint32_t)(uintptr_t)adapter, from, bytes);
+  else PEER_GATHER(slot)((uint32_t)(uintptr_t)adapter, from, bytes);
+}
+
+static inline void scatter_bytes(uint32_t slot, uint32_t to, const uint8_t *adapter, uint32_t bytes) {
+  if (slot == own_slot()) own_scatter(to, (uint32_t)(uintptr_t)adapter, bytes);
+  else PEER_SCATTER(slot)(to, (uint32_t)(uintptr_t)adapter, bytes);
+}
+
+/* Copies between two domains on a thread of neither: who arbitrates carries out the requests of others. */
+#define RELAY_BYTES 4096u
+static __attribute__((noinline)) void relay(uint32_t to_slot, uint32_t to, uint32_t from_slot, uint32_t from, uint32_t bytes) {
+  uint8_t between[RELAY_BYTES];
+  for (uint32_t done = 0; done < bytes;) {
+    uint32_t piece = bytes - done < RELAY_BYTES ? bytes - done : RELAY_BYTES;
+    gather_bytes(between, from_slot, from + done, piece);
+    scatter_bytes(to_slot, to + done, between, piece);
+    done += piece;
+  }
+}
+
+/* Copies between two domains; pieces are small enough that the thread can be ended between them. */
 #define VBF_PIECE (256u * 1024u)
 static inline void move(uint32_t to_slot, uint32_t to, uint32_t from_slot, uint32_t from, uint32_t bytes) {
   for (;;) {
@@ -73,8 +97,10 @@ static inline void move(uint32_t to_slot, uint32_t to, uint32_t from_slot, uint3
     if (LIKELY(from_slot == own_slot())) {
       if (LIKELY(to_slot != own_slot())) PEER_COPY_OUT(to_slot)(to, from, piece);
       else own_copy(to, from, piece);
-    } else {
+    } else if (LIKELY(to_slot == own_slot())) {
       PEER_COPY_IN(from_slot)(to, from, piece);
+    } else {
+      relay(to_slot, to, from_slot, from, piece);
     }
     bytes -= piece;
     if (LIKELY(bytes == 0)) return;
@@ -95,17 +121,6 @@ static inline void fetch(void *adapter, uint32_t slot, uint32_t from, uint32_t b
 static inline uint64_t atomic_at(uint32_t slot, uint32_t at, bool cas, uint64_t compare_add, uint64_t swap) {
   if (slot == own_slot()) return cas ? own_cas(at, compare_add, swap) : own_fadd(at, compare_add);
   return cas ? PEER_CAS(slot)(at, compare_add, swap) : PEER_FADD(slot)(at, compare_add);
-}
-
-/* Payload between a domain and the adapter memory, in pieces of at most VBF_SEGMENT (wire.h). */
-static inline void gather_bytes(uint8_t *adapter, uint32_t slot, uint32_t from, uint32_t bytes) {
-  if (slot == own_slot()) own_gather((uint32_t)(uintptr_t)adapter, from, bytes);
-  else PEER_GATHER(slot)((uint32_t)(uintptr_t)adapter, from, bytes);
-}
-
-static inline void scatter_bytes(uint32_t slot, uint32_t to, const uint8_t *adapter, uint32_t bytes) {
-  if (slot == own_slot()) own_scatter(to, (uint32_t)(uintptr_t)adapter, bytes);
-  else PEER_SCATTER(slot)(to, (uint32_t)(uintptr_t)adapter, bytes);
 }
 
 static inline void raise(uint32_t slot, uint32_t channel) {

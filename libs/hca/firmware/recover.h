@@ -37,9 +37,17 @@ static void recover_thread(uint32_t number) {
   struct vbf_thread *dead = (struct vbf_thread *)(uintptr_t)(VBF_THREAD_ADDR + number * VBF_THREAD_STRIDE);
   recover_completion(dead);
   recover_links(number);
+  for (uint32_t i = 0; i < load32(&header()->srq_high); i++)
+    if (load32(&srq_at(i)->lock) >> 1 == number + 1) lock_drop(&srq_at(i)->lock);
+  store32(&dead->invalidating, 0);
   uint32_t high = load32(&header()->qp_high);
   for (uint32_t i = 0; i < high; i++) {
     struct vbf_qp *qp = qp_at(i);
+    if (load32(&qp->rq_lock) >> 1 == number + 1) {
+      qp_fail(qp);
+      lock_drop(&qp->rq_lock);
+      flush_deferred();
+    }
     if (load32(&qp->sq_lock) >> 1 != number + 1) continue;
     struct vbf_qp *peer = qp_at(qp->dest_qpn);
     qp_fail(qp);

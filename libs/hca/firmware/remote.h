@@ -22,7 +22,7 @@ static void frame_address(struct vbf_frame *frame, const struct vbf_qp *qp, uint
   frame->dest_lid = (uint16_t)qp->dest_lid;
   frame->dest_qpn = qp->remote_qpn;
   frame->src_qpn = qp->qpn;
-  frame->pkey = qp->pkey;
+  frame->pkey = qp->pkey & 0xffffu;
   frame->ack = qp->rx_psn;
 }
 
@@ -87,6 +87,7 @@ static bool send_frames(struct vbf_link *link, struct vbf_qp *qp, const struct r
     __atomic_fetch_and(&qp->owe, ~(VBF_OWE_ACK | VBF_OWE_ACK_NOW), __ATOMIC_SEQ_CST);
     qp->tx_offset += bytes;
     qp->tx_bytes += bytes;
+    if (UNLIKELY(qp->tx_offset == r->bytes)) qp->tx_packets += more_packets(qp, r->bytes);
   } while (qp->tx_offset < r->bytes);
   return true;
 }
@@ -96,16 +97,32 @@ static bool send_frames(struct vbf_link *link, struct vbf_qp *qp, const struct r
 /* What one turn of a QP came to. */
 enum sent { SENT_ALL, SENT_SOME, RING_FULL };
 
+/* A drained queue (SQD) still finishes what it has begun. */
+static inline bool may_send(const struct vbf_qp *qp) {
+  if (LIKELY(qp->state == VB_QPS_RTS)) return true;
+  return qp->state == VB_QPS_SQD && (qp->tx_offset != 0 || (int32_t)(qp->sq_next - qp->sq_high) < 0);
+}
+
+/* Requests on the own memory windows are carried out here, once, and travel as messages without an effect, so that both ends count the same. */
+static __attribute__((noinline)) uint8_t gather_special(struct vbf_qp *qp, struct request *r) {
+  if (r->opcode == VB_WR_SEND_INV) return request_gather_as(r, qp, VB_WR_SEND);
+  if (r->opcode != VB_WR_LOCAL_INV && r->opcode != VB_WR_BIND_MW) return VB_WC_LOC_QP_OP_ERR;
+  r->bytes = 0;
+  return (int32_t)(qp->sq_next - qp->sq_high) < 0 ? VB_WC_SUCCESS : request_local(qp, r);
+}
+
 static enum sent send_requests(struct vbf_link *link, struct vbf_qp *qp, struct request *failed, uint8_t *status) {
   uint64_t limit = qp->tx_bytes + TURN_BYTES;
-  while (qp->state == VB_QPS_RTS && !qp->waiting && qp->sq_next != qp->sq_tail) {
+  while (may_send(qp) && !qp->waiting && qp->sq_next != qp->sq_tail) {
     if (qp->sq_next == qp->sq_head && qp->tx_offset == 0) qp->progress_at = header()->now_ms;
     request_read(failed, qp, qp->sq_next);
     *status = request_gather(failed, qp);
+    if (UNLIKELY(*status == VB_WC_LOC_QP_OP_ERR)) *status = gather_special(qp, failed);
+    if (UNLIKELY(qp->type == VB_QPT_UC) && failed->opcode > VB_WR_RDMA_WRITE_IMM) *status = VB_WC_LOC_QP_OP_ERR;
     /* Earlier requests complete first; their acknowledgement brings us here again. */
     if (UNLIKELY(*status != VB_WC_SUCCESS)) return SENT_ALL;
     if (UNLIKELY(qp->tx_offset > failed->bytes)) qp->tx_offset = 0;
-    if (!(failed->opcode >= VB_WR_RDMA_READ ? send_fetch(link, qp, failed) : send_frames(link, qp, failed))) return RING_FULL;
+    if (!(is_fetch(failed->opcode) ? send_fetch(link, qp, failed) : send_frames(link, qp, failed))) return RING_FULL;
     qp->tx_offset = 0;
     qp->sq_next++;
     if ((int32_t)(qp->sq_next - qp->sq_high) > 0) qp->sq_high = qp->sq_next;
@@ -127,7 +144,8 @@ static __attribute__((noinline)) enum sent remote_run(struct vbf_qp *qp) {
     request.bytes = 0;
     request_complete(qp, &request, status);
     qp->sq_next = qp->sq_head;
-    qp_fail(qp);
+    if (qp->type == VB_QPT_UC) send_queue_fail(qp);
+    else qp_fail(qp);
   }
   if (sent != SENT_ALL) pend(qp);
   return sent;
@@ -157,15 +175,26 @@ static uint64_t request_length(const struct request *r, const struct vbf_qp *qp)
   return bytes;
 }
 
+static inline bool sends(const struct vbf_qp *qp) { return qp->state == VB_QPS_RTS || qp->state == VB_QPS_SQD; }
+
+/* In SQD: what was begun is done. */
+static inline bool drained(const struct vbf_qp *qp) { return qp->link == 0 || (qp->sq_head == qp->sq_high && qp->tx_offset == 0); }
+
+static void report_drained(struct vbf_qp *qp) {
+  if (LIKELY(qp->state != VB_QPS_SQD) || !qp->sqd_event || !drained(qp)) return;
+  qp->sqd_event = 0;
+  qp_raise(qp, VBF_RAISE_DRAINED);
+}
+
 /* The other end has executed all requests before `psn`. False when that cannot be. */
 static bool remote_acked(struct vbf_qp *qp, uint32_t psn) {
   uint32_t count = psn - qp->sq_head;
-  if (count == 0 || qp->state != VB_QPS_RTS) return true;
+  if (count == 0 || !sends(qp)) return true;
   if (count > qp->sq_high - qp->sq_head) return (int32_t)count < 0;
-  while (count-- != 0 && qp->state == VB_QPS_RTS) {
+  while (count-- != 0 && sends(qp)) {
     struct request r;
     request_read(&r, qp, qp->sq_head);
-    if (r.opcode >= VB_WR_RDMA_READ) break; /* its data completes it; when that was lost it is asked for again */
+    if (is_fetch(r.opcode)) break; /* its data completes it; when that was lost it is asked for again */
     r.bytes = r.flags & VB_SEND_SIGNALED ? request_length(&r, qp) : 0;
     request_complete(qp, &r, VB_WC_SUCCESS);
     qp->tx_messages++;
@@ -174,12 +203,13 @@ static bool remote_acked(struct vbf_qp *qp, uint32_t psn) {
   qp->progress_at = header()->now_ms;
   if (qp->waiting != VBF_WAIT_DATA) qp->waiting = 0;
   if (qp->sq_next != qp->sq_tail) pend(qp);
+  report_drained(qp);
   return true;
 }
 
 /* The oldest request fails, and with it the connection. */
 static void remote_failed(struct vbf_qp *qp, uint8_t status) {
-  if (qp->state == VB_QPS_RTS && qp->sq_head != qp->sq_tail) {
+  if (sends(qp) && qp->sq_head != qp->sq_tail) {
     struct request r;
     request_read(&r, qp, qp->sq_head);
     r.bytes = 0;
@@ -212,8 +242,8 @@ static uint8_t remote_verdict(const struct vbf_qp *qp, const struct vbf_link *li
 /* Time-outs, on the host's main thread. */
 static void remote_timer(struct vbf_qp *qp, uint32_t now) {
   struct vbf_link *link = link_of(qp);
-  bool busy = qp->sq_head != qp->sq_tail && qp->state == VB_QPS_RTS;
-  bool open = qp->state == VB_QPS_RTS || qp->state == VB_QPS_RTR;
+  bool busy = qp->sq_head != qp->sq_tail && sends(qp) && (qp->state == VB_QPS_RTS || !drained(qp));
+  bool open = receives(qp->state);
   bool lost = remote_cut_off(qp, link, now) > LINK_LOST_MS;
   if (!(busy || (open && lost)) || !reachable(qp->slot, qp->epoch) || !lock_try(&qp->sq_lock)) return;
   uint8_t status = busy ? remote_verdict(qp, link, now) : VB_WC_SUCCESS;

@@ -3,6 +3,7 @@
 #define VBF_RESPONDER_H
 
 #include "cq.h"
+#include "srq.h"
 #include "tpt.h"
 
 #define MAX_SGE 16u
@@ -13,20 +14,26 @@ struct segment {
 };
 
 void qp_fail(struct vbf_qp *qp);
+void qp_raise(struct vbf_qp *qp, uint32_t what);
 
 /* What became of a work request at the receiver. */
 enum outcome { DONE, WAIT_RNR, WAIT_ANSWER, FAILED };
+
+/* A doorbell beyond the ring: the guest's fault, at its cost. Or one for a QP that has a shared queue, which means nothing. */
+static __attribute__((noinline)) bool rq_beyond(struct vbf_qp *qp) {
+  qp->rq_seen = qp->rq_head;
+  if (qp->srq != 0) return false;
+  qp_raise(qp, VBF_RAISE_FATAL);
+  qp_fail(qp);
+  return false;
+}
 
 /* Reads the receive request at rq_head into the responder's line, if one is posted. */
 static inline bool rq_prefetch(struct vbf_qp *qp) {
   if (qp->rq_head == qp->rq_seen) {
     qp->rq_seen = load32(&qp->rq_tail);
     if (qp->rq_head == qp->rq_seen) return false;
-    if (UNLIKELY(qp->rq_seen - qp->rq_head > qp->rq_mask + 1)) { /* a doorbell beyond the ring: the guest's fault, at its cost */
-      qp->rq_seen = qp->rq_head;
-      qp_fail(qp);
-      return false;
-    }
+    if (UNLIKELY(qp->rq_seen - qp->rq_head > qp->rq_mask + 1)) return rq_beyond(qp);
   }
   uint32_t addr = qp->rq_addr + (qp->rq_head & qp->rq_mask) * qp->rq_stride;
   struct vbf_thread *me = self();
@@ -41,14 +48,22 @@ static inline bool rq_prefetch(struct vbf_qp *qp) {
   return true;
 }
 
+static inline bool rq_find(struct vbf_qp *qp) { return qp->srq != 0 ? srq_take(qp) : rq_prefetch(qp); }
+
+/* Nothing in the QP's own queue: takes one from its shared queue, or leaves a note for the receiver's next doorbell. */
+static __attribute__((noinline)) bool rq_look_again(struct vbf_qp *qp) {
+  if (qp->srq != 0 && srq_take(qp)) return true;
+  store32(&qp->rnr, 1);
+  if (qp->srq != 0) store32(&srq_at(qp->srq)->starving, 1);
+  if (!rq_find(qp)) return false;
+  store32(&qp->rnr, 0);
+  return true;
+}
+
 /* The receive request that the next message consumes. RNR when there is none; then the receiver's doorbell will find `rnr` set. */
 static inline bool rq_ready(struct vbf_qp *qp) {
   if (LIKELY(qp->next_valid)) return true;
-  if (LIKELY(rq_prefetch(qp))) return true;
-  store32(&qp->rnr, 1);
-  if (!rq_prefetch(qp)) return false;
-  store32(&qp->rnr, 0);
-  return true;
+  return LIKELY(rq_prefetch(qp)) || rq_look_again(qp);
 }
 
 static inline void rq_advance(struct vbf_qp *qp) {
@@ -70,7 +85,12 @@ static inline int rq_segments(struct vbf_qp *qp, struct segment *out, uint64_t *
     return (int)count;
   }
   struct vb_sge *list = (struct vb_sge *)self()->scratch;
-  fetch(list, qp->slot, qp->rq_addr + (qp->rq_head & qp->rq_mask) * qp->rq_stride + VB_RECV_WQE_HEADER, count * (uint32_t)sizeof *list);
+  if (qp->srq != 0) {
+    list[0] = (struct vb_sge){.addr = qp->next_addr, .length = qp->next_length, .lkey = qp->next_lkey};
+    for (uint32_t i = 0; i < 8; i++) ((uint32_t *)(list + 1))[i] = qp->more[i];
+  } else {
+    fetch(list, qp->slot, qp->rq_addr + (qp->rq_head & qp->rq_mask) * qp->rq_stride + VB_RECV_WQE_HEADER, count * (uint32_t)sizeof *list);
+  }
   for (uint32_t i = 0; i < count; i++) {
     if (list[i].length && !tpt_allows(list[i].lkey, qp->slot, qp->pd, VB_ACCESS_LOCAL_WRITE, list[i].addr, list[i].length)) return -1;
     out[i] = (struct segment){(uint32_t)list[i].addr, list[i].length};

@@ -8,7 +8,7 @@
 #define ANSWER_TIMER_MS 1000u  /* one retry towards a QP that is not connected yet */
 
 /* The status with which a waiting send queue must fail now, or success. */
-static inline uint8_t timer_verdict(const struct vbf_qp *qp, const struct vbf_qp *peer, uint32_t now_ms) {
+static inline uint8_t timer_verdict(const struct vbf_qp *qp, struct vbf_qp *peer, uint32_t now_ms) {
   uint32_t waited = now_ms - qp->wait_since;
   if (!connected(qp, peer) && !may_come(qp, peer)) return VB_WC_RETRY_EXC_ERR;
   if (qp->waiting == VBF_WAIT_RNR && qp->rnr_retry != 7 && waited > qp->rnr_retry * RNR_TIMER_MS) return VB_WC_RNR_RETRY_EXC_ERR;
@@ -17,6 +17,7 @@ static inline uint8_t timer_verdict(const struct vbf_qp *qp, const struct vbf_qp
 }
 
 static void timer_check(struct vbf_qp *qp, uint32_t now_ms) {
+  if (qp->type != VB_QPT_RC) return;
   if (!reachable(qp->slot, qp->epoch) || !lock_try(&qp->sq_lock)) return;
   if (qp->waiting && qp->state == VB_QPS_RTS && qp->sq_head != qp->sq_tail) {
     uint8_t status = timer_verdict(qp, qp_at(qp->dest_qpn), now_ms);
@@ -40,7 +41,7 @@ static void timer_tick(uint32_t now_ms) {
     if (qp->qpn == 0) continue;
     if (qp->link != 0) remote_timer(qp, now_ms);
     else if (qp->waiting) timer_check(qp, now_ms);
-    if (qp->flush && qp->state == VB_QPS_ERR) flush_qp(qp);
+    if ((qp->flush && qp->state == VB_QPS_ERR) || load32(&qp->events) != 0) flush_qp(qp);
   }
 }
 

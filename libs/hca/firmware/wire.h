@@ -8,7 +8,7 @@
 #ifndef VBF_WIRE_H
 #define VBF_WIRE_H
 
-#include "execute.h"
+#include "datagram.h"
 #include "mac.h"
 
 #define WINDOW_UNITS (768u * 1024u / VBF_UNIT)
@@ -169,6 +169,7 @@ static enum heard hear(struct vbf_link *link, const struct vbf_frame *f) {
   }
   if (f->opcode >= VBF_OP_ACK && f->opcode <= VBF_OP_GONE) return hear_control(link, f);
   if (f->opcode == VBF_OP_DATA) return hear_data(link, f);
+  if (f->opcode == VBF_OP_DATAGRAM) return hear_datagram(f, (const uint8_t *)(f + 1));
   return hear_request(link, f, (const uint8_t *)(f + 1));
 }
 

@@ -58,6 +58,8 @@ export type QpRow = RowOf<typeof layout.qp>;
 export type CqRow = RowOf<typeof layout.cq>;
 export type MrRow = RowOf<typeof layout.mr>;
 export type PdRow = RowOf<typeof layout.pd>;
+export type SrqRow = RowOf<typeof layout.srq>;
+export type PortRow = RowOf<typeof layout.port>;
 export type DomainRow = RowOf<typeof layout.domain>;
 export type ThreadRow = RowOf<typeof layout.thread>;
 export type LinkRow = RowOf<typeof layout.link>;
@@ -100,6 +102,15 @@ export class AdapterMemory {
 
   pd(index: number): PdRow {
     return this.#row(layout.pd, layout.VBF_PD_ADDR + (index % layout.VBF_PDS) * layout.pd.size);
+  }
+
+  srq(index: number): SrqRow {
+    return this.#row(layout.srq, layout.VBF_SRQ_ADDR + (index % layout.VBF_SRQS) * layout.srq.size);
+  }
+
+  /** Ports count from 0 here, from 1 in `domain.port`. */
+  port(index: number): PortRow {
+    return this.#row(layout.port, layout.VBF_PORT_ADDR + (index % layout.VBF_PORTS) * layout.port.size);
   }
 
   domain(slot: number): DomainRow {

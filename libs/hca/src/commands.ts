@@ -1,14 +1,18 @@
 /** Set-up commands by opcode: their input's size, and what carries them out. */
 import * as abi from '@verbena/guest-abi';
-import { createCq, destroyCq } from './completion-queues.ts';
+import { createCq, destroyCq, setEvents } from './completion-queues.ts';
 import type { CommandContext } from './command-context.ts';
 import { LIMITS } from './limits.ts';
-import { allocPd, deallocPd, deregMr, regMr } from './memory-regions.ts';
-import { createQp, destroyQp, modifyQp, queryQp } from './queue-pairs.ts';
+import { allocMw, allocPd, deallocMw, deallocPd, deregMr, regMr, reregMr } from './memory-regions.ts';
+import { queryCounters, queryLimits, queryPkey, queryPort } from './ports.ts';
+import { createQp, destroyQp, modifyQp, queryQp, queryQpAttr } from './queue-pairs.ts';
+import { createSrq, destroySrq, modifySrq, querySrq } from './shared-receive-queues.ts';
 
 export interface Command {
   readonly name: string;
   readonly inputBytes: number;
+  /** A guest may leave out what lies behind; it counts as zeros. As many as `inputBytes` when absent. */
+  readonly leastBytes?: number;
   readonly run: (context: CommandContext, input: Uint8Array) => Uint8Array;
 }
 
@@ -32,6 +36,9 @@ function queryDevice({ domain, memory, limits }: CommandContext): Uint8Array {
 }
 
 const handle = abi.cmdHandle.size;
+/** Sizes of structures before they grew. */
+const FIRST_CREATE_QP = 48;
+const FIRST_MODIFY_QP = 32;
 
 export const COMMANDS: ReadonlyMap<number, Command> = new Map([
   [abi.VB_CMD_QUERY_DEVICE, { name: 'QUERY_DEVICE', inputBytes: 0, run: queryDevice }],
@@ -41,8 +48,21 @@ export const COMMANDS: ReadonlyMap<number, Command> = new Map([
   [abi.VB_CMD_DEREG_MR, { name: 'DEREG_MR', inputBytes: handle, run: deregMr }],
   [abi.VB_CMD_CREATE_CQ, { name: 'CREATE_CQ', inputBytes: abi.createCqIn.size, run: createCq }],
   [abi.VB_CMD_DESTROY_CQ, { name: 'DESTROY_CQ', inputBytes: handle, run: destroyCq }],
-  [abi.VB_CMD_CREATE_QP, { name: 'CREATE_QP', inputBytes: abi.createQpIn.size, run: createQp }],
-  [abi.VB_CMD_MODIFY_QP, { name: 'MODIFY_QP', inputBytes: abi.modifyQpIn.size, run: modifyQp }],
+  [abi.VB_CMD_CREATE_QP, { name: 'CREATE_QP', inputBytes: abi.createQpIn.size, leastBytes: FIRST_CREATE_QP, run: createQp }],
+  [abi.VB_CMD_MODIFY_QP, { name: 'MODIFY_QP', inputBytes: abi.modifyQpIn.size, leastBytes: FIRST_MODIFY_QP, run: modifyQp }],
   [abi.VB_CMD_QUERY_QP, { name: 'QUERY_QP', inputBytes: handle, run: queryQp }],
   [abi.VB_CMD_DESTROY_QP, { name: 'DESTROY_QP', inputBytes: handle, run: destroyQp }],
+  [abi.VB_CMD_REREG_MR, { name: 'REREG_MR', inputBytes: abi.reregMrIn.size, run: reregMr }],
+  [abi.VB_CMD_ALLOC_MW, { name: 'ALLOC_MW', inputBytes: abi.allocMwIn.size, run: allocMw }],
+  [abi.VB_CMD_DEALLOC_MW, { name: 'DEALLOC_MW', inputBytes: handle, run: deallocMw }],
+  [abi.VB_CMD_CREATE_SRQ, { name: 'CREATE_SRQ', inputBytes: abi.createSrqIn.size, run: createSrq }],
+  [abi.VB_CMD_MODIFY_SRQ, { name: 'MODIFY_SRQ', inputBytes: abi.modifySrqIn.size, run: modifySrq }],
+  [abi.VB_CMD_QUERY_SRQ, { name: 'QUERY_SRQ', inputBytes: handle, run: querySrq }],
+  [abi.VB_CMD_DESTROY_SRQ, { name: 'DESTROY_SRQ', inputBytes: handle, run: destroySrq }],
+  [abi.VB_CMD_SET_EVENTS, { name: 'SET_EVENTS', inputBytes: handle, run: setEvents }],
+  [abi.VB_CMD_QUERY_PORT, { name: 'QUERY_PORT', inputBytes: 0, run: queryPort }],
+  [abi.VB_CMD_QUERY_PKEY, { name: 'QUERY_PKEY', inputBytes: handle, run: queryPkey }],
+  [abi.VB_CMD_QUERY_COUNTERS, { name: 'QUERY_COUNTERS', inputBytes: abi.countersIn.size, run: queryCounters }],
+  [abi.VB_CMD_QUERY_QP_ATTR, { name: 'QUERY_QP_ATTR', inputBytes: handle, run: queryQpAttr }],
+  [abi.VB_CMD_QUERY_LIMITS, { name: 'QUERY_LIMITS', inputBytes: 0, run: queryLimits }],
 ]);

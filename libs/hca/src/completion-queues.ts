@@ -1,12 +1,11 @@
 /** Completion queues (InfiniBand vol. 1, section 10.2.5): control path. */
 import { VB_EBUSY, VB_EFAULT, VB_EINVAL, VB_ENOSPC, cmdHandle, cqe, createCqIn } from '@verbena/guest-abi';
 import { RETIRED, type CqRow } from './adapter-memory.ts';
-import { Refusal, freeEntry, requireRange, type CommandContext } from './command-context.ts';
+import { Refusal, freeEntry, isPowerOfTwo, requireRange, type CommandContext } from './command-context.ts';
 import { VBF_CQS, VBF_CQ_FREE, VBF_CQ_OVERRUN, VBF_CQ_READY } from './layout.ts';
 import { LIMITS } from './limits.ts';
 
 const GENERATIONS = 2 ** 12;
-export const isPowerOfTwo = (value: number): boolean => value > 0 && (value & (value - 1)) === 0;
 
 /** The domain's own completion queue of this number, or a refusal. */
 export function requireCq(context: CommandContext, cqn: number): CqRow {
@@ -52,7 +51,16 @@ export function retireCq(row: CqRow): void {
 export function destroyCq(context: CommandContext, input: Uint8Array): Uint8Array {
   const row = requireCq(context, cmdHandle.decode(input).handle);
   if (row.get('users') !== 0) throw new Refusal(VB_EBUSY, 'queue pairs still complete into this completion queue');
+  if (context.domain.get('event_cq') === row.get('cqn')) context.domain.set({ event_cq: 0 });
   dropCq(row);
   context.domain.add('cqs', -1);
+  return new Uint8Array();
+}
+
+/** Names the queue in which the domain's asynchronous events lie; 0: they only raise their channel. */
+export function setEvents(context: CommandContext, input: Uint8Array): Uint8Array {
+  const { handle } = cmdHandle.decode(input);
+  if (handle !== 0) requireCq(context, handle);
+  context.domain.publish('event_cq', handle);
   return new Uint8Array();
 }

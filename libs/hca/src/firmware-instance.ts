@@ -14,6 +14,9 @@ interface CoreExports {
   readonly uar_write: (reg: number, lo: number, hi: number) => void;
   readonly qp_opened: (qpn: number) => void;
   readonly qp_error: (qpn: number) => void;
+  /** 1 when nothing of the send queue is under way any more. */
+  readonly qp_drain: (qpn: number) => number;
+  readonly event: (slot: number, type: number, number: number) => void;
   readonly qp_gone: (qpn: number) => void;
   readonly wire_turn: (link: number) => number;
   readonly wire_poll: (turns: number) => number;
@@ -51,6 +54,7 @@ export class FirmwareInstance {
   /**
    * @param slot whose doorbells this instance rings; VBF_DOMAINS or more for a thread of no domain
    * @param connect opens the stream of a link on this thread, and says whether it could
+   * @param learn takes note of the domains that have come
    */
   constructor(
     modules: FirmwareModules,
@@ -59,6 +63,7 @@ export class FirmwareInstance {
     slot: number,
     own: WebAssembly.Memory,
     connect: (link: number) => boolean = () => false,
+    learn: () => void = () => undefined,
   ) {
     this.#modules = modules;
     this.#adapter = adapter;
@@ -66,7 +71,7 @@ export class FirmwareInstance {
     this.#slot = slot;
     const context = VBF_THREAD_ADDR + thread * VBF_THREAD_STRIDE;
     this.#knownAt = (context + threadLayout.offsets.known) >>> 2;
-    const imports = { env: { memory: adapter.memory }, own: { memory: own, thread, slot, table: TABLE_BASE }, host: { connect } };
+    const imports = { env: { memory: adapter.memory }, own: { memory: own, thread, slot, table: TABLE_BASE }, host: { connect, learn } };
     this.core = new WebAssembly.Instance(modules.core, imports).exports as unknown as CoreExports;
     const table = this.core.__indirect_function_table;
     if (table.length > TABLE_BASE) throw new Error(`the firmware has ${table.length} table entries of its own: raise TABLE_BASE`);

@@ -7,9 +7,12 @@ import { AdapterMemory, RETIRED, type DomainRow, type QpRow } from './adapter-me
 import { releaseCommandLock, withCommandLock } from './command-lock.ts';
 import { dropCq, retireCq } from './completion-queues.ts';
 import { FirmwareInstance } from './firmware-instance.ts';
-import { VBF_CQ_FREE, VBF_DOMAINS, VBF_THREADS } from './layout.ts';
+import { countsOfDomain, keepCounts } from './counters.ts';
+import { VBF_CQ_FREE, VBF_DOMAINS, VBF_PKEYS, VBF_THREADS } from './layout.ts';
 import { dropMr } from './memory-regions.ts';
 import { addLink } from './links.ts';
+import { tableEntry } from './partition-keys.ts';
+import { openPort } from './ports.ts';
 import { dropQp } from './queue-pairs.ts';
 import type { AdapterCounters, FirmwareModules, PeerMemory } from './types.ts';
 import type { WireInit } from './wire-engine.ts';
@@ -17,9 +20,14 @@ import type { WireInit } from './wire-engine.ts';
 const MAIN_THREAD = 0;
 const NO_DOMAIN = VBF_DOMAINS;
 
+/** Drops are those of unreliable service. */
 export interface DomainErrors {
   readonly rxErrors: number;
   readonly txWaits: number;
+  readonly packetsSent: number;
+  readonly packetsReceived: number;
+  readonly txDrops: number;
+  readonly rxDrops: number;
 }
 
 export class HostAdapter {
@@ -33,7 +41,7 @@ export class HostAdapter {
     this.memory = AdapterMemory.create();
     this.#main = new FirmwareInstance(firmware, this.memory, MAIN_THREAD, NO_DOMAIN, this.#nothing);
     this.memory.thread(MAIN_THREAD).set({ state: 1, slot: NO_DOMAIN });
-    this.memory.header.set({ qp_high: 1, cq_high: 1, mr_high: 1, pd_high: 1, thread_high: 1 });
+    this.memory.header.set({ qp_high: 1, cq_high: 1, mr_high: 1, pd_high: 1, srq_high: 1, thread_high: 1 });
   }
 
   /** Gives a domain a slot. Throws an Error when all slots are taken. */
@@ -44,7 +52,7 @@ export class HostAdapter {
         const row = this.memory.domain(slot);
         const old = row.get('epoch');
         if (old % 2 === 1) continue;
-        row.clear({ lid, port_guid: guid });
+        row.clear({ lid, port_guid: guid, weight: 1, port: openPort(this.memory, lid, guid) + 1 });
         const peer = { slot, epoch: (old + 1) >>> 0, memory };
         row.publish('epoch', peer.epoch);
         this.#main.learn(peer);
@@ -54,8 +62,11 @@ export class HostAdapter {
     });
   }
 
-  setPartition(slot: number, pkey: number): void {
-    this.memory.domain(slot).set({ pkey });
+  /** Puts the domain into a partition, as its only one; 0: into none. Queue pairs that it has keep theirs. */
+  setPartition(slot: number, pkey: number, limited = false): void {
+    const entry = tableEntry(slot, pkey, limited);
+    const pkeys = Array.from({ length: VBF_PKEYS }, (_, i) => (i === 0 ? entry : 0));
+    this.memory.domain(slot).set({ pkey: entry, pkeys });
   }
 
   /** A context for a thread of the domain. Throws an Error when there is none left. */
@@ -92,7 +103,7 @@ export class HostAdapter {
     const failed = this.#locked(() => {
       const peers = this.#dropQueuePairs(slot, row);
       this.#dropTables(slot);
-      row.set({ qps: 0, cqs: 0, mrs: 0, pds: 0, links: 0n });
+      row.set({ qps: 0, cqs: 0, mrs: 0, pds: 0, srqs: 0, links: 0n, event_cq: 0 });
       return peers;
     });
     for (const qpn of failed) this.#main.core.qp_error(qpn);
@@ -124,6 +135,10 @@ export class HostAdapter {
       const mr = this.memory.mr(i);
       if (mr.load('key') !== 0 && mr.get('slot') === slot) dropMr(mr);
     }
+    for (let i = 1; i < header.get('srq_high'); i++) {
+      const srq = this.memory.srq(i);
+      if (srq.get('srqn') !== 0 && srq.get('slot') === slot) srq.publish('srqn', srq.load('users') === 0 ? 0 : RETIRED | 0);
+    }
     for (let i = 1; i < header.get('cq_high'); i++) {
       const cq = this.memory.cq(i);
       if (cq.load('state') === VBF_CQ_FREE || cq.get('slot') !== slot) continue;
@@ -154,6 +169,8 @@ export class HostAdapter {
 
   removeDomain(domain: PeerMemory): void {
     this.resetDomain(domain.slot);
+    const row = this.memory.domain(domain.slot);
+    keepCounts(row, this.memory.port(row.get('port') - 1));
     this.#main.forget(domain.slot, domain.epoch);
     this.memory.domain(domain.slot).publish('epoch', (domain.epoch + 1) >>> 0);
   }
@@ -163,27 +180,19 @@ export class HostAdapter {
     const row = this.memory.domain(slot);
     let doorbells = row.get('doorbells');
     for (const number of threads) doorbells += this.memory.thread(number).get('doorbells');
-    const sum = { sent: row.get('tx_messages'), sentBytes: row.get('tx_bytes'), received: row.get('rx_messages') };
-    const more = { receivedBytes: row.get('rx_bytes'), errors: row.get('rx_errors'), waits: row.get('tx_waits') };
-    const high = this.memory.header.get('qp_high');
-    for (let i = 1; row.get('qps') !== 0 && i < high; i++) {
-      const qp = this.memory.qp(i);
-      if (qp.get('qpn') === 0 || qp.get('slot') !== slot) continue;
-      sum.sent += qp.get('tx_messages');
-      sum.sentBytes += qp.get('tx_bytes');
-      sum.received += qp.get('rx_messages');
-      more.receivedBytes += qp.get('rx_bytes');
-      more.errors += qp.get('rx_errors');
-      more.waits += qp.get('tx_waits');
-    }
+    const sum = countsOfDomain(this.memory, slot);
     return {
       doorbells: Number(doorbells),
-      messagesSent: Number(sum.sent),
-      bytesSent: Number(sum.sentBytes),
-      messagesReceived: Number(sum.received),
-      bytesReceived: Number(more.receivedBytes),
-      rxErrors: Number(more.errors),
-      txWaits: Number(more.waits),
+      messagesSent: Number(sum.tx_messages),
+      bytesSent: Number(sum.tx_bytes),
+      messagesReceived: Number(sum.rx_messages),
+      bytesReceived: Number(sum.rx_bytes),
+      packetsSent: Number(sum.tx_messages + sum.tx_packets),
+      packetsReceived: Number(sum.rx_messages + sum.rx_packets),
+      rxErrors: Number(sum.rx_errors),
+      txWaits: Number(sum.tx_waits),
+      txDrops: Number(sum.tx_drops),
+      rxDrops: Number(sum.rx_drops),
     };
   }
 
@@ -197,7 +206,11 @@ export class HostAdapter {
   heldLocks(): number {
     const high = this.memory.header.get('qp_high');
     let held = 0;
-    for (let i = 1; i < high; i++) if (this.memory.qp(i).load('sq_lock') !== 0) held++;
+    for (let i = 1; i < high; i++) {
+      const qp = this.memory.qp(i);
+      held += (qp.load('sq_lock') === 0 ? 0 : 1) + (qp.load('rq_lock') === 0 ? 0 : 1);
+    }
+    for (let i = 1; i < this.memory.header.get('srq_high'); i++) if (this.memory.srq(i).load('lock') !== 0) held++;
     return held;
   }
 

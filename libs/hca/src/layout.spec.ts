@@ -4,7 +4,19 @@ import { mirrorOf, probe } from '@verbena/guest-abi/testing';
 import * as layout from './layout.ts';
 
 const source = readFileSync(new URL('../firmware/layout.h', import.meta.url), 'utf8');
-const structs = [layout.header, layout.domain, layout.pd, layout.mr, layout.cq, layout.qp, layout.thread, layout.linkKeys, layout.link];
+const structs = [
+  layout.header,
+  layout.domain,
+  layout.pd,
+  layout.mr,
+  layout.cq,
+  layout.qp,
+  layout.thread,
+  layout.linkKeys,
+  layout.link,
+  layout.srq,
+  layout.port,
+];
 const exported: readonly (readonly [string, unknown])[] = Object.entries(layout);
 const constants = Object.fromEntries(exported.filter(([, value]) => typeof value === 'number'));
 
@@ -26,6 +38,8 @@ describe("the mirror of the firmware's layout", () => {
       [layout.VBF_HEADER_ADDR, layout.header.size],
       [layout.VBF_DOMAIN_ADDR, layout.VBF_DOMAINS * layout.domain.size],
       [layout.VBF_PD_ADDR, layout.VBF_PDS * layout.pd.size],
+      [layout.VBF_PORT_ADDR, layout.VBF_PORTS * layout.port.size],
+      [layout.VBF_SRQ_ADDR, layout.VBF_SRQS * layout.srq.size],
       [layout.VBF_CQ_ADDR, layout.VBF_CQS * layout.cq.size],
       [layout.VBF_MR_ADDR, layout.VBF_MRS * layout.mr.size],
       [layout.VBF_QP_ADDR, layout.VBF_QPS * layout.qp.size],

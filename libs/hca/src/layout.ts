@@ -1,5 +1,5 @@
 /** Mirror of firmware/layout.h; a spec compiles the header and compares. */
-import { array, bytes, struct, u32, u64 } from '@verbena/binary';
+import { array, bytes, i32, struct, u32, u64 } from '@verbena/binary';
 
 export const VBF_DOMAINS = 256;
 export const VBF_THREADS = 512;
@@ -7,19 +7,36 @@ export const VBF_QPS = 16384;
 export const VBF_CQS = 2048;
 export const VBF_MRS = 32768;
 export const VBF_PDS = 2048;
+export const VBF_SRQS = 1024;
+export const VBF_PORTS = 256;
+export const VBF_PKEYS = 16;
+export const VBF_PORT_LANES = 8;
+export const VBF_MR_REGION = 0;
+export const VBF_MR_WINDOW = 1;
+export const VBF_SLOW_LINK = 1;
+export const VBF_SLOW_TYPE = 2;
+export const VBF_SLOW_SHAPED = 4;
+export const VBF_RAISE_FATAL = 1;
+export const VBF_RAISE_REQUEST = 2;
+export const VBF_RAISE_ACCESS = 4;
+export const VBF_RAISE_ESTABLISHED = 8;
+export const VBF_RAISE_DRAINED = 16;
+export const VBF_RAISE_LAST = 32;
 export const VBF_THREAD_STRIDE = 16384;
 export const VBF_HEADER_ADDR = 0x0001_0000;
 export const VBF_DOMAIN_ADDR = 0x0002_0000;
 export const VBF_PD_ADDR = 0x0004_0000;
+export const VBF_PORT_ADDR = 0x0005_0000;
+export const VBF_SRQ_ADDR = 0x0006_0000;
 export const VBF_CQ_ADDR = 0x0008_0000;
 export const VBF_MR_ADDR = 0x0020_0000;
 export const VBF_QP_ADDR = 0x0040_0000;
-export const VBF_THREAD_ADDR = 0x00a0_0000;
-export const VBF_LINK_ADDR = 0x0120_0000;
-export const VBF_ROUTE_ADDR = 0x0128_0000;
-export const VBF_MEMORY_BYTES = 0x0129_0000;
-export const VBF_RING_ADDR = 0x0130_0000;
-export const VBF_MEMORY_MAX = 0x0930_0000;
+export const VBF_THREAD_ADDR = 0x00c0_0000;
+export const VBF_LINK_ADDR = 0x0140_0000;
+export const VBF_ROUTE_ADDR = 0x0148_0000;
+export const VBF_MEMORY_BYTES = 0x0149_0000;
+export const VBF_RING_ADDR = 0x0150_0000;
+export const VBF_MEMORY_MAX = 0x0950_0000;
 export const VBF_LINKS = 64;
 export const VBF_LINK_STRIDE = 8192;
 export const VBF_TX_BYTES = 0x0010_0000;
@@ -70,7 +87,9 @@ export const header = struct(
     bell: u32,
     asleep: u32,
     guest_polls: u32,
-    reserved: array(u32, 5),
+    srq_high: u32,
+    in_band: u32,
+    reserved: array(u32, 3),
   },
   64,
 );
@@ -85,7 +104,7 @@ export const domain = struct(
     cqs: u32,
     mrs: u32,
     pds: u32,
-    reserved: u32,
+    srqs: u32,
     port_guid: u64,
     doorbells: u64,
     tx_messages: u64,
@@ -95,14 +114,101 @@ export const domain = struct(
     rx_errors: u64,
     tx_waits: u64,
     links: u64,
-    reserved1: array(u64, 3),
+    tx_packets: u64,
+    rx_packets: u64,
+    tx_drops: u64,
+    rx_drops: u64,
+    port: u32,
+    event_cq: u32,
+    lost_events: u32,
+    weight: u32,
+    rate: u32,
+    credit: i32,
+    deficit: i32,
+    turn: u32,
+    pkeys: array(u32, VBF_PKEYS),
+    line3: bytes(280),
   },
-  128,
+  512,
+);
+
+export const port = struct(
+  'vbf_port',
+  {
+    lid: u32,
+    state: u32,
+    sm_lid: u32,
+    lane_mask: u32,
+    guid: u64,
+    m_key: u64,
+    m_key_violations: u32,
+    pkey_violations: u32,
+    qkey_violations: u32,
+    rate: u32,
+    credit: i32,
+    refilled: u32,
+    lock: u32,
+    turn: u32,
+    lane_of: bytes(16),
+    lane_weight: bytes(VBF_PORT_LANES),
+    tx_messages: u64,
+    tx_bytes: u64,
+    rx_messages: u64,
+    rx_bytes: u64,
+    rx_errors: u64,
+    tx_waits: u64,
+    tx_packets: u64,
+    rx_packets: u64,
+    tx_drops: u64,
+    rx_drops: u64,
+    reserved: array(u64, 11),
+  },
+  256,
 );
 
 export const pd = struct('vbf_pd', { handle: u32, slot: u32, users: u32, generation: u32 }, 16);
 
-export const mr = struct('vbf_mr', { key: u32, slot: u32, pd: u32, access: u32, addr: u64, length: u64 }, 32);
+export const mr = struct(
+  'vbf_mr',
+  {
+    key: u32,
+    slot: u32,
+    pd: u32,
+    access: u32,
+    addr: u64,
+    length: u64,
+    generation: u32,
+    kind: u32,
+    windows: u32,
+    window_pd: u32,
+    qpn: u32,
+    parent: u32,
+    reserved: array(u32, 2),
+  },
+  64,
+);
+
+export const srq = struct(
+  'vbf_srq',
+  {
+    srqn: u32,
+    slot: u32,
+    epoch: u32,
+    pd: u32,
+    ring_addr: u32,
+    mask: u32,
+    stride: u32,
+    users: u32,
+    lock: u32,
+    head: u32,
+    tail: u32,
+    limit: u32,
+    starving: u32,
+    generation: u32,
+    reserved: array(u32, 2),
+  },
+  64,
+);
 
 export const cq = struct(
   'vbf_cq',
@@ -153,7 +259,7 @@ export const qp = struct(
     waiting: u32,
     wait_since: u32,
     link: u32,
-    generation: u32,
+    slow: u32,
     tx_messages: u64,
     tx_bytes: u64,
     tx_waits: u64,
@@ -162,7 +268,16 @@ export const qp = struct(
     rq_stride: u32,
     atomic_psn: u32,
     atomic_result: u64,
-    line2: bytes(40),
+    type: u32,
+    srq: u32,
+    qkey: u32,
+    generation: u32,
+    sl: u32,
+    path_mtu: u32,
+    pkey_index: u32,
+    timeout: u32,
+    min_rnr_timer: u32,
+    weight: u32,
     rq_tail: u32,
     rnr: u32,
     read_offset: u32,
@@ -194,8 +309,22 @@ export const qp = struct(
     out_length: u32,
     out_offset: u32,
     out_again: u32,
+    rq_lock: u32,
+    events: u32,
+    sqd_event: u32,
+    max_rd_atomic: u32,
+    max_dest_rd_atomic: u32,
+    sq_psn: u32,
+    rq_psn: u32,
+    deficit: i32,
+    rx_drops: u64,
+    tx_drops: u64,
+    tx_packets: u64,
+    rx_packets: u64,
+    more: array(u32, 8),
+    reserved: array(u32, 8),
   },
-  384,
+  512,
 );
 
 export const linkKeys = struct('vbf_link_keys', { sip: array(u64, 2), nh: array(u32, VBF_NH_WORDS) }, 1072);
@@ -261,4 +390,6 @@ export const thread = struct('vbf_thread', {
   streams: array(u32, VBF_LINKS),
   poll_next: u32,
   busy: u32,
+  invalidating: u32,
+  reserved: u32,
 });

@@ -21,7 +21,9 @@ export function openAdapter(init: AdapterWorkerInit): Adapter {
     firmware.connect(link, streamOver(fd));
     return true;
   };
-  const firmware: FirmwareInstance = new FirmwareInstance(init.firmware, memory, init.thread, init.slot, init.guestMemory, connect);
+  const firmware: FirmwareInstance = new FirmwareInstance(init.firmware, memory, init.thread, init.slot, init.guestMemory, connect, () =>
+    drain(),
+  );
   for (const peer of init.peers) firmware.learn(peer);
   const domain = memory.domain(init.slot);
 
@@ -55,9 +57,10 @@ export function openAdapter(init: AdapterWorkerInit): Adapter {
   const command = (opcode: number, input: Uint8Array): CommandResult => {
     const known = COMMANDS.get(opcode);
     if (known === undefined) return refused(VB_ENOSYS);
-    if (input.length < known.inputBytes) return refused(VB_EINVAL);
+    if (input.length < (known.leastBytes ?? known.inputBytes)) return refused(VB_EINVAL);
     // The guest's own copy may change under us.
-    const own = input.slice(0, known.inputBytes);
+    const own = new Uint8Array(known.inputBytes);
+    own.set(input.subarray(0, known.inputBytes));
     try {
       return withCommandLock(memory, init.thread, () => {
         if (domain.get('epoch') !== init.epoch) return refused(VB_ENODEV);

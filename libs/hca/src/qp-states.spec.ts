@@ -6,7 +6,7 @@ import { HandHost, type HandQp } from './testing/hand-guest.ts';
 import type { FirmwareModules } from './types.ts';
 
 const STATES = [abi.VB_QPS_RESET, abi.VB_QPS_INIT, abi.VB_QPS_RTR, abi.VB_QPS_RTS, abi.VB_QPS_SQD, abi.VB_QPS_SQE, abi.VB_QPS_ERR];
-const REACHABLE = [abi.VB_QPS_RESET, abi.VB_QPS_INIT, abi.VB_QPS_RTR, abi.VB_QPS_RTS, abi.VB_QPS_ERR];
+const REACHABLE = [abi.VB_QPS_RESET, abi.VB_QPS_INIT, abi.VB_QPS_RTR, abi.VB_QPS_RTS, abi.VB_QPS_SQD, abi.VB_QPS_ERR];
 const ATTRIBUTES = [0, 2, 4, 6, 8, 10, 12, 14];
 
 /** The attributes that carry each queue pair one step on. */
@@ -15,8 +15,10 @@ function bring(qp: HandQp, other: HandQp, state: number): void {
   if (state === abi.VB_QPS_RESET) return;
   expect(qp.modify(abi.VB_QPS_INIT, { access: 3 })).toBe(0);
   if (state === abi.VB_QPS_ERR) expect(qp.modify(abi.VB_QPS_ERR)).toBe(0);
-  if (state === abi.VB_QPS_RTR || state === abi.VB_QPS_RTS) expect(qp.modify(abi.VB_QPS_RTR, dest)).toBe(0);
-  if (state === abi.VB_QPS_RTS) expect(qp.modify(abi.VB_QPS_RTS, { retry_count: 7, rnr_retry: 7 })).toBe(0);
+  const opens = state !== abi.VB_QPS_INIT && state !== abi.VB_QPS_ERR;
+  if (opens) expect(qp.modify(abi.VB_QPS_RTR, dest)).toBe(0);
+  if (opens && state !== abi.VB_QPS_RTR) expect(qp.modify(abi.VB_QPS_RTS, { retry_count: 7, rnr_retry: 7 })).toBe(0);
+  if (state === abi.VB_QPS_SQD) expect(qp.modify(abi.VB_QPS_SQD)).toBe(0);
 }
 
 describe('the states of a queue pair', () => {
@@ -52,7 +54,7 @@ describe('the states of a queue pair', () => {
 
   it('never lead out of the error state but through RESET', () => {
     const out = TRANSITIONS.filter((each) => each.from === abi.VB_QPS_ERR && each.to !== abi.VB_QPS_ERR);
-    expect(out.map((each) => each.to)).toEqual([abi.VB_QPS_RESET]);
+    expect(new Set(out.map((each) => each.to))).toEqual(new Set([abi.VB_QPS_RESET]));
   });
 
   it('forget everything in RESET, so that the queue pair can be connected again', () => {

@@ -1,14 +1,8 @@
 /** Queue pairs (InfiniBand vol. 1, sections 10.2.4 and 10.3): control path. */
 import {
-  VB_ACCESS_LOCAL_WRITE,
-  VB_ACCESS_REMOTE_ATOMIC,
-  VB_ACCESS_REMOTE_READ,
-  VB_ACCESS_REMOTE_WRITE,
-  VB_ATTR_ACCESS,
   VB_ATTR_DEST,
-  VB_ATTR_RETRY,
+  VB_ATTR_SQD_EVENT,
   VB_ATTR_STATE,
-  VB_EFAULT,
   VB_EINVAL,
   VB_ENOSPC,
   VB_EPERM,
@@ -16,6 +10,10 @@ import {
   VB_QPS_RESET,
   VB_QPS_RTR,
   VB_QPS_RTS,
+  VB_QPS_SQD,
+  VB_QPT_RC,
+  VB_QPT_UC,
+  VB_QPT_UD,
   VB_QP_SCATTER_TO_CQE,
   cmdHandle,
   createQpIn,
@@ -25,21 +23,27 @@ import {
 } from '@verbena/guest-abi';
 import type { StructValue } from '@verbena/binary';
 import { RETIRED, type QpRow } from './adapter-memory.ts';
-import { Refusal, freeEntry, requireRange, type CommandContext } from './command-context.ts';
-import { isPowerOfTwo, requireCq } from './completion-queues.ts';
+import { Refusal, freeEntry, requireRing, type CommandContext } from './command-context.ts';
+import { requireCq } from './completion-queues.ts';
+import { keepCounts } from './counters.ts';
 import { requirePd } from './memory-regions.ts';
-import { VBF_CQS, VBF_QPS, type qp as qpLayout } from './layout.ts';
+import { VBF_CQS, VBF_QPS, VBF_SLOW_LINK, VBF_SLOW_TYPE, VBF_SRQS, type qp as qpLayout } from './layout.ts';
 import { wantLink } from './links.ts';
-import { LIMITS, RQ_STRIDES, SQ_STRIDES } from './limits.ts';
+import { RQ_STRIDES, SQ_STRIDES } from './limits.ts';
+import { pkeysMatch } from './partition-keys.ts';
+import { attributesOf, checkAttributes, setAttributes, type Wish } from './qp-attributes.ts';
 import { transitionFor } from './qp-states.ts';
+import { shapingOf } from './shaping.ts';
+import { requireSrq } from './shared-receive-queues.ts';
 
 const GENERATIONS = 2 ** 10;
-const ALL_ACCESS = VB_ACCESS_LOCAL_WRITE | VB_ACCESS_REMOTE_WRITE | VB_ACCESS_REMOTE_READ | VB_ACCESS_REMOTE_ATOMIC;
-const ALL_ATTRIBUTES = VB_ATTR_STATE | VB_ATTR_ACCESS | VB_ATTR_DEST | VB_ATTR_RETRY;
+const TYPES = [VB_QPT_RC, VB_QPT_UC, VB_QPT_UD];
+const MTU_4096 = 12;
 /** Another thread works on a connection for as long as its copy takes; it may have been preempted in the middle. */
 const QUIESCE_MS = 1000;
 
-function requireQp(context: CommandContext, qpn: number): QpRow {
+/** The domain's own queue pair of this number, or a refusal. */
+export function requireQp(context: CommandContext, qpn: number): QpRow {
   const row = context.memory.qp(qpn);
   if (qpn === 0 || qpn === RETIRED || row.get('qpn') !== qpn || row.get('slot') !== context.slot) {
     throw new Refusal(VB_EINVAL, `${qpn} is no queue pair of this domain`);
@@ -47,13 +51,25 @@ function requireQp(context: CommandContext, qpn: number): QpRow {
   return row;
 }
 
-function requireRing(context: CommandContext, addr: bigint, entries: number, stride: number, strides: readonly number[]): void {
-  if (!strides.includes(stride)) throw new Refusal(VB_EINVAL, `a work request is ${strides.join(', ')} bytes long, not ${stride}`);
-  if (!isPowerOfTwo(entries) || entries > LIMITS.queueEntries) {
-    throw new Refusal(VB_EINVAL, `a work queue has a power of two of entries, at most ${LIMITS.queueEntries}`);
+type ReceiveQueue = Pick<StructValue<typeof qpLayout.fields>, 'rq_addr' | 'rq_mask' | 'rq_stride' | 'srq'>;
+
+/** Its own ring, or a shared queue of the same protection domain. */
+function receiveQueueOf(context: CommandContext, wish: StructValue<typeof createQpIn.fields>): ReceiveQueue {
+  if (wish.srq === 0) {
+    requireRing(context, wish.rq_addr, wish.rq_entries, wish.rq_stride, RQ_STRIDES);
+    return { rq_addr: Number(wish.rq_addr), rq_mask: wish.rq_entries - 1, rq_stride: wish.rq_stride, srq: 0 };
   }
-  if (addr % 64n !== 0n) throw new Refusal(VB_EINVAL, 'a work queue is aligned to 64 bytes');
-  requireRange(context, addr, BigInt(entries * stride), VB_EFAULT, 'the work queue');
+  const srq = requireSrq(context, wish.srq);
+  if (srq.get('pd') !== wish.pd) throw new Refusal(VB_EINVAL, 'the shared receive queue is of another protection domain');
+  // A mask of all ones: no doorbell makes the firmware look for a request in a ring that is not there.
+  return { rq_addr: 0, rq_mask: 0xffff_ffff, rq_stride: srq.get('stride'), srq: wish.srq % VBF_SRQS };
+}
+
+/** Why its doorbells take the long way (VBF_SLOW_*); 0: a reliable connection within this memory that nobody limits. */
+export function slowOf({ memory }: Pick<CommandContext, 'memory'>, qp: QpRow): number {
+  const domain = memory.domain(qp.get('slot'));
+  const link = qp.get('link') === 0 ? 0 : VBF_SLOW_LINK;
+  return link | (qp.get('type') === VB_QPT_RC ? 0 : VBF_SLOW_TYPE) | shapingOf(domain, memory.port(domain.get('port') - 1));
 }
 
 export function createQp(context: CommandContext, input: Uint8Array): Uint8Array {
@@ -64,7 +80,9 @@ export function createQp(context: CommandContext, input: Uint8Array): Uint8Array
   const recvCq = requireCq(context, wish.recv_cq);
   if ((wish.flags & ~VB_QP_SCATTER_TO_CQE) !== 0) throw new Refusal(VB_EINVAL, 'unknown flags');
   requireRing(context, wish.sq_addr, wish.sq_entries, wish.sq_stride, SQ_STRIDES);
-  requireRing(context, wish.rq_addr, wish.rq_entries, wish.rq_stride, RQ_STRIDES);
+  const type = wish.type === 0 ? VB_QPT_RC : wish.type;
+  if (!TYPES.includes(type)) throw new Refusal(VB_EINVAL, `${type} is no type of queue pair`);
+  const receive = receiveQueueOf(context, wish);
   if (domain.get('qps') >= context.limits.qps) throw new Refusal(VB_ENOSPC, 'no more queue pairs');
   const index = freeEntry(memory, 'qp');
   const row = memory.qp(index);
@@ -74,25 +92,16 @@ export function createQp(context: CommandContext, input: Uint8Array): Uint8Array
     ...{ slot, epoch, generation, lid: domain.get('lid'), pkey: domain.get('pkey'), pd: wish.pd, flags: wish.flags },
     ...{ send_cq: wish.send_cq % VBF_CQS, recv_cq: wish.recv_cq % VBF_CQS, state: VB_QPS_RESET },
     ...{ sq_addr: Number(wish.sq_addr), sq_mask: wish.sq_entries - 1, sq_stride: wish.sq_stride },
-    atomic_psn: 0xffff_ffff,
-    ...{ rq_addr: Number(wish.rq_addr), rq_mask: wish.rq_entries - 1, rq_stride: wish.rq_stride },
+    ...{ atomic_psn: 0xffff_ffff, type, path_mtu: MTU_4096, weight: 1, ...receive },
   });
+  row.set({ slow: slowOf(context, row) });
   row.publish('qpn', qpn);
   domain.add('qps', 1);
   pd.add('users', 1);
   sendCq.add('users', 1);
   recvCq.add('users', 1);
+  if (receive.srq !== 0) memory.srq(receive.srq).add('users', 1);
   return createQpOut.encode({ qpn });
-}
-
-type Wish = StructValue<typeof modifyQpIn.fields>;
-
-function checkAttributes(wish: Wish): void {
-  if ((wish.attr_mask & ~ALL_ATTRIBUTES) !== 0) throw new Refusal(VB_EINVAL, 'unknown attributes');
-  if ((wish.attr_mask & VB_ATTR_ACCESS) !== 0 && (wish.access & ~ALL_ACCESS) !== 0) throw new Refusal(VB_EINVAL, 'unknown access rights');
-  if ((wish.attr_mask & VB_ATTR_RETRY) !== 0 && (wish.retry_count > 7 || wish.rnr_retry > 7)) {
-    throw new Refusal(VB_EINVAL, 'retry counts are 0 to 7');
-  }
 }
 
 /**
@@ -115,8 +124,9 @@ type Destination = Pick<StructValue<typeof qpLayout.fields>, 'dest_lid' | 'dest_
 function checkDestination(context: CommandContext, qp: QpRow, wish: Wish): void {
   const peer = context.memory.qp(wish.dest_qpn);
   if (qp.get('pkey') === 0) throw new Refusal(VB_EPERM, 'this domain is in no partition');
-  const there = wish.dest_qpn !== 0 && peer.load('qpn') === wish.dest_qpn && peer.get('lid') === wish.dest_lid;
-  if (!there || peer.get('pkey') !== qp.get('pkey') || !reaches(context, peer)) {
+  const there =
+    wish.dest_qpn !== 0 && peer.get('type') === qp.get('type') && peer.load('qpn') === wish.dest_qpn && peer.get('lid') === wish.dest_lid;
+  if (!there || !pkeysMatch(peer.get('pkey'), qp.get('pkey')) || !reaches(context, peer)) {
     throw new Refusal(VB_EINVAL, `there is no queue pair ${wish.dest_qpn} at LID ${wish.dest_lid} in this partition`);
   }
 }
@@ -145,8 +155,9 @@ function resetQp(context: CommandContext, qp: QpRow): void {
     rq_seen: 0,
     next_valid: 0,
     ...{ link: 0, remote_qpn: 0, sq_next: 0, sq_high: 0, tx_offset: 0, rx_psn: 0, rx_offset: 0, rx_refused: 0, owe: 0, nak: 0 },
-    ...{ read_offset: 0, out_length: 0, out_offset: 0, atomic_psn: 0xffff_ffff },
+    ...{ read_offset: 0, out_length: 0, out_offset: 0, atomic_psn: 0xffff_ffff, events: 0, sqd_event: 0 },
   });
+  qp.set({ slow: slowOf(context, qp) });
 }
 
 /** In RESET nothing is posted that would have to be flushed. */
@@ -158,24 +169,27 @@ function failQp(context: CommandContext, qp: QpRow, from: number): void {
 export function modifyQp(context: CommandContext, input: Uint8Array): Uint8Array {
   const wish = modifyQpIn.decode(input);
   const qp = requireQp(context, wish.qpn);
-  checkAttributes(wish);
+  checkAttributes(context, wish);
   const from = qp.load('state');
   const to = (wish.attr_mask & VB_ATTR_STATE) !== 0 ? wish.state : from;
   const attributes = wish.attr_mask & ~VB_ATTR_STATE;
-  if (transitionFor(from, to, attributes) === undefined) {
+  if (transitionFor(from, to, attributes, qp.get('type')) === undefined) {
     throw new Refusal(VB_EINVAL, `a queue pair cannot go from state ${from} to ${to} with attributes ${attributes}`);
   }
   const destination = (attributes & VB_ATTR_DEST) === 0 ? undefined : destinationOf(context, qp, wish);
   if (to === VB_QPS_RESET) resetQp(context, qp);
   else if (to === VB_QPS_ERR) failQp(context, qp, from);
   else {
-    if ((attributes & VB_ATTR_ACCESS) !== 0) qp.set({ access: wish.access });
+    setAttributes(context, qp, wish);
     if (destination !== undefined) {
       qp.set(destination);
+      qp.set({ slow: slowOf(context, qp) });
       if (destination.link !== 0) wantLink(context.memory, context.domain, destination.link - 1);
     }
-    if ((attributes & VB_ATTR_RETRY) !== 0) qp.set({ retry_count: wish.retry_count, rnr_retry: wish.rnr_retry });
-    if (to !== from) advance(context, qp, from, to);
+    if (to !== from) {
+      if (to === VB_QPS_SQD) qp.set({ sqd_event: (attributes & VB_ATTR_SQD_EVENT) === 0 ? 0 : 1 });
+      advance(context, qp, from, to);
+    }
   }
   return new Uint8Array();
 }
@@ -184,6 +198,7 @@ function advance(context: CommandContext, qp: QpRow, from: number, to: number): 
   // The other end may have sent the queue pair to the error state since `state` was read.
   const moved = Atomics.compareExchange(context.memory.words, qp.wordOf('state'), from, to) >>> 0 === from;
   if (!moved) throw new Refusal(VB_EINVAL, 'the queue pair went to the error state');
+  if (to === VB_QPS_SQD) context.firmware.core.qp_drain(qp.get('qpn'));
   if (to === VB_QPS_RTR || to === VB_QPS_RTS) context.firmware.core.qp_opened(qp.get('qpn'));
 }
 
@@ -198,6 +213,10 @@ export function queryQp(context: CommandContext, input: Uint8Array): Uint8Array 
   });
 }
 
+export function queryQpAttr(context: CommandContext, input: Uint8Array): Uint8Array {
+  return attributesOf(requireQp(context, cmdHandle.decode(input).handle));
+}
+
 /**
  * Takes a queue pair out of the table and keeps its counters with the domain. A thread that was stopped in the middle of a delivery may hold
  * on to it for longer than we wait; then its entry, and the completion queues that it uses, are never given to anybody else.
@@ -208,20 +227,14 @@ export function dropQp(context: Pick<CommandContext, 'memory' | 'firmware' | 'do
   const quiet = context.firmware.core.qp_quiesce(qp.get('qpn'), QUIESCE_MS) !== 0;
   // Who waits for a receive request here would wait for ever.
   if (qp.get('link') !== 0 && qp.get('rx_refused') !== 0) context.firmware.core.qp_gone(qp.get('qpn'));
-  domain.set({
-    tx_messages: domain.get('tx_messages') + qp.get('tx_messages'),
-    tx_bytes: domain.get('tx_bytes') + qp.get('tx_bytes'),
-    rx_messages: domain.get('rx_messages') + qp.get('rx_messages'),
-    rx_bytes: domain.get('rx_bytes') + qp.get('rx_bytes'),
-    rx_errors: domain.get('rx_errors') + qp.get('rx_errors'),
-    tx_waits: domain.get('tx_waits') + qp.get('tx_waits'),
-  });
-  qp.set({ tx_messages: 0n, tx_bytes: 0n, rx_messages: 0n, rx_bytes: 0n, rx_errors: 0n, tx_waits: 0n, waiting: 0, flush: 0 });
+  keepCounts(qp, domain);
+  qp.set({ waiting: 0, flush: 0, events: 0 });
   qp.publish('qpn', quiet ? 0 : RETIRED | 0);
   if (!quiet) return;
   memory.pd(qp.get('pd')).add('users', -1);
   memory.cq(qp.get('send_cq')).add('users', -1);
   memory.cq(qp.get('recv_cq')).add('users', -1);
+  if (qp.get('srq') !== 0) memory.srq(qp.get('srq')).add('users', -1);
 }
 
 export function destroyQp(context: CommandContext, input: Uint8Array): Uint8Array {

@@ -115,6 +115,10 @@ export interface QpOptions {
   readonly cqEntries?: number;
   readonly access?: number;
   readonly rnrRetry?: number;
+  /** VB_QPT_*; RC when absent. */
+  readonly type?: number;
+  readonly srq?: HandSrq;
+  readonly qkey?: number;
 }
 
 const ALL = abi.VB_ACCESS_LOCAL_WRITE | abi.VB_ACCESS_REMOTE_WRITE;
@@ -219,6 +223,17 @@ export class HandGuest {
     return new HandQp(this, options);
   }
 
+  /** A queue for asynchronous events. */
+  events(entries = 16): HandCq {
+    const cq = this.completionQueue(entries);
+    this.must(abi.VB_CMD_SET_EVENTS, abi.cmdHandle.encode({ handle: cq.cqn }));
+    return cq;
+  }
+
+  window(pd = this.pd): number {
+    return abi.cmdHandle.decode(this.must(abi.VB_CMD_ALLOC_MW, abi.allocMwIn.encode({ pd }))).handle;
+  }
+
   get pendingEvents(): number {
     return abi.eventPage.get(this.view, abi.VB_EVENT_PAGE_ADDR, 'pending');
   }
@@ -261,6 +276,35 @@ export class HandCq {
 
   arm(): void {
     this.guest.uar(abi.VB_UAR_CQ_ARM, this.cqn, this.consumer);
+  }
+}
+
+/** A shared receive queue. */
+export class HandSrq {
+  readonly guest: HandGuest;
+  readonly ring: number;
+  readonly srqn: number;
+  readonly #entries: number;
+  readonly #stride: number;
+  tail = 0;
+
+  constructor(guest: HandGuest, entries: number, stride = 64, limit = 0) {
+    this.guest = guest;
+    this.#entries = entries;
+    this.#stride = stride;
+    this.ring = guest.alloc(entries * stride);
+    const input = abi.createSrqIn.encode({ ring_addr: BigInt(this.ring), pd: guest.pd, entries, stride, limit });
+    this.srqn = abi.cmdHandle.decode(guest.must(abi.VB_CMD_CREATE_SRQ, input)).handle;
+  }
+
+  receive(list: readonly { readonly addr: number; readonly length: number; readonly lkey: number }[] = [], wrId = BigInt(this.tail)): void {
+    const at = this.ring + (this.tail % this.#entries) * this.#stride;
+    abi.recvWqe.write(this.guest.view, at, { wr_id: wrId, num_sge: list.length, reserved: 0 });
+    list.forEach((each, i) => {
+      abi.sge.write(this.guest.view, at + abi.VB_RECV_WQE_HEADER + i * abi.sge.size, { ...each, addr: BigInt(each.addr) });
+    });
+    this.tail++;
+    this.guest.uar(abi.VB_UAR_SRQ, this.srqn, this.tail);
   }
 }
 
@@ -316,6 +360,8 @@ export class HandQp {
       sq_stride: this.#sqStride,
       rq_entries: this.#rqEntries,
       rq_stride: this.#rqStride,
+      type: options.type ?? 0,
+      srq: options.srq?.srqn ?? 0,
     });
     this.qpn = abi.createQpOut.decode(guest.must(abi.VB_CMD_CREATE_QP, input)).qpn;
   }
@@ -324,8 +370,11 @@ export class HandQp {
     const given =
       (values.access === undefined ? 0 : abi.VB_ATTR_ACCESS) |
       (values.dest_qpn === undefined ? 0 : abi.VB_ATTR_DEST) |
-      (values.rnr_retry === undefined ? 0 : abi.VB_ATTR_RETRY);
-    const input = abi.modifyQpIn.encode({ qpn: this.qpn, state, attr_mask: abi.VB_ATTR_STATE | given, ...values });
+      (values.rnr_retry === undefined ? 0 : abi.VB_ATTR_RETRY) |
+      (values.qkey === undefined ? 0 : abi.VB_ATTR_QKEY) |
+      (values.pkey_index === undefined ? 0 : abi.VB_ATTR_PKEY_INDEX) |
+      (values.attr_mask ?? 0);
+    const input = abi.modifyQpIn.encode({ qpn: this.qpn, state, ...values, attr_mask: abi.VB_ATTR_STATE | given });
     return this.guest.command(abi.VB_CMD_MODIFY_QP, input).status;
   }
 
@@ -333,12 +382,23 @@ export class HandQp {
     return abi.queryQpOut.decode(this.guest.must(abi.VB_CMD_QUERY_QP, abi.cmdHandle.encode({ handle: this.qpn }))).state;
   }
 
+  /** A datagram queue pair: RESET to RTS. */
+  open(): void {
+    const steps = [
+      this.modify(abi.VB_QPS_INIT, { qkey: this.#options.qkey ?? 0 }),
+      this.modify(abi.VB_QPS_RTR),
+      this.modify(abi.VB_QPS_RTS),
+    ];
+    if (steps.some((status) => status !== 0)) throw new Error(`opening failed: ${steps.join(', ')}`);
+  }
+
   /** RESET to RTS towards another queue pair. */
   connect(other: HandQp): void {
+    const reliable = (this.#options.type ?? abi.VB_QPT_RC) === abi.VB_QPT_RC;
     const steps = [
       this.modify(abi.VB_QPS_INIT, { access: this.#options.access ?? ALL }),
       this.modify(abi.VB_QPS_RTR, { dest_lid: other.guest.lid, dest_qpn: other.qpn }),
-      this.modify(abi.VB_QPS_RTS, { retry_count: 7, rnr_retry: this.#options.rnrRetry ?? 7 }),
+      this.modify(abi.VB_QPS_RTS, reliable ? { retry_count: 7, rnr_retry: this.#options.rnrRetry ?? 7 } : {}),
     ];
     if (steps.some((status) => status !== 0)) throw new Error(`connecting failed: ${steps.join(', ')}`);
   }

@@ -82,7 +82,7 @@ export class HandProcess {
   /** @param number different for each process, so that no key of one is by chance one of another */
   constructor(firmware: FirmwareModules, number: number) {
     this.adapter = new HostAdapter(firmware);
-    for (let i = 1; i < 64; i++) this.adapter.memory.mr(i).set({ pd: number << 24 });
+    for (let i = 1; i < 64; i++) this.adapter.memory.mr(i).set({ generation: number });
     this.engine = new WireEngine(this.adapter.wireInit());
   }
 

@@ -1,0 +1,68 @@
+/** What the firmware counts, summed: of a queue pair, a domain, a port. */
+import type { DomainRow, PortRow, QpRow, AdapterMemory } from './adapter-memory.ts';
+import { VBF_DOMAINS } from './layout.ts';
+
+/** Messages and payload bytes; packets are those beyond the first of each message; drops are of unreliable service. */
+export interface Counts {
+  readonly tx_messages: bigint;
+  readonly tx_bytes: bigint;
+  readonly rx_messages: bigint;
+  readonly rx_bytes: bigint;
+  readonly rx_errors: bigint;
+  readonly tx_waits: bigint;
+  readonly tx_packets: bigint;
+  readonly rx_packets: bigint;
+  readonly tx_drops: bigint;
+  readonly rx_drops: bigint;
+}
+
+const KEYS = [
+  'tx_messages',
+  'tx_bytes',
+  'rx_messages',
+  'rx_bytes',
+  'rx_errors',
+  'tx_waits',
+  'tx_packets',
+  'rx_packets',
+  'tx_drops',
+  'rx_drops',
+] as const;
+
+/** The counts that a row holds itself. */
+export function countsIn(row: QpRow | DomainRow | PortRow): Counts {
+  const get = (key: (typeof KEYS)[number]): bigint => (row as QpRow).get(key);
+  return Object.fromEntries(KEYS.map((key) => [key, get(key)])) as unknown as Counts;
+}
+
+export function addCounts(a: Counts, b: Counts): Counts {
+  return Object.fromEntries(KEYS.map((key) => [key, a[key] + b[key]])) as unknown as Counts;
+}
+
+/** Moves what `from` counted to `to`: its own row is about to go. */
+export function keepCounts(from: QpRow | DomainRow, to: DomainRow | PortRow): void {
+  (to as DomainRow).set(addCounts(countsIn(to), countsIn(from)));
+  (from as DomainRow).set(Object.fromEntries(KEYS.map((key) => [key, 0n])));
+}
+
+/** Of a domain, with its queue pairs, those that are there and those that are gone. */
+export function countsOfDomain(memory: AdapterMemory, slot: number): Counts {
+  const domain = memory.domain(slot);
+  let sum = countsIn(domain);
+  const high = memory.header.get('qp_high');
+  for (let i = 1; domain.get('qps') !== 0 && i < high; i++) {
+    const qp = memory.qp(i);
+    if (qp.get('qpn') !== 0 && qp.get('slot') === slot) sum = addCounts(sum, countsIn(qp));
+  }
+  return sum;
+}
+
+/** Of a port (counted from 0), with the domains that use it and those that are gone. */
+export function countsOfPort(memory: AdapterMemory, port: number): Counts {
+  let sum = countsIn(memory.port(port));
+  for (let slot = 0; slot < VBF_DOMAINS; slot++) {
+    const domain = memory.domain(slot);
+    if (domain.get('epoch') % 2 === 1 && domain.get('port') === port + 1) sum = addCounts(sum, countsOfDomain(memory, slot));
+  }
+  return sum;
+}
