@@ -9,12 +9,16 @@
  *                                  |             paused
  *   any state --destroy--> shut-down            running --trap, kill--> crashed
  *
+ *   running --suspend--> suspended --resume--> running       idle --restore--> running
+ *                            +------discard--> idle
+ *
  * A domain is up (`idle`) without a program; a program is executed in it, as a batch system starts a job in a booted VM, and when the
  * program has ended the domain is idle again with zeroed memory. A crashed domain can only be destroyed.
  */
 import type { VmId } from '@verbena/ids';
+import type { ProgramState, Quiesced, ReleaseMode, RestoreSpec, SuspendedProgram } from './suspended.ts';
 
-export type DomainState = 'created' | 'booting' | 'idle' | 'running' | 'paused' | 'shut-down' | 'crashed';
+export type DomainState = 'created' | 'booting' | 'idle' | 'running' | 'paused' | 'suspended' | 'shut-down' | 'crashed';
 
 /**
  * How a program reaches the adapter (docs/guides/paths.md):
@@ -71,7 +75,9 @@ export interface ProgramHandlers {
   rendezvous(generation: number, card: Uint8Array): Promise<Uint8Array>;
 }
 
-export type ExitCause = 'exited' | 'trapped' | 'mpi-abort' | 'no-finalize' | 'output-limit' | 'out-of-memory' | 'killed' | 'internal';
+/** `moved`: it was suspended and discarded here, and goes on elsewhere or has been saved. */
+export type ExitCause =
+  'exited' | 'trapped' | 'mpi-abort' | 'no-finalize' | 'output-limit' | 'out-of-memory' | 'killed' | 'internal' | 'moved';
 
 export interface ProgramExit {
   readonly cause: ExitCause;
@@ -127,6 +133,18 @@ export interface Domain {
   boot(): Promise<void>;
   /** Starts a program; resolves when its first instruction is about to run. The program's end is `program.exit`. */
   exec(spec: ProgramSpec): Promise<RunningProgram>;
+  /**
+   * The memory of an idle domain, at least `bytes` of it, for the pages of a program that comes from elsewhere. May be called again with
+   * more: what was written stays. The domain then takes that program by `restore`, or is destroyed.
+   * @throws Error when the domain is not idle, or `bytes` is more than its limit
+   */
+  incoming(bytes: number): Uint8Array<SharedArrayBuffer>;
+  /**
+   * Goes on with a suspended program whose memory has been written to `incoming`: the state's memoryBytes of it. Resolves when the program
+   * is about to run behind the call in which it was suspended. One that was at a safepoint stays there until `release`.
+   * @throws Error when the state is of another image or does not fit; the domain is idle then with zeroed memory
+   */
+  restore(spec: RestoreSpec, state: ProgramState): Promise<RunningProgram>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   activity(): DomainActivity;
@@ -137,7 +155,23 @@ export interface Domain {
 }
 
 export interface RunningProgram {
+  /** Also across suspending and resuming here. */
   readonly exit: Promise<ProgramExit>;
+  /** A window on all of the guest's memory as it is now, which changes under the reader; ask again to see what has grown. Empty after the end. */
+  memory(): Uint8Array<SharedArrayBuffer>;
+  /**
+   * Asks the guest to stop its channels, and resolves when it stands in VB_HC_SAFEPOINT. An epoch is a number from 1 to 2^30 - 1, greater
+   * than any before for this program. On a time-out (default 5,000 ms) the request is withdrawn: the guest goes on as it was.
+   * @throws SuspendError `timeout`, `ended`, `busy`
+   */
+  quiesce(epoch: number, options?: { readonly timeoutMs?: number }): Promise<Quiesced>;
+  /** Lets a guest go on that stands in its safepoint of this epoch, or withdraws a quiesce that is under way; otherwise does nothing. */
+  release(epoch: number, mode: ReleaseMode): void;
+  /**
+   * Takes the program off its thread, in the next blocking call that it makes or is in. On a time-out (default 5,000 ms) the request is withdrawn.
+   * @throws SuspendError for every reason; the program goes on, unless it has ended
+   */
+  suspend(options?: { readonly timeoutMs?: number }): Promise<SuspendedProgram>;
   /** Stops the program even if it never yields. The domain is crashed afterwards unless the program was at a safepoint. */
   kill(reason: string): Promise<void>;
 }

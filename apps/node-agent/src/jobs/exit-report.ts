@@ -14,6 +14,8 @@ const causes: Readonly<Record<Exclude<ExitCause, 'exited'>, jobv1.EndCause>> = {
   // The scheduler asked for it, and knows why better than the node does.
   killed: EndCause.CANCELLED,
   internal: EndCause.INTERNAL,
+  // Reported by the node where the rank goes on; here only when nobody takes it.
+  moved: EndCause.CANCELLED,
 };
 
 export interface RankExitReport {

@@ -9,6 +9,7 @@ import type {
   ProgramSpec,
   RunningProgram,
 } from '@verbena/hypervisor';
+import { SuspendError } from '@verbena/hypervisor';
 import { noCounters } from '../jobs/exit-report.ts';
 
 export interface FakeMachine {
@@ -21,6 +22,14 @@ export interface FakeMachine {
 export type FakeProgram = (machine: FakeMachine) => Promise<Partial<ProgramExit> | undefined>;
 
 const awake: DomainActivity = { blocked: false, activity: 0n, waitsFor: '', mpiState: 'initialized' };
+
+/** Functions of TypeScript cannot leave their thread. */
+const neverMoves: Pick<RunningProgram, 'memory' | 'quiesce' | 'release' | 'suspend'> = {
+  memory: () => new Uint8Array(new SharedArrayBuffer(0)),
+  quiesce: () => Promise.reject(new SuspendError('not-suspendable', 'a fake program cannot be quiesced')),
+  release: () => undefined,
+  suspend: () => Promise.reject(new SuspendError('not-suspendable', 'a fake program cannot be suspended')),
+};
 
 class FakeDomain implements Domain {
   readonly config: DomainConfig;
@@ -69,11 +78,20 @@ class FakeDomain implements Domain {
     });
     return Promise.resolve({
       exit,
+      ...neverMoves,
       kill: async (reason: string) => {
         kill.abort(reason);
         await exit;
       },
     });
+  }
+
+  incoming(): never {
+    throw new Error('a fake domain takes no program from elsewhere');
+  }
+
+  restore(): Promise<never> {
+    return Promise.reject(new Error('a fake domain takes no program from elsewhere'));
   }
 
   pause(): Promise<void> {
