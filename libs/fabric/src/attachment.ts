@@ -114,6 +114,10 @@ export class Attachment implements DomainAttachment, Member {
     return this.#last ?? this.#adapter.counters(this.peer.slot, this.#threads);
   }
 
+  resources(): number {
+    return this.#last === undefined ? this.#adapter.resources(this.peer.slot) : 0;
+  }
+
   #mustBeAttached(): void {
     if (this.#last !== undefined) throw new Error('this domain is detached from its adapter: attach it again');
   }

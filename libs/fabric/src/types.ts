@@ -69,6 +69,8 @@ export interface DomainAttachment {
   /** `recover`, `reset`, `leave`, and the slot is free. Idempotent. */
   detach(): void;
   counters(): AdapterCounters;
+  /** Objects that the domain has made at the adapter and not destroyed. */
+  resources(): number;
 }
 
 /** Port counters by their InfiniBand names (vol. 1, section 16.1.3.5). Data counters are in units of 4 bytes, as specified. */

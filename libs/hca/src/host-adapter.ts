@@ -202,6 +202,12 @@ export class HostAdapter {
     return false;
   }
 
+  /** Queue pairs, completion queues, regions and protection domains that the domain has now. */
+  resources(slot: number): number {
+    const row = this.memory.domain(slot);
+    return row.get('qps') + row.get('cqs') + row.get('mrs') + row.get('pds');
+  }
+
   /** How many locks of the data path are held now. Zero when no guest runs: anything else is a lock that a dead thread left. */
   heldLocks(): number {
     const high = this.memory.header.get('qp_high');

@@ -13,7 +13,7 @@
  * stands still for it, as it does for a machine that sleeps.
  */
 import type { AdapterCounters } from '@verbena/hca';
-import type { ProgramHandlers } from './port.ts';
+import type { IoPath, ProgramHandlers } from './port.ts';
 
 export type SuspendFailure =
   /** The image was made without Asyncify, or the guest's stack is too deep to be saved now. */
@@ -87,6 +87,7 @@ export interface ProgramState {
   readonly env: Readonly<Record<string, string>>;
   readonly scratchBytes: number;
   readonly outputLimitBytes: number;
+  readonly ioPath: IoPath;
   /** What there is of the guest's memory, and its limit; multiples of 64 KiB. */
   readonly memoryBytes: number;
   readonly memoryLimitBytes: number;

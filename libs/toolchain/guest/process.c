@@ -18,7 +18,11 @@
 #define FIRST_PID 1000
 #define USER_ID 1000
 
-pid_t getpid(void) { return FIRST_PID + (pid_t)vb_boot_info()->domain_slot; }
+pid_t getpid(void) {
+  static pid_t own; /* kept: the domain is another when the program has moved */
+  if (own == 0) own = FIRST_PID + (pid_t)vb_boot_info()->domain_slot;
+  return own;
+}
 pid_t getppid(void) { return 1; }
 pid_t getpgrp(void) { return getpid(); }
 pid_t getsid(pid_t pid) { return pid == 0 ? getpid() : pid; }

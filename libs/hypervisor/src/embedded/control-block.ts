@@ -25,10 +25,27 @@ export const word = {
   outOfMemory: 6,
   /** 1 while the vCPU is inside the VMM; for the profiler. */
   inVmm: 7,
+  /** SUSPEND_*. */
+  suspend: 8,
+  /** The epoch for which the guest is asked to its safepoint; 0 for none. */
+  quiesce: 9,
+  /** (epoch << 2) | RELEASE_* of the last release. */
+  release: 10,
 } as const;
 
 export const ATTENTION_PAUSE = 1;
 export const ATTENTION_KILL = 2;
+/** Set by the vCPU itself while its frames unwind: nothing of the guest should call the VMM then. */
+export const ATTENTION_UNWINDING = 4;
+
+/** The main thread goes from NONE to WANTED and back, the vCPU from WANTED to ACCEPTED or NONE, by compare and exchange. */
+export const SUSPEND_NONE = 0;
+export const SUSPEND_WANTED = 1;
+export const SUSPEND_ACCEPTED = 2;
+
+export const RELEASE_EPOCH_SHIFT = 2;
+export const RELEASE_SAME = 1;
+export const RELEASE_NEW_ADAPTER = 2;
 
 export const VCPU_STOPPED = 0;
 export const VCPU_RUNNING = 1;
@@ -96,6 +113,10 @@ export class ControlBlock {
   /** A counter of one call, by its slot in the table of calls. */
   call(slot: number): number {
     return this.#counters[fixedCounters.length + slot] ?? 0;
+  }
+
+  setCall(slot: number, count: number): void {
+    this.#counters[fixedCounters.length + slot] = count;
   }
 
   /** Counts a call with this slot: a VMM operation, but for a program outside any domain, to which it is a system call. */

@@ -1,6 +1,6 @@
 import type { DomainCounters } from '../port.ts';
 import type { AdapterCounters } from './adapter-binding.ts';
-import type { ControlBlock } from './control-block.ts';
+import { fixedCounters, type ControlBlock } from './control-block.ts';
 import { doorbellCall, hypercalls, hypercallSlots, notifyCall, unknownHypercall } from './hypercalls/table.ts';
 import { wasiNames } from './wasi/names.ts';
 
@@ -40,4 +40,28 @@ export function collectCounters(
     channelBytes: control.counter('channelBytes'),
     seconds: path.seconds,
   };
+}
+
+export const sumOfTraffic = (a: AdapterCounters, b: AdapterCounters): AdapterCounters => ({
+  doorbells: a.doorbells + b.doorbells,
+  messagesSent: a.messagesSent + b.messagesSent,
+  bytesSent: a.bytesSent + b.bytesSent,
+  messagesReceived: a.messagesReceived + b.messagesReceived,
+  bytesReceived: a.bytesReceived + b.bytesReceived,
+});
+
+/** The control block's counters by name, for a program that is suspended. */
+export function keepCounters(control: ControlBlock): Record<string, number> {
+  const calls = callNames.map((name, slot) => [name, control.call(slot)] as const);
+  const fixed = fixedCounters.map((name) => [name, control.counter(name)] as const);
+  return Object.fromEntries([...calls, ...fixed].filter(([, count]) => count > 0));
+}
+
+/** Counters that this version does not have are dropped. */
+export function restoreCounters(control: ControlBlock, kept: Readonly<Record<string, number>>): void {
+  const count = (name: string): number => (Object.hasOwn(kept, name) && Number.isFinite(kept[name]) ? Math.max(0, kept[name] ?? 0) : 0);
+  callNames.forEach((name, slot) => {
+    control.setCall(slot, count(name));
+  });
+  for (const name of fixedCounters) control.setCounter(name, count(name));
 }

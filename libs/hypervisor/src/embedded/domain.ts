@@ -2,51 +2,38 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type {
-  Domain,
-  DomainActivity,
-  DomainConfig,
-  DomainCounters,
-  DomainState,
-  ProgramExit,
-  ProgramSpec,
-  RunningProgram,
-} from '../port.ts';
+import type { Domain, DomainActivity, DomainConfig, DomainCounters, DomainState } from '../port.ts';
+import type { ProgramExit, ProgramSpec, RunningProgram } from '../port.ts';
+import { SuspendError, type ProgramState, type RestoreSpec } from '../suspended.ts';
 import { noActivity, readActivity } from './activity.ts';
-import { noTraffic, type AdapterCounters, type DomainAttachment, type PortBinding } from './adapter-binding.ts';
-import { writeBootInfo } from './boot.ts';
-import { Retired } from './collect-garbage.ts';
+import { noTraffic, type AdapterCounters, type PortBinding } from './adapter-binding.ts';
 import { ControlBlock, word } from './control-block.ts';
-import { collectCounters } from './counters.ts';
+import { checkState, checkSuspendable } from './check-state.ts';
+import { collectCounters, sumOfTraffic } from './counters.ts';
 import { nextState, type DomainChange } from './domain-state.ts';
+import { launch, type Launcher } from './launch.ts';
+import { Machine, type MachineEnvironment } from './machine.ts';
 import type { GuestModule } from './module-cache.ts';
-import { Program, type ProgramEnded } from './program.ts';
-import type { DriverDomains } from './paths/driver-domains.ts';
-import { openHostPath, type HostPath } from './paths/host-path.ts';
-import { Profile, sampler } from './profile.ts';
-import type { SpinPolicy } from './spin-policy.ts';
+import type { HostPath } from './paths/host-path.ts';
+import { Execution } from './execution.ts';
+import { removeProgramFiles, writeProgramFiles } from './program-files.ts';
+import { specOf, stateOf } from './program-state.ts';
+import type { Program, ProgramEnded, ProgramLeft } from './program.ts';
+import { Profile } from './profile.ts';
 import type { VcpuThread, WorkerPool } from './worker-pool.ts';
+import type { SuspendedPart } from './worker-protocol.ts';
 
-export interface DomainEnvironment {
+export interface DomainEnvironment extends MachineEnvironment, Omit<Launcher, 'config' | 'machine' | 'thread' | 'control'> {
   readonly module: GuestModule;
-  readonly pool: WorkerPool;
   readonly port: PortBinding | undefined;
-  readonly spin: SpinPolicy;
-  readonly drivers: DriverDomains;
-  readonly consoleBytes: number;
-  readonly openFiles: number;
-  readonly onLog: (line: string) => void;
+  readonly pool: WorkerPool;
   readonly onDestroyed: () => void;
 }
 
-interface Machine {
-  readonly memory: WebAssembly.Memory;
-  readonly attachment: DomainAttachment | undefined;
-}
-
-const pageBytes = 65_536;
 let temporaryDirectories = 0;
-const retired = new Retired();
+const newTemporaryDir = (): string => join(tmpdir(), `verbena-tmp-${String(process.pid)}-${String(temporaryDirectories++)}`);
+
+const notIdle = ({ id, state }: Domain): string => `domain ${id} is ${state}: only an idle one takes a program`;
 
 export class EmbeddedDomain implements Domain {
   readonly config: DomainConfig;
@@ -56,14 +43,16 @@ export class EmbeddedDomain implements Domain {
   #state: DomainState = 'created';
   #thread: VcpuThread | undefined;
   #machine: Machine | undefined;
-  #program: Program | undefined;
-  #path: HostPath | undefined;
+  #execution: Execution | undefined;
+  /** The idle machine's memory holds pages of a program that is to come. */
+  #receives = false;
+  /** Of the adapters that the program had before this one. */
+  #earlierTraffic: AdapterCounters = noTraffic;
   #profile = new Profile();
-  #endProfile: (() => void) | undefined;
   #lastTraffic: AdapterCounters = noTraffic;
   #lastMemoryBytes = 0;
+  #path: HostPath | undefined;
   #lastDriverOperations = 0;
-  #leaveCores: (() => void) | undefined;
   #booting: Promise<void> | undefined;
   #destroyed: Promise<void> | undefined;
 
@@ -106,23 +95,13 @@ export class EmbeddedDomain implements Domain {
         throw new Error(`domain ${this.id} was destroyed while it booted`);
       }
       this.#thread = thread;
-      this.#machine = this.#newMachine();
+      this.#machine = new Machine(this.config, this.#environment);
       this.#watchIdleThread();
       this.#change('booted');
     } catch (error) {
       if (this.#state === 'booting') this.#change('crash', error instanceof Error ? error.message : String(error));
       throw error;
     }
-  }
-
-  #newMachine(): Machine {
-    const { module, port } = this.#environment;
-    const memory = new WebAssembly.Memory({
-      initial: module.memory.initialPages,
-      maximum: Math.floor(this.config.memoryBytes / pageBytes),
-      shared: true,
-    });
-    return { memory, attachment: port?.attachDomain({ vmId: this.id, memory }) };
   }
 
   /** A thread that is lost while no program runs takes the domain with it. */
@@ -137,76 +116,100 @@ export class EmbeddedDomain implements Domain {
 
   async exec(spec: ProgramSpec): Promise<RunningProgram> {
     this.#change('exec', `job ${spec.jobId}, rank ${String(spec.rank)}`);
-    const temporaryDir = join(tmpdir(), `verbena-tmp-${String(process.pid)}-${String(temporaryDirectories++)}`);
-    const program = this.#launch(spec, temporaryDir);
-    const exit = program.ended.then((ended) => this.#end(ended, temporaryDir));
-    exit.catch(() => undefined);
-    await program.started;
-    return {
-      exit,
-      kill: async (reason) => {
-        await program.kill(reason);
-        await exit;
-      },
-    };
+    const execution = this.#newExecution(spec, newTemporaryDir());
+    await this.#started(execution);
+    return execution;
   }
 
-  /** Gives the program to the vCPU. When that fails the domain is idle again, or crashed. */
-  #launch(spec: ProgramSpec, temporaryDir: string): Program {
-    const { module, port, openFiles, consoleBytes, onLog, spin, drivers } = this.#environment;
+  /** A program that could not be launched leaves an idle domain. One that ended at once is ended like any other. */
+  async #started(execution: Execution, from?: ProgramState): Promise<ProgramLeft | undefined> {
     try {
-      const [machine, thread] = [this.#machine, this.#thread];
-      if (machine === undefined || thread === undefined) throw new Error(`domain ${this.id} has no machine: this is a fault of the driver`);
-      const { memory, attachment } = machine;
-      this.#control.reset();
-      writeBootInfo(memory, this.config, spec, { slot: attachment?.slot ?? 0, lid: port?.lid ?? 0, guid: port?.guid ?? 0n, spinNs: 0 });
-      this.#leaveCores = spin.enter(memory);
-      const { pkey, rank, size, args, env, scratchDir, scratchBytes, outputLimitBytes, stdin = new Uint8Array(), ioPath = 'bypass' } = spec;
-      const path = openHostPath({ ioPath, port, attachment, drivers, pkey, vmId: this.id });
-      this.#path = path;
-      const { adapter, frontend } = path;
-      const limits = { scratchBytes, outputLimitBytes, memoryLimitBytes: this.config.memoryBytes, openFiles };
-      const places = { scratchDir, temporaryDir };
-      this.#program = new Program({
-        ...{ spec, thread, control: this.#control, memory, consoleBytes, onLog },
-        transfer: adapter === undefined ? [] : [adapter.port],
-        order: {
-          module: module.module,
-          ...(adapter && { adapter }),
-          ...(frontend && { frontend }),
-          ioPath,
-          rank,
-          size,
-          args,
-          env,
-          stdin,
-          ...places,
-          ...limits,
-        },
-      });
-      this.#watchTime(path, attachment);
-      return this.#program;
+      if (this.#receives && from === undefined) this.#replaceMachine();
+      return await execution.start(from);
     } catch (error) {
-      this.#renew('end', 'the program could not be started');
+      this.#execution = undefined;
+      if (this.#state === 'running') this.#renew('end', 'the program could not be started');
       throw error;
     }
   }
 
-  #watchTime(path: HostPath, attachment: DomainAttachment | undefined): void {
-    const profile = new Profile();
-    const what = { control: this.#control, attachment, servedByDriver: () => path.servedByDriver(), direct: path.adapter !== undefined };
-    this.#profile = profile;
-    this.#endProfile = sampler.watch((seconds) => profile.sample(what, seconds));
+  incoming(bytes: number): Uint8Array<SharedArrayBuffer> {
+    if (this.#state !== 'idle' || this.#machine === undefined) throw new Error(notIdle(this));
+    this.#receives = true;
+    return this.#machine.grownTo(bytes);
+  }
+
+  async restore(spec: RestoreSpec, state: ProgramState): Promise<RunningProgram> {
+    const machine = this.#machine;
+    if (this.#state !== 'idle' || machine === undefined) throw new Error(notIdle(this));
+    const places = { scratch: spec.scratchDir, temporary: newTemporaryDir() };
+    try {
+      checkState(state, { config: this.config, ...this.#environment, received: machine.byteLength });
+      if (spec.files !== undefined) await writeProgramFiles(spec.files, places, state.scratchBytes);
+      this.#change('restore', `job ${state.jobId}, rank ${String(state.rank)}`);
+    } catch (error) {
+      if (spec.files !== undefined) await removeProgramFiles(places);
+      if (this.#state === 'idle') this.#replaceMachine();
+      throw error;
+    }
+    const execution = this.#newExecution(specOf(spec, state), places.temporary);
+    const left = await this.#started(execution, state);
+    if (left?.kind !== 'ended') return execution;
+    await execution.exit;
+    throw new Error(`the program could not go on: ${left.ended.outcome.detail}`);
+  }
+
+  #newExecution(spec: ProgramSpec, temporaryDir: string): Execution {
+    this.#execution = new Execution(spec, temporaryDir, {
+      launch: (execution, from) => this.#launch(execution, from),
+      checkSuspend: () => {
+        checkSuspendable(this.#environment.module, spec.ioPath, this.#state);
+      },
+      suspended: (part) => this.#suspended(part),
+      resources: () => this.#machine?.attachment?.resources() ?? 0,
+      resuming: () => void this.#change('resume'),
+      ended: (ended) => this.#end(ended, temporaryDir),
+    });
+    return this.#execution;
+  }
+
+  /** Gives the program to the vCPU. */
+  #launch(execution: Execution, from: ProgramState | undefined): Program {
+    const [machine, thread] = [this.#machine, this.#thread];
+    if (machine === undefined || thread === undefined) throw new Error(`domain ${this.id} has no machine: this is a fault of the driver`);
+    if (!execution.resumed) this.#earlierTraffic = from?.traffic ?? noTraffic;
+    this.#receives = false;
+    const { program, path } = launch(
+      { ...this.#environment, config: this.config, machine, thread, control: this.#control },
+      execution,
+      from,
+    );
+    this.#path = path;
+    this.#profile = machine.profile;
+    return program;
+  }
+
+  #suspended(part: SuspendedPart): { readonly state: ProgramState; readonly memory: Uint8Array<SharedArrayBuffer> } {
+    const [execution, machine] = [this.#execution, this.#machine];
+    if (execution === undefined || machine === undefined) throw new SuspendError('ended', `domain ${this.id} has no program any more`);
+    this.#change('suspend');
+    machine.rest();
+    const [memory, config] = [machine.bytes(), this.config];
+    const parts = { config, part, spec: execution.spec, control: this.#control, traffic: this.#traffic(), memoryBytes: memory.length };
+    return { state: stateOf(parts), memory };
+  }
+
+  #traffic(): AdapterCounters {
+    return sumOfTraffic(this.#earlierTraffic, this.#machine?.traffic() ?? noTraffic);
   }
 
   async #end({ outcome, clean, recover }: ProgramEnded, temporaryDir: string): Promise<ProgramExit> {
     const machine = this.#machine;
-    this.#endProfile?.();
     await this.#path?.close();
-    this.#program = undefined;
+    this.#execution = undefined;
     if (recover) machine?.attachment?.recover();
-    this.#lastTraffic = machine?.attachment?.counters() ?? noTraffic;
-    this.#lastMemoryBytes = machine?.memory.buffer.byteLength ?? 0;
+    this.#lastTraffic = this.#traffic();
+    this.#lastMemoryBytes = machine?.byteLength ?? 0;
     this.#lastDriverOperations = this.#path?.driverDomainOperations() ?? 0;
     const counters = this.counters();
     this.#path = undefined;
@@ -217,12 +220,18 @@ export class EmbeddedDomain implements Domain {
     return { ...outcome, counters };
   }
 
+  /** Zeroed memory for an idle domain that began to receive a program which does not come. */
+  #replaceMachine(): void {
+    this.#retireMachine();
+    this.#machine = new Machine(this.config, this.#environment);
+  }
+
   /** A new machine for the next program; a domain that cannot have one is crashed. */
   #renew(change: DomainChange, detail: string): void {
     this.#retireMachine();
     if (this.#state === 'shut-down') return;
     try {
-      this.#machine = this.#newMachine();
+      this.#machine = new Machine(this.config, this.#environment);
     } catch (error) {
       this.#change('crash', `no new machine: ${error instanceof Error ? error.message : String(error)}`);
       return;
@@ -232,40 +241,37 @@ export class EmbeddedDomain implements Domain {
   }
 
   #retireMachine(): void {
-    this.#leaveCores?.();
-    this.#leaveCores = undefined;
-    if (this.#machine === undefined) return;
-    this.#machine.attachment?.detach();
-    retired.add(this.#machine.memory.buffer.byteLength);
+    this.#receives = false;
+    this.#machine?.retire();
     this.#machine = undefined;
   }
 
   async pause(): Promise<void> {
-    const program = this.#program;
+    const program = this.#execution?.program;
     if (program === undefined || this.#state !== 'running')
       throw new Error(`domain ${this.id} is ${this.#state}: only a running one can be paused`);
     await program.pause();
-    if (this.#program === program && this.#state === 'running') this.#change('pause');
+    if (this.#execution?.program === program && this.#state === 'running') this.#change('pause');
   }
 
   resume(): Promise<void> {
     if (this.#state !== 'paused') return Promise.reject(new Error(`domain ${this.id} is ${this.#state}: only a paused one can be resumed`));
     this.#change('resume');
-    this.#program?.resume();
+    this.#execution?.program?.resume();
     return Promise.resolve();
   }
 
   activity(): DomainActivity {
-    if (this.#program === undefined || this.#machine === undefined) return noActivity;
-    return readActivity(this.#machine.memory, this.#control, this.#machine.attachment?.counters() ?? noTraffic);
+    if (this.#execution === undefined || this.#machine === undefined) return noActivity;
+    return readActivity(this.#machine.memory, this.#control, this.#traffic());
   }
 
   counters(): DomainCounters {
-    const runs = this.#program === undefined ? undefined : this.#machine;
+    const runs = this.#execution === undefined ? undefined : this.#machine;
     return collectCounters(
       this.#control,
-      runs === undefined ? this.#lastTraffic : (runs.attachment?.counters() ?? noTraffic),
-      runs === undefined ? this.#lastMemoryBytes : runs.memory.buffer.byteLength,
+      runs === undefined ? this.#lastTraffic : this.#traffic(),
+      runs === undefined ? this.#lastMemoryBytes : runs.byteLength,
       { driverOperations: this.#path?.driverDomainOperations() ?? this.#lastDriverOperations, seconds: this.#profile.seconds },
     );
   }
@@ -275,10 +281,10 @@ export class EmbeddedDomain implements Domain {
   }
 
   async #destroy(reason: string): Promise<void> {
-    const program = this.#program;
+    const execution = this.#execution;
     const healthy = this.#state === 'idle';
     this.#change('destroy', reason);
-    await program?.kill(reason);
+    await execution?.kill(reason);
     await this.#booting?.catch(() => undefined);
     this.#retireMachine();
     const thread = this.#thread;

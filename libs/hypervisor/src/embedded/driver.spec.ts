@@ -43,6 +43,7 @@ class RecordingPort implements PortBinding {
       recover: () => note('recover'),
       detach: () => note('detach'),
       counters: () => noTraffic,
+      resources: () => 0,
     };
   }
 }

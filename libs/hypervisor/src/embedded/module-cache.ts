@@ -5,11 +5,14 @@
 import { IMAGE_FILE_SECTION, parseImageFile } from '@verbena/guest-image';
 import { compileOptimised } from '@verbena/hca';
 import { checkImports, parseMemoryImport, type MemoryLimits } from './module-imports.ts';
+import { suspendable, type Suspendable } from './suspendable.ts';
 
 export interface GuestModule {
   readonly module: WebAssembly.Module;
   /** What the module asks of its memory, in pages of 64 KiB. */
   readonly memory: MemoryLimits;
+  /** How its programs can be suspended, or why they cannot. */
+  readonly suspendable: Suspendable | string;
 }
 
 const limit = 64;
@@ -40,7 +43,7 @@ async function compile(wasm: Uint8Array): Promise<GuestModule> {
     const module = await compileOptimised(bytes);
     checkImports(module);
     for (const section of WebAssembly.Module.customSections(module, IMAGE_FILE_SECTION)) parseImageFile(new Uint8Array(section));
-    return { module, memory: parseMemoryImport(bytes) };
+    return { module, memory: parseMemoryImport(bytes), suspendable: suspendable(module, bytes) };
   } catch (error) {
     throw new Error(`the image's module cannot run here: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }

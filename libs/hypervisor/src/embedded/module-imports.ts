@@ -2,6 +2,7 @@
  * What a guest module may import, and what it says about its memory. The limits of an imported memory are not visible through the
  * WebAssembly JavaScript API, so they are read from the import section (WebAssembly core specification, 5.5.5).
  */
+import { hasMaximum, SectionReader } from './section-reader.ts';
 import { wasiNames } from './wasi/names.ts';
 
 export interface MemoryLimits {
@@ -29,7 +30,6 @@ export function checkImports(module: WebAssembly.Module): void {
 
 const importSection = 2;
 const memoryKind = 2;
-const hasMaximum = 1;
 const isShared = 2;
 
 /** @throws Error when the module does not import exactly one shared 32-bit memory with a maximum */
@@ -61,49 +61,4 @@ function findMemory(reader: SectionReader): MemoryLimits {
   }
   if (found === undefined) throw new Error('it does not import env.memory: link it with --import-memory');
   return found;
-}
-
-class SectionReader {
-  at = 0;
-  readonly #data: Uint8Array;
-
-  constructor(data: Uint8Array) {
-    this.#data = data;
-  }
-
-  byte(): number {
-    const value = this.#data[this.at++];
-    if (value === undefined) throw new Error('the module ends in the middle of its import section');
-    return value;
-  }
-
-  /** LEB128, at most 32 bits. */
-  unsigned(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const next = this.byte();
-      value += (next & 0x7f) * 2 ** shift;
-      if (next < 0x80) return value;
-    }
-    throw new Error('a number in the import section has more than 32 bits');
-  }
-
-  skipName(): void {
-    const length = this.unsigned();
-    this.at += length;
-  }
-
-  /** Function: type index. Table: type and limits. Global: type and mutability. Tag: attribute and type index. */
-  skipDescription(kind: number): void {
-    if (kind === 0) this.unsigned();
-    else if (kind === 1) {
-      this.byte();
-      if ((this.byte() & hasMaximum) === hasMaximum) this.unsigned();
-      this.unsigned();
-    } else if (kind === 3) this.at += 2;
-    else if (kind === 4) {
-      this.byte();
-      this.unsigned();
-    } else throw new Error(`an import has the unknown kind ${String(kind)}`);
-  }
 }

@@ -4,12 +4,14 @@
  * A program ends when the vCPU's thread says `ended`, is lost, or is terminated here. It is asked before it is stopped: a vCPU that enters
  * the VMM, or sleeps in it, unwinds by itself and leaves the domain clean; one that computes on is terminated after a short grace.
  */
-import { eventPage, VB_EVENT_PAGE_ADDR } from '@verbena/guest-abi';
 import type { ProgramSpec } from '../port.ts';
+import { SuspendError } from '../suspended.ts';
 import { ConsoleReader, createConsoleRing } from './console-ring.ts';
 import {
   ATTENTION_KILL,
   ATTENTION_PAUSE,
+  SUSPEND_NONE,
+  SUSPEND_WANTED,
   VCPU_BLOCKED,
   VCPU_PARKED,
   VCPU_STOPPED,
@@ -17,12 +19,14 @@ import {
   word,
   type ControlBlock,
 } from './control-block.ts';
+import { unwakeGuest, wakeGuest } from './guest-events.ts';
 import { EXIT_INTERNAL, EXIT_KILLED, type ProgramOutcome } from './program-end.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { judged } from './judgement.ts';
 import { nullWatch } from './null-zone.ts';
+import { defaultTimeoutMs, SafepointRequest } from './safepoint-request.ts';
 import type { VcpuThread } from './worker-pool.ts';
-import type { FromVcpu, RunOrder } from './worker-protocol.ts';
+import type { FromVcpu, RunOrder, SuspendedPart } from './worker-protocol.ts';
 import type { TransferListItem } from 'node:worker_threads';
 
 /** How long a vCPU that was asked to stop may take to reach the VMM. */
@@ -37,6 +41,10 @@ export interface ProgramEnded {
   /** The program stopped at an instruction of its own: the adapter may hold something of it. */
   readonly recover: boolean;
 }
+
+/** How a program leaves its thread: for good, or to go on later. */
+export type ProgramLeft =
+  { readonly kind: 'ended'; readonly ended: ProgramEnded } | { readonly kind: 'suspended'; readonly part: SuspendedPart };
 
 export interface ProgramOptions {
   readonly spec: ProgramSpec;
@@ -56,7 +64,9 @@ export class Program {
   readonly #reader: ConsoleReader;
   readonly #run: number;
   readonly #started = Promise.withResolvers<undefined>();
-  readonly #ended = Promise.withResolvers<ProgramEnded>();
+  readonly #left = Promise.withResolvers<ProgramLeft>();
+  readonly #safepoint: SafepointRequest;
+  #suspending: { readonly refuse: (error: SuspendError) => void } | undefined;
   #parked: (() => void) | undefined;
   #ending: ProgramOutcome | undefined;
   #killReason: string | undefined;
@@ -70,6 +80,7 @@ export class Program {
     const { spec, thread, order, transfer, memory, control, onLog } = options;
     this.#options = { spec, thread, control, onLog };
     this.#memory = memory;
+    this.#safepoint = new SafepointRequest(control, () => this.#memory);
     const ring = createConsoleRing(options.consoleBytes);
     this.#reader = new ConsoleReader(ring, (stream, data) => spec.handlers.output(stream, data));
     thread.listen({
@@ -90,14 +101,22 @@ export class Program {
     this.#run = thread.run({ ...order, type: 'run', control: control.shared, console: ring, memory }, transfer);
   }
 
-  /** Resolves when the first instruction is about to run, or when the program has failed before that. */
-  get started(): Promise<undefined> {
-    return Promise.race([this.#started.promise, this.#ended.promise.then(() => undefined)]);
+  /** Resolves when the first instruction is about to run, or with how the program failed before that. */
+  get started(): Promise<ProgramLeft | undefined> {
+    return Promise.race([this.#started.promise, this.#left.promise]);
   }
 
   /** Resolves when nothing of the program runs and all of its output is delivered. Never rejects. */
-  get ended(): Promise<ProgramEnded> {
-    return this.#ended.promise;
+  get left(): Promise<ProgramLeft> {
+    return this.#left.promise;
+  }
+
+  get safepoint(): SafepointRequest {
+    return this.#safepoint;
+  }
+
+  get memory(): WebAssembly.Memory | undefined {
+    return this.#memory;
   }
 
   #receive(message: FromVcpu): void {
@@ -113,6 +132,12 @@ export class Program {
         return this.#options.onLog(message.line);
       case 'rendezvous':
         return void this.#rendezvous(message.generation, message.card);
+      case 'safepoint':
+        return this.#safepoint.reached(message.epoch, message.flags);
+      case 'suspend-refused':
+        return this.#suspending?.refuse(new SuspendError('not-suspendable', `the program cannot be suspended now: ${message.reason}`));
+      case 'suspended':
+        return void this.#suspended(message.part);
       case 'ending':
         this.#ending ??= message.outcome;
         this.#timer ??= setTimeout(() => void this.#stop(), unwindMs);
@@ -143,13 +168,33 @@ export class Program {
 
   async #finish(ended: ProgramEnded): Promise<void> {
     if (this.#over) return;
+    await this.#leave();
+    this.#suspending?.refuse(new SuspendError('ended', 'the program ended before it could be suspended'));
+    this.#left.resolve({ kind: 'ended', ended: { ...ended, outcome: this.#explained(ended.outcome) } });
+  }
+
+  async #suspended(part: SuspendedPart): Promise<void> {
+    if (this.#killReason !== undefined)
+      return this.#finish({ outcome: { cause: 'killed', exitCode: EXIT_KILLED, detail: '' }, clean: true, recover: false });
+    if (this.#memory !== undefined) unwakeGuest(this.#memory);
+    await this.#leave();
+    const { failure } = this.#reader;
+    if (failure === undefined) this.#left.resolve({ kind: 'suspended', part });
+    else
+      this.#left.resolve({
+        kind: 'ended',
+        ended: { outcome: this.#explained({ cause: 'internal', exitCode: EXIT_INTERNAL, detail: '' }), clean: true, recover: false },
+      });
+  }
+
+  async #leave(): Promise<void> {
     this.#over = true;
     this.#unwatch();
+    this.#safepoint.ended();
     this.#memory = undefined;
     clearTimeout(this.#timer);
     this.#options.thread.listen(undefined);
     await this.#reader.finish();
-    this.#ended.resolve({ ...ended, outcome: this.#explained(ended.outcome) });
   }
 
   /** The vCPU does not know why it was killed, and nobody has told yet that output was lost. */
@@ -168,7 +213,7 @@ export class Program {
     Atomics.or(control.words, word.attention, ATTENTION_PAUSE);
     const state = control.load(word.state);
     if (state === VCPU_BLOCKED || state === VCPU_WAITING || state === VCPU_PARKED || state === VCPU_STOPPED) return;
-    await Promise.race([parked, this.#ended.promise]);
+    await Promise.race([parked, this.#left.promise]);
   }
 
   resume(): void {
@@ -177,7 +222,29 @@ export class Program {
     Atomics.notify(words, word.attention);
   }
 
-  /** Stops the program, whatever it does. Resolves as `ended` does. */
+  /** Asks the vCPU to leave the program in its next blocking call. Resolves when it has left it, one way or the other. */
+  async suspend(timeoutMs = defaultTimeoutMs): Promise<ProgramLeft> {
+    const { control } = this.#options;
+    if (this.#over) throw new SuspendError('ended', 'the program has ended');
+    if (this.#suspending !== undefined) throw new SuspendError('busy', 'the program is being suspended already');
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      if (Atomics.compareExchange(control.words, word.suspend, SUSPEND_WANTED, SUSPEND_NONE) !== SUSPEND_WANTED) return;
+      reject(new SuspendError('timeout', `the program made no blocking call within ${String(timeoutMs)} ms: it computes; it goes on`));
+    }, timeoutMs);
+    this.#suspending = { refuse: reject };
+    try {
+      control.store(word.suspend, SUSPEND_WANTED);
+      control.ring();
+      if (this.#memory !== undefined) wakeGuest(this.#memory);
+      return await Promise.race([this.#left.promise, promise]);
+    } finally {
+      clearTimeout(timer);
+      this.#suspending = undefined;
+    }
+  }
+
+  /** Stops the program, whatever it does. Resolves as `left` does. */
   async kill(reason: string): Promise<void> {
     if (this.#killReason === undefined && !this.#over) {
       this.#killReason = reason;
@@ -185,7 +252,7 @@ export class Program {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => void this.#stop(), killGraceMs);
     }
-    await this.#ended.promise;
+    await this.#left.promise;
   }
 
   /** Sets the request and wakes the vCPU wherever it sleeps. */
@@ -195,11 +262,7 @@ export class Program {
     Atomics.notify(control.words, word.attention);
     control.ring();
     this.#reader.wakeWriter();
-    if (this.#memory === undefined) return;
-    const events = new Int32Array(this.#memory.buffer as unknown as SharedArrayBuffer, VB_EVENT_PAGE_ADDR, eventPage.size / 4);
-    const wakeups = eventPage.offsets.wakeups / 4;
-    Atomics.add(events, wakeups, 1);
-    Atomics.notify(events, wakeups);
+    if (this.#memory !== undefined) wakeGuest(this.#memory);
   }
 
   async #stop(): Promise<void> {

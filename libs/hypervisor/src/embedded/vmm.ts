@@ -3,9 +3,19 @@
  * point where requests of the main thread (pause, kill) are honoured.
  */
 import { GuestMemory } from './guest-memory.ts';
-import { ATTENTION_KILL, ATTENTION_PAUSE, VCPU_PARKED, VCPU_RUNNING, word, type ControlBlock } from './control-block.ts';
-import { EXIT_KILLED, ProgramEnd, type ProgramOutcome } from './program-end.ts';
+import {
+  ATTENTION_KILL,
+  ATTENTION_PAUSE,
+  ATTENTION_UNWINDING,
+  VCPU_PARKED,
+  VCPU_RUNNING,
+  word,
+  type ControlBlock,
+} from './control-block.ts';
+import { EXIT_INTERNAL, EXIT_KILLED, ProgramEnd, type ProgramOutcome } from './program-end.ts';
 import type { FromVcpu } from './worker-protocol.ts';
+
+const ranOn = 'a function that Asyncify did not instrument ran on while the program was being suspended: its state is lost';
 
 export class Vmm {
   readonly memory: GuestMemory;
@@ -40,6 +50,7 @@ export class Vmm {
     for (;;) {
       const attention = this.control.load(word.attention);
       if ((attention & ATTENTION_KILL) !== 0) this.end({ cause: 'killed', exitCode: EXIT_KILLED, detail: '' });
+      if ((attention & ATTENTION_UNWINDING) !== 0) this.end({ cause: 'internal', exitCode: EXIT_INTERNAL, detail: ranOn });
       if ((attention & ATTENTION_PAUSE) === 0) return;
       this.control.store(word.state, VCPU_PARKED);
       this.post({ type: 'parked' });

@@ -4,6 +4,8 @@ import type { IoPath } from '../port.ts';
 import type { AdapterWorkerInit } from './adapter-binding.ts';
 import type { DriverDomainStart } from './paths/driver-domain-main.ts';
 import type { FrontendStart } from './paths/frontend.ts';
+import type { ProgramState } from '../suspended.ts';
+import type { Suspendable } from './suspendable.ts';
 import type { ProgramOutcome } from './program-end.ts';
 
 /** Start of a thread: a vCPU's, or a driver domain's. */
@@ -39,7 +41,17 @@ export interface RunOrder {
   readonly outputLimitBytes: number;
   readonly memoryLimitBytes: number;
   readonly openFiles: number;
+  /** See suspendable.ts; absent for a module whose programs cannot be suspended. */
+  readonly suspendable?: Suspendable;
+  /** The program does not begin, but goes on: its memory is as it was. */
+  readonly from?: ProgramState;
 }
+
+/** What the thread of a vCPU knows of a program that it suspended. */
+export type SuspendedPart = Pick<
+  ProgramState,
+  'globals' | 'stackRecord' | 'call' | 'monotonicNs' | 'cpuNs' | 'stdin' | 'files' | 'rendezvous'
+>;
 
 export type FromVcpu =
   | { readonly type: 'ready' }
@@ -47,6 +59,12 @@ export type FromVcpu =
   | { readonly type: 'parked' }
   | { readonly type: 'log'; readonly line: string }
   | { readonly type: 'rendezvous'; readonly generation: number; readonly card: Uint8Array }
+  /** The guest stands in VB_HC_SAFEPOINT. */
+  | { readonly type: 'safepoint'; readonly epoch: number; readonly flags: number }
+  /** The program cannot be suspended now; it goes on. */
+  | { readonly type: 'suspend-refused'; readonly reason: string }
+  /** Nothing of the program is left on the thread: all of it is in its memory and here. */
+  | { readonly type: 'suspended'; readonly part: SuspendedPart }
   /** The program is over, and its frames are about to be unwound. */
   | { readonly type: 'ending'; readonly outcome: ProgramOutcome }
   /** Nothing of the program runs any more. `unclean` when it stopped at an instruction of its own choosing, e.g. by a trap. */

@@ -15,10 +15,10 @@ export interface CompiledGuest {
   readonly wasm: Uint8Array;
 }
 
-/** @param file a C source beside this one */
-export async function compileGuestFile(file: string): Promise<CompiledGuest> {
+/** @param file a C source beside this one; @param asyncify whether its programs can be suspended */
+export async function compileGuestFile(file: string, asyncify = false): Promise<CompiledGuest> {
   const source = readFileSync(join(import.meta.dirname, file));
-  const hash = createHash('sha256').update(source).update(readFileSync(compiler));
+  const hash = createHash('sha256').update(source).update(readFileSync(compiler)).update(String(asyncify));
   for (const name of readdirSync(headers)) hash.update(readFileSync(join(headers, name)));
   const digest = `sha256:${hash.digest('hex')}`;
   const cached = join(cacheDirectory, `${digest.slice(7)}.wasm`);
@@ -28,7 +28,11 @@ export async function compileGuestFile(file: string): Promise<CompiledGuest> {
     // In a process of its own: while a hypervisor in this one compiles a guest, V8 optimises all it compiles, which for a compiler takes minutes.
     mkdirSync(cacheDirectory, { recursive: true });
     const temporary = `${cached}.${String(process.pid)}.tmp`;
-    await promisify(execFile)(process.execPath, [compiler, join(import.meta.dirname, file), headers, temporary], { timeout: 120_000 });
+    await promisify(execFile)(
+      process.execPath,
+      [compiler, join(import.meta.dirname, file), headers, temporary, ...(asyncify ? ['asyncify'] : [])],
+      { timeout: 120_000 },
+    );
     renameSync(temporary, cached);
     return { digest, wasm: new Uint8Array(readFileSync(cached)) };
   }

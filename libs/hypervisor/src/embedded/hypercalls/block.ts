@@ -1,4 +1,4 @@
-import { eventPage, VB_EVENT_PAGE_ADDR } from '@verbena/guest-abi';
+import { eventPage, VB_EVENT_PAGE_ADDR, VB_HC_BLOCK } from '@verbena/guest-abi';
 import { VCPU_BLOCKED, VCPU_WAITING, word } from '../control-block.ts';
 import type { HypercallHandler } from './context.ts';
 
@@ -9,15 +9,17 @@ const TIMED_OUT = 1;
  * VB_HC_BLOCK(seen, timeout_lo, timeout_hi): sleeps until event_page.wakeups is no longer `seen`, or the time-out in nanoseconds has passed.
  * Events of masked channels do not end the sleep.
  */
-export const block: HypercallHandler = ({ vmm }, seen, low, high) => {
+export const block: HypercallHandler = ({ vmm, clock, suspension }, ...args) => {
+  const [seen, low, high] = args;
   const { control, memory } = vmm;
   const events = new Int32Array(memory.memory.buffer as unknown as SharedArrayBuffer, VB_EVENT_PAGE_ADDR, eventPage.size / 4);
   const at = { pending: eventPage.offsets.pending / 4, mask: eventPage.offsets.mask / 4, wakeups: eventPage.offsets.wakeups / 4 };
   const forever = low === -1 && high === -1;
-  const milliseconds = forever ? Infinity : ((high >>> 0) * 2 ** 32 + (low >>> 0)) / 1e6;
-  const deadline = performance.now() + milliseconds;
+  const begunNs = suspension.begun() ?? clock.monotonic();
+  const deadline = begunNs + (BigInt(high >>> 0) << 32n) + BigInt(low >>> 0);
   let known = seen | 0;
   for (;;) {
+    if (suspension.stops({ kind: 'hypercall', nr: VB_HC_BLOCK, args, begunNs })) return WOKEN;
     const wakeups = Atomics.load(events, at.wakeups);
     if (wakeups !== known) {
       const pending = Atomics.load(events, at.pending);
@@ -29,7 +31,7 @@ export const block: HypercallHandler = ({ vmm }, seen, low, high) => {
       }
       known = wakeups;
     }
-    const left = forever ? Infinity : deadline - performance.now();
+    const left = forever ? Infinity : Number(deadline - clock.monotonic()) / 1e6;
     if (left <= 0) return TIMED_OUT;
     control.store(word.seen, known);
     vmm.sleep(forever ? VCPU_BLOCKED : VCPU_WAITING, () => void Atomics.wait(events, at.wakeups, known, left));

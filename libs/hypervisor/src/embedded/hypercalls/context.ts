@@ -1,10 +1,14 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Adapter } from '../adapter-binding.ts';
+import type { GuestClock } from '../guest-clock.ts';
+import type { Suspension } from '../suspension.ts';
 import type { Vmm } from '../vmm.ts';
 
 /** What the hypercalls of one program work on. */
 export interface HypercallContext {
   readonly vmm: Vmm;
+  readonly clock: GuestClock;
+  readonly suspension: Suspension;
   readonly adapter: Adapter;
   /** Answers of the main thread, see WorkerStart. */
   readonly answers: MessagePort;

@@ -13,6 +13,7 @@ import {
   VB_HC_HCA_COMMAND,
   VB_HC_OUT_OF_MEMORY,
   VB_HC_RENDEZVOUS,
+  VB_HC_SAFEPOINT,
   VB_HC_VERSION,
 } from '@verbena/guest-abi';
 import { GuestFault } from '../guest-memory.ts';
@@ -23,6 +24,7 @@ import type { HypercallContext, HypercallHandler } from './context.ts';
 import { hcaCommand } from './hca-command.ts';
 import { outOfMemory } from './out-of-memory.ts';
 import { rendezvous } from './rendezvous.ts';
+import { safepoint } from './safepoint.ts';
 
 export interface Hypercall {
   readonly nr: number;
@@ -39,6 +41,7 @@ export const hypercalls: readonly Hypercall[] = [
   { nr: VB_HC_OUT_OF_MEMORY, name: 'out-of-memory', blocks: false, handler: outOfMemory },
   { nr: VB_HC_BLOCK, name: 'block', blocks: true, handler: block },
   { nr: VB_HC_RENDEZVOUS, name: 'rendezvous', blocks: true, handler: rendezvous },
+  { nr: VB_HC_SAFEPOINT, name: 'safepoint', blocks: true, handler: safepoint },
 ];
 
 /** Counter of calls with a number that no hypercall has, or through the wrong import. */
@@ -58,7 +61,7 @@ export function hypercallImport(context: HypercallContext, blocks: boolean) {
     slots[row.nr] = slot;
     rows[row.nr] = (a0, a1, a2, a3) => row.handler(context, a0, a1, a2, a3);
   });
-  return (nr: number, a0: number, a1: number, a2: number, a3: number): number => {
+  const enter = (nr: number, a0: number, a1: number, a2: number, a3: number): number => {
     const call = rows[nr >>> 0];
     const slot = slots[nr >>> 0] ?? unknownHypercall.slot;
     if (nr !== VB_HC_HCA_COMMAND || !context.vmm.native) context.vmm.enter(slot);
@@ -71,5 +74,12 @@ export function hypercallImport(context: HypercallContext, blocks: boolean) {
     } finally {
       context.vmm.leave();
     }
+  };
+  if (!blocks) return enter;
+  return (nr: number, a0: number, a1: number, a2: number, a3: number): number => {
+    const resumed = context.suspension.arrive();
+    if (resumed === undefined) return enter(nr, a0, a1, a2, a3);
+    if (resumed.kind !== 'hypercall') throw new Error('the program went on in another call than it was suspended in');
+    return enter(resumed.nr, ...resumed.args);
   };
 }

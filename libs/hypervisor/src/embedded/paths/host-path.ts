@@ -39,7 +39,7 @@ export function openHostPath({ ioPath, port, attachment, drivers, pkey, vmId }: 
       close: () => connection.close(),
     };
   }
-  if (ioPath === 'sriov') attachment.becomeVirtualFunction();
+  if (ioPath === 'sriov' && attachment.virtualFunction === undefined) attachment.becomeVirtualFunction();
   attachment.join(pkey);
   return { ...alone, adapter: attachment.workerInit() };
 }

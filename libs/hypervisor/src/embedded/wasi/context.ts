@@ -1,3 +1,5 @@
+import type { GuestClock } from '../guest-clock.ts';
+import type { Suspension } from '../suspension.ts';
 import type { Vmm } from '../vmm.ts';
 import type { Disk } from './disk.ts';
 import type { FdTable } from './fd-table.ts';
@@ -5,6 +7,8 @@ import type { FdTable } from './fd-table.ts';
 /** What the WASI calls of one program work on. */
 export interface WasiContext {
   readonly vmm: Vmm;
+  readonly clock: GuestClock;
+  readonly suspension: Suspension;
   readonly fds: FdTable;
   readonly disk: Disk;
   readonly args: readonly Uint8Array[];

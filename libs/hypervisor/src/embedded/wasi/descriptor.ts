@@ -1,6 +1,11 @@
 import type { Stats } from 'node:fs';
 import { WasiError } from './errno.ts';
+import type { FilePlaces } from './file-places.ts';
+import type { OpenFile } from '../../suspended.ts';
 import { fileType } from './layouts.ts';
+
+/** What a descriptor keeps of itself when its program is suspended, but for its number and its flags. */
+export type Kept = OpenFile extends infer Each ? (Each extends OpenFile ? Omit<Each, 'fd' | 'flags'> : never) : never;
 
 /** What stat() tells. Times in nanoseconds since 1970. */
 export interface FileFacts {
@@ -58,6 +63,10 @@ export class Descriptor {
     throw new WasiError('inval');
   }
   close(): void {}
+  /** How to open it again. */
+  keep(_places: FilePlaces): Kept {
+    throw new Error('a descriptor of a kind that cannot be kept: this is a fault of the hypervisor');
+  }
 }
 
 const nanoseconds = (milliseconds: number): bigint => BigInt(Math.round(milliseconds * 1e6));

@@ -1,16 +1,22 @@
 /** Files that are no files: the console, standard input, and the devices that C programs open by name. */
 import { randomFillSync } from 'node:crypto';
-import { Descriptor, type Position } from './descriptor.ts';
+import { Descriptor, type Kept, type Position } from './descriptor.ts';
 import { WasiError } from './errno.ts';
 import { fileType } from './layouts.ts';
 
 /** Standard output or error. A character device that cannot seek, so that the C library flushes stdout at each end of a line. */
 export class ConsoleOutput extends Descriptor {
+  readonly #name: string;
   readonly #write: (data: Uint8Array) => void;
 
-  constructor(write: (data: Uint8Array) => void) {
+  constructor(name: string, write: (data: Uint8Array) => void) {
     super(fileType.characterDevice);
+    this.#name = name;
     this.#write = write;
+  }
+
+  override keep(): Kept {
+    return { kind: 'device', name: this.#name };
   }
 
   override write(data: Uint8Array): number {
@@ -33,6 +39,15 @@ export class StandardInput extends Descriptor {
     return this.#data.length - this.#offset;
   }
 
+  /** What has not been read. */
+  rest(): Uint8Array {
+    return this.#data.slice(this.#offset);
+  }
+
+  override keep(): Kept {
+    return { kind: 'device', name: 'stdin' };
+  }
+
   override read(into: Uint8Array, position: Position): number {
     if (position !== 'current') throw new WasiError('spipe');
     const piece = this.#data.subarray(this.#offset, this.#offset + into.length);
@@ -43,11 +58,17 @@ export class StandardInput extends Descriptor {
 }
 
 class Device extends Descriptor {
+  readonly #name: string;
   readonly #fill: (into: Uint8Array) => number;
 
-  constructor(fill: (into: Uint8Array) => number) {
+  constructor(name: string, fill: (into: Uint8Array) => number) {
     super(fileType.characterDevice);
+    this.#name = name;
     this.#fill = fill;
+  }
+
+  override keep(): Kept {
+    return { kind: 'device', name: this.#name };
   }
 
   override read(into: Uint8Array): number {
@@ -76,8 +97,8 @@ export function fillRandom(into: Uint8Array): number {
 }
 
 export const devices: Readonly<Record<string, () => Descriptor>> = {
-  null: () => new Device(() => 0),
-  zero: () => new Device((into) => into.fill(0).length),
-  urandom: () => new Device(fillRandom),
-  random: () => new Device(fillRandom),
+  null: () => new Device('null', () => 0),
+  zero: () => new Device('zero', (into) => into.fill(0).length),
+  urandom: () => new Device('urandom', fillRandom),
+  random: () => new Device('random', fillRandom),
 };

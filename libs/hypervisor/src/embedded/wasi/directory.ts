@@ -1,5 +1,5 @@
 import { lstatSync, opendirSync } from 'node:fs';
-import { Descriptor, factsOf, typeOf, type FileFacts } from './descriptor.ts';
+import { Descriptor, factsOf, typeOf, type FileFacts, type Kept } from './descriptor.ts';
 import { WasiError } from './errno.ts';
 import { fileType } from './layouts.ts';
 
@@ -47,7 +47,9 @@ export class Directory extends Descriptor {
     } finally {
       directory.closeSync();
     }
-    return entries;
+    // In an order that another host gives as well: a listing may be half read when its program moves.
+    const byName = ({ name: a }: DirectoryEntry, { name: b }: DirectoryEntry): number => Buffer.compare(a, b);
+    return [...entries.slice(0, 2), ...entries.slice(2).sort(byName)];
   }
 
   override read(): number {
@@ -60,4 +62,7 @@ export class Directory extends Descriptor {
     return factsOf(lstatSync(this.#host));
   }
   override sync(): void {}
+  override keep(): Kept {
+    return { kind: 'directory', path: this.path };
+  }
 }

@@ -47,7 +47,7 @@ export class Disk {
 
   constructor(options: DiskOptions) {
     this.#options = options;
-    this.quota = new Quota(options.limitBytes, options.root);
+    this.quota = new Quota(options.limitBytes, [options.root, options.temporary]);
   }
 
   /** Names from the root, from a directory's and a path that the guest gave. */
@@ -139,7 +139,7 @@ export class Disk {
       how |= constants.O_CREAT | constants.O_EXCL;
     }
     const fd = this.#hostOpen(host, how, stats === undefined);
-    const file = new HostFile(fd, this.quota, { read, write });
+    const file = new HostFile(host, fd, this.quota, { read, write });
     try {
       if ((flags & openFlag.truncate) !== 0 && stats !== undefined && stats.size > 0) this.#truncate(host, file, write);
       return file;
@@ -151,7 +151,7 @@ export class Disk {
 
   #truncate(host: string, file: HostFile, write: boolean): void {
     if (write) return file.truncate(0);
-    const other = new HostFile(openSync(host, constants.O_NOFOLLOW | constants.O_WRONLY), this.quota, { read: false, write: true });
+    const other = new HostFile(host, openSync(host, constants.O_NOFOLLOW | constants.O_WRONLY), this.quota, { read: false, write: true });
     other.truncate(0);
     other.close();
   }
@@ -206,6 +206,13 @@ export class Disk {
     const host = this.#removable(path);
     const stats = lstatSync(host);
     if (stats.isDirectory()) throw new WasiError('isdir');
+    unlinkSync(host);
+    this.quota.removed(stats);
+  }
+
+  /** Takes away the name of a file, given as the host's path, that only its descriptors should keep. */
+  unlinkOpen(host: string): void {
+    const stats = lstatSync(host);
     unlinkSync(host);
     this.quota.removed(stats);
   }

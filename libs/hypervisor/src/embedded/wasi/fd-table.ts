@@ -31,6 +31,17 @@ export class FdTable {
     return fd;
   }
 
+  /** Under a number of its own, which is free. */
+  put(fd: number, descriptor: Descriptor): void {
+    if (fd >= this.#limit || this.#open[fd] !== undefined) throw new Error(`descriptor ${String(fd)} cannot be opened again`);
+    this.#open[fd] = descriptor;
+  }
+
+  /** All open files by number. */
+  entries(): (readonly [fd: number, file: Descriptor])[] {
+    return [...this.#open.entries()].flatMap(([fd, file]) => (file === undefined ? [] : [[fd, file] as const]));
+  }
+
   close(fd: number): void {
     const descriptor = this.get(fd);
     this.#open[fd >>> 0] = undefined;

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, futimesSync, readSync, writeSync } from 'node:fs';
-import { Descriptor, factsOf, type FileFacts, type Position } from './descriptor.ts';
+import { Descriptor, factsOf, type FileFacts, type Kept, type Position } from './descriptor.ts';
 import { WasiError } from './errno.ts';
+import type { FilePlaces } from './file-places.ts';
 import { fdFlag, fileType } from './layouts.ts';
 import type { Quota } from './quota.ts';
 
@@ -12,10 +13,14 @@ export class HostFile extends Descriptor {
   readonly #fd: number;
   readonly #quota: Quota;
   readonly #may: { readonly read: boolean; readonly write: boolean };
-  #offset = 0;
+  /** Where it was when it was opened; it may have been renamed since. */
+  readonly #host: string;
+  #offset: number;
 
-  constructor(fd: number, quota: Quota, may: { readonly read: boolean; readonly write: boolean }) {
+  constructor(host: string, fd: number, quota: Quota, may: { readonly read: boolean; readonly write: boolean }, offset = 0) {
     super(fileType.regular);
+    this.#host = host;
+    this.#offset = offset;
     this.#fd = fd;
     this.#quota = quota;
     this.#may = may;
@@ -86,6 +91,10 @@ export class HostFile extends Descriptor {
 
   override sync(): void {
     fsyncSync(this.#fd);
+  }
+
+  override keep(places: FilePlaces): Kept {
+    return { kind: 'file', ...places.locate(this.#host, this.#fd), offset: this.#offset, ...this.#may };
   }
 
   override close(): void {

@@ -1,6 +1,6 @@
 /** The read-only directory /image of a guest: the files that came with its module, held by the engine with the module's other bytes. */
 import type { ImageFile } from '@verbena/guest-image';
-import { Descriptor, type FileFacts, type Position } from './descriptor.ts';
+import { Descriptor, type FileFacts, type Kept, type Position } from './descriptor.ts';
 import { Directory, type DirectoryEntry } from './directory.ts';
 import { WasiError } from './errno.ts';
 import { fileType } from './layouts.ts';
@@ -22,11 +22,13 @@ const factsOf = (node: Node): FileFacts => ({
 
 class ImageFileDescriptor extends Descriptor {
   readonly #leaf: Leaf;
+  readonly #path: readonly string[];
   #offset = 0;
 
-  constructor(leaf: Leaf) {
+  constructor(leaf: Leaf, path: readonly string[]) {
     super(fileType.regular);
     this.#leaf = leaf;
+    this.#path = path;
   }
 
   override get seekable(): boolean {
@@ -52,6 +54,9 @@ class ImageFileDescriptor extends Descriptor {
     throw new WasiError('rofs');
   }
   override sync(): void {}
+  override keep(): Kept {
+    return { kind: 'image', path: this.#path, offset: this.#offset };
+  }
 }
 
 class ImageDirectory extends Directory {
@@ -115,7 +120,7 @@ export class ImageTree {
     if (node === undefined) throw new WasiError('noent');
     if ('entries' in node) return new ImageDirectory(path, node);
     if (wish.directory) throw new WasiError('notdir');
-    return new ImageFileDescriptor(node);
+    return new ImageFileDescriptor(node, path);
   }
 
   facts(names: readonly string[]): FileFacts {

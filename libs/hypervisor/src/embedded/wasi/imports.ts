@@ -2,10 +2,14 @@
 import { IMAGE_FILE_SECTION, parseImageFile } from '@verbena/guest-image';
 import type { ConsoleWriter } from '../console-ring.ts';
 import { word } from '../control-block.ts';
+import type { OpenFile } from '../../suspended.ts';
+import type { GuestClock } from '../guest-clock.ts';
+import type { Suspension } from '../suspension.ts';
 import type { Vmm } from '../vmm.ts';
 import type { RunOrder } from '../worker-protocol.ts';
 import type { WasiCall, WasiContext } from './context.ts';
 import { ConsoleOutput, devices, StandardInput } from './devices.ts';
+import type { Descriptor } from './descriptor.ts';
 import { Directory } from './directory.ts';
 import { Disk } from './disk.ts';
 import { errnoOf } from './errno.ts';
@@ -13,46 +17,62 @@ import { fdCalls, preopenedFd } from './fd-calls.ts';
 import { FdTable } from './fd-table.ts';
 import { ImageTree } from './image-tree.ts';
 import { wasiNames, type WasiName } from './names.ts';
+import { keepOpenFiles, reopenFiles, type OpenFilesOptions } from './open-files.ts';
 import { pathCalls } from './path-calls.ts';
 import { pollCall } from './poll-call.ts';
 import { processCalls } from './process-calls.ts';
 
 export interface Wasi {
   readonly imports: Record<string, (...args: never[]) => number>;
+  /** What a program that is suspended has open, and what is left of its standard input. */
+  keep(): { readonly files: OpenFile[]; readonly stdin: Uint8Array };
   close(): void;
 }
 
 const cString = (text: string): Uint8Array => new TextEncoder().encode(`${text.replaceAll('\0', '')}\0`);
 
-/** @param firstSlot of the counters of these calls in the control block */
-export function createWasi(order: RunOrder, vmm: Vmm, console: ConsoleWriter, firstSlot: number): Wasi {
+export interface WasiOptions {
+  readonly order: RunOrder;
+  readonly vmm: Vmm;
+  readonly clock: GuestClock;
+  readonly suspension: Suspension;
+  readonly console: ConsoleWriter;
+  /** Of the counters of these calls in the control block. */
+  readonly firstSlot: number;
+}
+
+export function createWasi({ order, vmm, clock, suspension, console, firstSlot }: WasiOptions): Wasi {
   const output = limitedOutput(order, vmm, console);
   const fds = new FdTable(order.openFiles);
   const stdin = new StandardInput(order.stdin);
   const standard = { stdin: () => stdin, stdout: () => output('stdout'), stderr: () => output('stderr') };
   const named = new Map(Object.entries({ ...devices, ...standard }));
+  const device = (name: string): Descriptor | undefined => named.get(name)?.();
+  const onTemporary = (): void => {
+    vmm.control.store(word.temporaryFiles, 1);
+  };
   const disk = new Disk({
     root: order.scratchDir,
     temporary: order.temporaryDir,
     limitBytes: order.scratchBytes,
-    onTemporary: () => {
-      vmm.control.store(word.temporaryFiles, 1);
-    },
-    device: (name) => named.get(name)?.(),
+    onTemporary,
+    device,
     image: new ImageTree(
       WebAssembly.Module.customSections(order.module, IMAGE_FILE_SECTION).map((section) => parseImageFile(new Uint8Array(section))),
     ),
   });
-  fds.add(stdin);
-  fds.add(output('stdout'));
-  fds.add(output('stderr'));
-  if (fds.add(new Directory([], order.scratchDir)) !== preopenedFd)
-    throw new Error('the first directory of a program must be descriptor 3');
+  const roots = { scratch: order.scratchDir, temporary: order.temporaryDir };
+  const open: OpenFilesOptions = { fds, disk, roots, onTemporary, device };
+  if (order.from === undefined) {
+    fds.add(stdin);
+    fds.add(output('stdout'));
+    fds.add(output('stderr'));
+    if (fds.add(new Directory([], order.scratchDir)) !== preopenedFd)
+      throw new Error('the first directory of a program must be descriptor 3');
+  } else reopenFiles(order.from.files, open);
 
   const context: WasiContext = {
-    vmm,
-    fds,
-    disk,
+    ...{ vmm, clock, suspension, fds, disk },
     args: order.args.map(cString),
     environ: Object.entries(order.env).map(([name, value]) => cString(`${name}=${value}`)),
   };
@@ -65,6 +85,7 @@ export function createWasi(order: RunOrder, vmm: Vmm, console: ConsoleWriter, fi
   const imports = Object.fromEntries(wasiNames.map((name, i) => [name, guarded(calls[name], vmm, firstSlot + i)]));
   return {
     imports,
+    keep: () => ({ files: keepOpenFiles(open), stdin: stdin.rest() }),
     close: () => {
       fds.closeAll();
     },
@@ -101,7 +122,7 @@ function limitedOutput(order: RunOrder, vmm: Vmm, console: ConsoleWriter): (stre
       });
   };
   return (stream) =>
-    new ConsoleOutput((data) => {
+    new ConsoleOutput(stream, (data) => {
       write(stream, data);
     });
 }

@@ -1,36 +1,13 @@
 /** Arguments, environment, clocks, randomness and the end of a program. */
-import { errno, WasiError } from './errno.ts';
+import { errno } from './errno.ts';
 import type { WasiContext } from './context.ts';
 import { fillRandom } from './devices.ts';
 import { clockId } from './layouts.ts';
 
-const cpuNanoseconds = (): bigint => {
-  const { user, system } = process.threadCpuUsage();
-  return BigInt(user + system) * 1000n;
-};
-
-/** Realtime is the monotonic clock and a fixed distance: it never steps while a program runs. */
-const realtimeOffset = BigInt(Date.now()) * 1_000_000n - process.hrtime.bigint();
-
-/** @returns the time in nanoseconds @throws WasiError EINVAL for an unknown clock */
-export function clockNow(id: number): bigint {
-  switch (id) {
-    case clockId.monotonic:
-      return process.hrtime.bigint();
-    case clockId.realtime:
-      return process.hrtime.bigint() + realtimeOffset;
-    case clockId.processCpu:
-    case clockId.threadCpu:
-      return cpuNanoseconds();
-    default:
-      throw new WasiError('inval');
-  }
-}
-
 /** Signal numbers of WASI are those of Linux; a program that raises one ends as if killed by it. */
 const signalLimit = 31;
 
-export function processCalls({ vmm, args, environ }: WasiContext) {
+export function processCalls({ vmm, clock, args, environ }: WasiContext) {
   const { memory } = vmm;
   const sizes = (strings: readonly Uint8Array[], count: number, bytes: number): number => {
     memory.setU32(count, strings.length);
@@ -55,12 +32,12 @@ export function processCalls({ vmm, args, environ }: WasiContext) {
     environ_sizes_get: (count: number, bytes: number) => sizes(environ, count, bytes),
     environ_get: (pointers: number, buffer: number) => strings(environ, pointers, buffer),
     clock_res_get: (id: number, result: number) => {
-      clockNow(id);
+      clock.now(id);
       memory.setU64(result, id === clockId.processCpu || id === clockId.threadCpu ? 1000n : 1n);
       return errno.success;
     },
     clock_time_get: (id: number, _precision: bigint, result: number) => {
-      memory.setU64(result, clockNow(id));
+      memory.setU64(result, clock.now(id));
       return errno.success;
     },
     random_get: (address: number, length: number) => {

@@ -2,7 +2,7 @@
  * How much a program may keep on its virtual disk. Every file costs its length (holes included) and a fixed amount for its inode, so that
  * neither bytes nor empty files are without bound. A file that was deleted while it is open counts until its last descriptor is closed.
  */
-import { fstatSync, lstatSync, opendirSync, type Stats } from 'node:fs';
+import { existsSync, fstatSync, lstatSync, opendirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { WasiError } from './errno.ts';
 
@@ -20,11 +20,11 @@ export class Quota {
 
   #countExisting: (() => void) | undefined;
 
-  /** @param directory whose files count as well; it is read when the first file is about to change */
-  constructor(limit: number, directory: string) {
+  /** @param directories whose files count as well; they are read when the first file is about to change */
+  constructor(limit: number, directories: readonly string[]) {
     this.limit = limit;
     this.#countExisting = () => {
-      this.#countTree(directory);
+      for (const directory of directories) if (existsSync(directory)) this.#countTree(directory);
     };
   }
 

@@ -1,0 +1,31 @@
+/** Event channels as the main thread raises them (verbena/abi.h). */
+import { eventPage, VB_CHANNEL_CONTROL, VB_EVENT_PAGE_ADDR } from '@verbena/guest-abi';
+
+const at = {
+  pending: eventPage.offsets.pending / 4,
+  wakeups: eventPage.offsets.wakeups / 4,
+  control: eventPage.offsets.control / 4,
+};
+
+const page = (memory: WebAssembly.Memory): Int32Array =>
+  new Int32Array(memory.buffer as unknown as SharedArrayBuffer, VB_EVENT_PAGE_ADDR, eventPage.size / 4);
+
+/** Ends a sleep in VB_HC_BLOCK; the guest finds nothing new. */
+export function wakeGuest(memory: WebAssembly.Memory): void {
+  const events = page(memory);
+  Atomics.add(events, at.wakeups, 1);
+  Atomics.notify(events, at.wakeups);
+}
+
+/** Takes back what wakeGuest did to a guest that has not looked: nothing had happened for it. */
+export function unwakeGuest(memory: WebAssembly.Memory): void {
+  Atomics.sub(page(memory), at.wakeups, 1);
+}
+
+/** Writes the control word and says so on its channel. */
+export function setGuestControl(memory: WebAssembly.Memory, control: number): void {
+  const events = page(memory);
+  Atomics.store(events, at.control, control);
+  Atomics.or(events, at.pending, 1 << VB_CHANNEL_CONTROL);
+  wakeGuest(memory);
+}
