@@ -473,4 +473,6 @@ int vbmpi_dup_fn(int object, int keyval, void *extra, void *in, void *out, int *
 }
 #endif
 
+#include <verbena/mpi/call-sites.h>
+
 #endif

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t vbmpi_table_add(struct vbmpi_table *table, void *object, uint32_t from) {
+#include "check/check.h"
+
+static uint32_t add(struct vbmpi_table *table, void *object, uint32_t from) {
   if (from == 0) from = 1;
   for (uint32_t i = from; i < table->used; i++) {
     if (table->slots[i] == 0) {
@@ -23,5 +25,11 @@ uint32_t vbmpi_table_add(struct vbmpi_table *table, void *object, uint32_t from)
   }
   table->slots[index] = object;
   table->used = index + 1;
+  return index;
+}
+
+uint32_t vbmpi_table_add(struct vbmpi_table *table, void *object, uint32_t from) {
+  uint32_t index = add(table, object, from);
+  if (__builtin_expect(vbmpi_checking, 0)) vbmpi_check_made(table, index);
   return index;
 }

@@ -11,6 +11,7 @@
 #define VBMPI_HANDLE_H
 
 #include <stdint.h>
+#include <verbena/mpi/call-sites.h>
 
 #define VBMPI_KIND(handle) ((uint32_t)(handle) >> 24)
 #define VBMPI_INDEX(handle) ((uint32_t)(handle)&0xffffffu)
@@ -37,6 +38,11 @@ struct vbmpi_table {
   void **slots;
   uint32_t used;      /* slots ever handed out, slot 0 included */
   uint32_t capacity;
+  /* For the check of what is left at the end (check/leaks.c). */
+  const char *what;            /* an object in words; NULL for tables that are not the user's */
+  struct vbmpi_site *sites;    /* where each was made */
+  uint32_t sites_capacity;
+  struct vbmpi_table *next;
 };
 
 /* Puts an object into the first free slot at or above `from`; returns its index, or 0 without memory. */

@@ -12,7 +12,7 @@ import { followJob } from '../run/follow-job.ts';
 import { jobProgress } from '../run/job-progress.ts';
 import { submitJob } from '../run/prepare-job.ts';
 import { rankLabels } from '../run/rank-labels.ts';
-import { addJobOptions, jobName, jobSpec, type JobOptions } from '../run/run-options.ts';
+import { addJobOptions, compilerFlags, jobName, jobSpec, type JobOptions } from '../run/run-options.ts';
 import { readStandardInput } from '../run/standard-input.ts';
 import type { TemporaryCluster } from '../run/temporary-cluster.ts';
 import { startTrace, type RunTrace } from '../run/trace.ts';
@@ -109,7 +109,9 @@ async function prepared(current: Run): Promise<{ session: Session; built: Built 
   const line = together(progress);
   const [build, start] = [line('build'), line('cluster')];
   const parts = [
-    words.length > 0 ? buildImageOf(words, context.io, build.show, signal).finally(build.done) : Promise.resolve(undefined),
+    words.length > 0
+      ? buildImageOf(words, compilerFlags(options), context.io, build.show, signal).finally(build.done)
+      : Promise.resolve(undefined),
     cluster(current, running, start.show, signal).finally(start.done),
     readStandardInput(context.io, note, signal),
   ] as const;

@@ -5,7 +5,7 @@ import { SilentExit, usageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { buildImageOf } from '../run/build.ts';
 import { submitJob } from '../run/prepare-job.ts';
-import { addJobOptions, jobName, jobSpec, type JobOptions } from '../run/run-options.ts';
+import { addJobOptions, compilerFlags, jobName, jobSpec, type JobOptions } from '../run/run-options.ts';
 import { startTrace } from '../run/trace.ts';
 import { readStandardInput } from '../run/standard-input.ts';
 import { catchStopSignals, signalExitCode } from '../signals.ts';
@@ -22,7 +22,7 @@ async function submit(context: CommandContext, words: readonly string[], options
   const stop = catchStopSignals();
   const progress = progressLine(context.io, context.options);
   try {
-    const built = words.length > 0 ? await buildImageOf(words, context.io, progress.show, stop.signal) : undefined;
+    const built = words.length > 0 ? await buildImageOf(words, compilerFlags(options), context.io, progress.show, stop.signal) : undefined;
     const stdin = options.stdin ? await readStandardInput(context.io, (text) => void context.note(text), stop.signal) : new Uint8Array();
     const job = await submitJob(session, {
       options,

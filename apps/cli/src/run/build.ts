@@ -16,8 +16,14 @@ export interface Built {
   readonly seconds: number;
 }
 
-/** @param words source files and flags for the compiler, in order. @throws {SilentExit} after the compiler has said what is wrong. */
-export async function buildImageOf(words: readonly string[], io: Io, onStep: (text: string) => void, signal: AbortSignal): Promise<Built> {
+/** @param words source files and flags for the compiler, in order. @param flags more of them, for sources only. @throws {SilentExit} after the compiler has said what is wrong. */
+export async function buildImageOf(
+  words: readonly string[],
+  flags: readonly string[],
+  io: Io,
+  onStep: (text: string) => void,
+  signal: AbortSignal,
+): Promise<Built> {
   const began = performance.now();
   const images = words.filter((word) => !word.startsWith('-') && (word.endsWith('.vmi') || isImageFile(resolve(io.cwd, word))));
   if (images.length > 0) {
@@ -26,7 +32,7 @@ export async function buildImageOf(words: readonly string[], io: Io, onStep: (te
     return { image: await readImage(path, io.cwd), seconds: (performance.now() - began) / 1000 };
   }
   onStep(`building ${basename(words.find((word) => !word.startsWith('-')) ?? '')}`);
-  return { image: await compileWords(words, io, signal), seconds: (performance.now() - began) / 1000 };
+  return { image: await compileWords([...flags, ...words], io, signal), seconds: (performance.now() - began) / 1000 };
 }
 
 /** Whether a file is an image whatever its name: makefiles call their programs as they like. */

@@ -21,6 +21,8 @@ export interface JobOptions {
   readonly policy?: string;
   readonly io?: jobv1.IoPath;
   readonly priority?: number;
+  /** Whether the MPI library looks for mistakes. */
+  readonly check?: boolean;
   /** How often the job may run again after the loss of a node; true for the default. */
   readonly requeue?: number | true;
 }
@@ -61,6 +63,7 @@ export function addJobOptions(command: Command): Command {
     .option('--output-limit <size>', 'end the job when a rank has written more than this', parseBytes)
     .option('--policy <name>', 'placement policy')
     .option('--io <path>', `how the VMs reach the adapter: ${ioPathNames.join(', ')}`, parseIoPath)
+    .option('--check', 'look for mistakes: handles left, overlapping buffers, ranks that disagree; sources are compiled with call sites')
     .option('--priority <number>', 'higher goes first', parsePriority)
     .option(
       '--requeue [times]',
@@ -96,6 +99,9 @@ export function jobName(options: JobOptions, sources: readonly string[]): string
   return base.slice(0, 60);
 }
 
+/** Flags for the compiler that the job's options ask for. */
+export const compilerFlags = ({ check }: JobOptions): string[] => (check ? ['-DVERBENA_CHECK'] : []);
+
 export interface SpecParts {
   readonly options: JobOptions;
   readonly name: string;
@@ -113,7 +119,7 @@ export function jobSpec({ options, name, image, args, env, stdin, inputFiles }: 
     processes: options.processes,
     memoryBytes: BigInt(options.mem ?? 0),
     args: [...args],
-    env: programEnvironment(options.env ?? [], env),
+    env: programEnvironment([...(options.env ?? []), ...(options.check ? ['VERBENA_CHECK=1'] : [])], env),
     stdin,
     outputLimitBytes: BigInt(options.outputLimit ?? 0),
     placementPolicy: options.policy ?? '',

@@ -2,6 +2,7 @@
 #ifndef VBMPI_ENTRY_H
 #define VBMPI_ENTRY_H
 
+#include "check/check.h"
 #include "coll.h"
 #include "env/error.h"
 #include "schedule.h"
@@ -15,11 +16,16 @@ struct vbmpi_coll_call {
 
 /* Between these two a body calls algorithms. The blocking one acts, the others record and hand out the request. */
 void vbmpi_coll_begin(const struct vbmpi_coll_call *call, struct vbmpi_comm *comm);
+/* Says, before begin, what all ranks must agree in when the program is checked: VBMPI_ANYTHING for no root or no operation, and the length of
+ * one rank's part, or MPI_DATATYPE_NULL where it may differ. */
+void vbmpi_coll_agree(int root, int op, size_t count, MPI_Datatype type);
 int vbmpi_coll_end(const struct vbmpi_coll_call *call);
 
 /* The same for collectives that only block, such as the making of communicators. */
 #define VBMPI_COLLECTIVE(name, comm) vbmpi_coll_enter(name, comm);
 void vbmpi_coll_enter(const char *name, struct vbmpi_comm *comm);
+/* The same where only some ranks of the communicator take part. */
+void vbmpi_coll_enter_part(const char *name, struct vbmpi_comm *comm);
 int vbmpi_coll_leave(void);
 
 /* The communicator of a body's arguments, which returns when there is none. */

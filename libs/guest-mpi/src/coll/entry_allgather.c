@@ -36,6 +36,7 @@ static int allgather(const void *sendbuf, MPI_Count sendcount, MPI_Datatype send
   int result = vbmpi_check_typed(c, recvbuf, recvcount, recvtype, call.function);
   if (result == MPI_SUCCESS) result = check_out(c, sendbuf, sendcount, sendtype, call.function);
   if (result) return result;
+  vbmpi_coll_agree(VBMPI_ANYTHING, VBMPI_ANYTHING, (size_t)recvcount, recvtype);
   vbmpi_coll_begin(&call, c);
   if (c->local) {
     struct vbmpi_blocks in = vbmpi_equal_blocks(recvbuf, (size_t)recvcount, recvtype);

@@ -27,6 +27,7 @@ static int alltoall(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendt
   if (result == MPI_SUCCESS) result = vbmpi_check_in_place(c, sendbuf, call.function);
   if (result == MPI_SUCCESS && sendbuf != MPI_IN_PLACE) result = vbmpi_check_typed(c, sendbuf, sendcount, sendtype, call.function);
   if (result) return result;
+  vbmpi_coll_agree(VBMPI_ANYTHING, VBMPI_ANYTHING, (size_t)recvcount, recvtype);
   if (c->local == 0 && sendbuf != MPI_IN_PLACE && c->size >= 8 && bytes_of((size_t)recvcount, recvtype) <= SHORT_BLOCK) {
     vbmpi_coll_begin(&call, c);
     vbmpi_alltoall_bruck(sendbuf, (size_t)sendcount, sendtype, recvbuf, (size_t)recvcount, recvtype, c);

@@ -42,6 +42,7 @@ static int bcast(void *buf, MPI_Count count, MPI_Datatype type, int root, MPI_Co
   int result = vbmpi_check_root(c, root, call.function);
   if (result == MPI_SUCCESS && root != MPI_PROC_NULL) result = vbmpi_check_typed(c, buf, count, type, call.function);
   if (result) return result;
+  vbmpi_coll_agree(root, VBMPI_ANYTHING, (size_t)count, type);
   vbmpi_coll_begin(&call, c);
   if (c->local) {
     vbmpi_inter_bcast(buf, (size_t)count, type, root, c);

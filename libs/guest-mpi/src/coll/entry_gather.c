@@ -48,6 +48,7 @@ static int gather(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtyp
   if (result == MPI_SUCCESS) result = check_one(c, sendbuf, sendcount, sendtype, root, call.function);
   if (result == MPI_SUCCESS && holds_all(c, root)) result = vbmpi_check_typed(c, recvbuf, recvcount, recvtype, call.function);
   if (result) return result;
+  vbmpi_coll_agree(root, VBMPI_ANYTHING, (size_t)(c->rank == root ? recvcount : sendcount), c->rank == root ? recvtype : sendtype);
   vbmpi_coll_begin(&call, c);
   if (c->local) {
     struct vbmpi_blocks in = vbmpi_equal_blocks(recvbuf, (size_t)recvcount, recvtype);
@@ -67,6 +68,7 @@ static int gatherv(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendty
   if (result == MPI_SUCCESS) result = check_one(c, sendbuf, sendcount, sendtype, root, call.function);
   if (result == MPI_SUCCESS && holds_all(c, root)) result = vbmpi_check_blocks(c, &in, c->size, call.function);
   if (result) return result;
+  vbmpi_coll_agree(root, VBMPI_ANYTHING, 0, MPI_DATATYPE_NULL);
   vbmpi_coll_begin(&call, c);
   if (c->local) {
     vbmpi_inter_gather(sendbuf, (size_t)sendcount, sendtype, &in, root, c);
@@ -84,6 +86,7 @@ static int scatter(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendty
   if (result == MPI_SUCCESS && holds_all(c, root)) result = vbmpi_check_typed(c, sendbuf, sendcount, sendtype, call.function);
   if (result == MPI_SUCCESS) result = check_one(c, recvbuf, recvcount, recvtype, root, call.function);
   if (result) return result;
+  vbmpi_coll_agree(root, VBMPI_ANYTHING, (size_t)(c->rank == root ? sendcount : recvcount), c->rank == root ? sendtype : recvtype);
   vbmpi_coll_begin(&call, c);
   if (c->local) {
     struct vbmpi_blocks out = vbmpi_equal_blocks(sendbuf, (size_t)sendcount, sendtype);
@@ -103,6 +106,7 @@ static int scatterv(const void *sendbuf, struct vbmpi_vector counts, struct vbmp
   if (result == MPI_SUCCESS && holds_all(c, root)) result = vbmpi_check_blocks(c, &out, c->size, call.function);
   if (result == MPI_SUCCESS) result = check_one(c, recvbuf, recvcount, recvtype, root, call.function);
   if (result) return result;
+  vbmpi_coll_agree(root, VBMPI_ANYTHING, 0, MPI_DATATYPE_NULL);
   vbmpi_coll_begin(&call, c);
   if (c->local) {
     vbmpi_inter_scatter(&out, recvbuf, (size_t)recvcount, recvtype, root, c);

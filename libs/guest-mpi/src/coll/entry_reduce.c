@@ -25,6 +25,7 @@ static int allreduce(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Da
   struct vbmpi_reduction reduction;
   int result = vbmpi_check_reduction(c, sendbuf, recvbuf, count, type, op, true, true, call.function, &reduction);
   if (result) return result;
+  vbmpi_coll_agree(VBMPI_ANYTHING, op, (size_t)count, type);
   vbmpi_coll_begin(&call, c);
   if (c->local) {
     vbmpi_inter_allreduce(sendbuf, recvbuf, (size_t)count, &reduction, c);
@@ -44,6 +45,7 @@ static int reduce(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datat
   int result = vbmpi_check_root(c, root, call.function);
   if (result == MPI_SUCCESS) result = vbmpi_check_reduction(c, sendbuf, recvbuf, count, type, op, gives, gets, call.function, &reduction);
   if (result) return result;
+  vbmpi_coll_agree(root, op, (size_t)count, type);
   vbmpi_coll_begin(&call, c);
   size_t n = (size_t)count;
   if (c->local) {

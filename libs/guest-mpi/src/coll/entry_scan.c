@@ -9,6 +9,7 @@ static int scan(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatyp
   if (c->local) return vbmpi_fail(c, MPI_ERR_COMM, call.function, "scans are not defined on inter-communicators");
   int result = vbmpi_check_reduction(c, sendbuf, recvbuf, count, type, op, true, true, call.function, &reduction);
   if (result) return result;
+  vbmpi_coll_agree(VBMPI_ANYTHING, op, (size_t)count, type);
   vbmpi_coll_begin(&call, c);
   size_t n = (size_t)count;
   void *up_to = vbmpi_typed_scratch(n, &reduction.layout), *before = vbmpi_typed_scratch(n, &reduction.layout);

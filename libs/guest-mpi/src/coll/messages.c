@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/check.h"
 #include "device/wait.h"
 #include "entry.h"
 #include "env/error.h"
@@ -12,10 +13,33 @@ static int error;
 static size_t arrived, expected;
 static int sender;
 
-void vbmpi_coll_enter(const char *name, struct vbmpi_comm *comm) {
+/* What the collective that begins must have in common at all ranks. */
+static const struct vbmpi_agreement nothing = {VBMPI_ANYTHING, VBMPI_ANYTHING, VBMPI_ANYTHING};
+static struct vbmpi_agreement wanted = {VBMPI_ANYTHING, VBMPI_ANYTHING, VBMPI_ANYTHING};
+
+static void agree(const char *name, struct vbmpi_comm *comm) {
+  struct vbmpi_agreement mine = wanted;
+  wanted = nothing;
+  vbmpi_check_agreement(name, &mine, comm);
+}
+
+void vbmpi_coll_agree(int root, int op, size_t count, MPI_Datatype type) {
+  struct vbmpi_layout layout;
+  if (!vbmpi_checking) return;
+  /* Handles of the user's own operations are each rank's own. */
+  wanted = (struct vbmpi_agreement){root, VBMPI_KIND(op) == VBMPI_KIND_OP ? op : VBMPI_ANYTHING, VBMPI_ANYTHING};
+  if (type != MPI_DATATYPE_NULL && vbmpi_layout_of(type, false, &layout) == MPI_SUCCESS) wanted.bytes = (long long)(count * layout.size);
+}
+
+void vbmpi_coll_enter_part(const char *name, struct vbmpi_comm *comm) {
   vbmpi_collective = name;
   current = comm;
   error = MPI_SUCCESS;
+}
+
+void vbmpi_coll_enter(const char *name, struct vbmpi_comm *comm) {
+  vbmpi_coll_enter_part(name, comm);
+  if (__builtin_expect(vbmpi_checking, 0)) agree(name, comm);
 }
 
 int vbmpi_coll_leave(void) {
@@ -30,6 +54,7 @@ void vbmpi_coll_begin(const struct vbmpi_coll_call *call, struct vbmpi_comm *com
   if (call->how == VBMPI_BLOCKING) {
     vbmpi_coll_enter(call->function, comm);
   } else {
+    wanted = nothing;
     vbmpi_schedule_record(call->function, comm);
   }
 }

@@ -1,4 +1,5 @@
 /* Communicators (MPI-3.1, section 6.4). */
+#include "check/check.h"
 #include "comm.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "env/error.h"
 #include "topo/topo.h"
 
-struct vbmpi_table vbmpi_comms;
+struct vbmpi_table vbmpi_comms = {.what = "communicator"};
 
 static bool is_identity(const struct vbmpi_group *group) {
   if (group->size != vbmpi_device.size) return false;
@@ -43,6 +44,7 @@ struct vbmpi_comm *vbmpi_comm_new(struct vbmpi_group *group, int context, uint32
     uint32_t got = vbmpi_table_add(&vbmpi_comms, comm, index);
     if (got == 0) vbmpi_fatal(MPI_ERR_NO_MEM, "MPI_Comm", "no memory for a communicator of %d", group->size);
     comm->handle = VBMPI_HANDLE(VBMPI_KIND_COMM, got);
+    if (got <= VBMPI_INDEX(MPI_COMM_SELF)) vbmpi_check_hide(&vbmpi_comms, got);
     vbmpi_context_take(context);
   }
   snprintf(comm->name, sizeof comm->name, "0x%08x", (unsigned)comm->handle);
@@ -276,7 +278,7 @@ int PMPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *cr
   struct vbmpi_comm *meeting = vbmpi_comm_new(g, c->context, UINT32_MAX);
   if (meeting == 0) return vbmpi_fail(c, MPI_ERR_NO_MEM, "MPI_Comm_create_group", "no memory");
   meeting->collective_tag = 0x40000000 | tag;
-  VBMPI_COLLECTIVE("MPI_Comm_create_group", c)
+  vbmpi_coll_enter_part("MPI_Comm_create_group", c);
   int context = vbmpi_context_agree(meeting);
   int result = vbmpi_coll_leave();
   free(meeting->from_world);

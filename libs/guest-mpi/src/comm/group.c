@@ -6,7 +6,7 @@
 #include "device/device.h"
 #include "env/error.h"
 
-struct vbmpi_table vbmpi_groups;
+struct vbmpi_table vbmpi_groups = {.what = "group"};
 
 struct vbmpi_group *vbmpi_group_new(int size) {
   struct vbmpi_group *group = malloc(sizeof *group + (size_t)size * sizeof group->world[0]);

@@ -1,11 +1,12 @@
 /* Life of datatypes, and how their maps are built. */
 #include <stdlib.h>
 
+#include "check/check.h"
 #include "datatype.h"
 #include "env/error.h"
 #include "op/op.h"
 
-struct vbmpi_table vbmpi_types;
+struct vbmpi_table vbmpi_types = {.what = "datatype"};
 
 struct vbmpi_type *vbmpi_type_of(MPI_Datatype type) {
   if (VBMPI_KIND(type) == VBMPI_KIND_DERIVED) return vbmpi_table_get(&vbmpi_types, VBMPI_INDEX(type));
@@ -184,6 +185,7 @@ int vbmpi_type_end(struct vbmpi_type *type, bool ok, struct vbmpi_recipe *recipe
   type->contiguous = type->size == 0 || (type->runs_used == 1 && type->runs[0].count == 1 && type->ub - type->lb == (ptrdiff_t)type->size);
   type->handle = VBMPI_HANDLE(VBMPI_KIND_DERIVED, index);
   type->recipe = recipe;
+  if (recipe == 0) vbmpi_check_hide(&vbmpi_types, index);
   *handle = type->handle;
   return MPI_SUCCESS;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "check/check.h"
 #include "device.h"
 #include "env/error.h"
 #include "pt2pt/request.h"
@@ -57,7 +58,10 @@ static void sleep_until_event(uint64_t timeout, vbmpi_describe *describe, const 
   }
   volatile struct vb_status_page *page = vbmpi_page();
   if (describe) {
-    describe((char *)page->waits_for, sizeof page->waits_for, subject);
+    char *text = (char *)page->waits_for;
+    describe(text, sizeof page->waits_for, subject);
+    size_t used = strnlen(text, sizeof page->waits_for);
+    vbmpi_describe_site(text + used, sizeof page->waits_for - used, &vbmpi_site);
     page->waiting = 1;
   }
   vb_hypercall_block(VB_HC_BLOCK, seen, (uint32_t)timeout, (uint32_t)(timeout >> 32), 0);

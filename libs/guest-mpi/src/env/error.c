@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/check.h"
 #include "device/device.h"
 #include "device/wait.h"
 
 int vbmpi_state = VBMPI_NOT_STARTED;
 
-static struct vbmpi_table errhandlers;
+static struct vbmpi_table errhandlers = {.what = "error handler"};
 
 static const char *const texts[MPI_ERR_LASTCODE + 1] = {
     [MPI_SUCCESS] = "no error",
@@ -111,7 +112,9 @@ void vbmpi_abort(int code, const char *text) {
 static void end_with(int code, const char *function, const char *text) __attribute__((noreturn));
 static void end_with(int code, const char *function, const char *text) {
   char line[1024];
-  snprintf(line, sizeof line, "rank %d: %s: %s", (int)vb_boot_info()->rank, function, text);
+  char place[256];
+  vbmpi_describe_site(place, sizeof place, &vbmpi_site);
+  snprintf(line, sizeof line, "rank %d: %s%s: %s", (int)vb_boot_info()->rank, function, place, text);
   fprintf(stderr, "%s\n", line);
   vbmpi_abort(code, line);
 }

@@ -14,7 +14,7 @@ struct entry {
 struct info {
   struct entry *first;
 };
-static struct vbmpi_table infos;
+static struct vbmpi_table infos = {.what = "info object"};
 
 static struct info *info_of(MPI_Info handle) {
   static struct info environment;

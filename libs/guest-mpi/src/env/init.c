@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "check/check.h"
 #include "coll/coll.h"
 #include "device/device.h"
 #include "device/wait.h"
@@ -20,6 +21,7 @@ static int start(int required, int *provided, const char *function) {
   /* The guest has one thread, so any level up to SERIALIZED is met; MULTIPLE is met as far as it can be used. */
   if (provided) *provided = required < MPI_THREAD_MULTIPLE ? required : MPI_THREAD_SERIALIZED;
   vbmpi_device_open();
+  vbmpi_check_begin();
   vbmpi_comm_init();
   vbmpi_state = VBMPI_RUNNING;
   vbmpi_page()->mpi_state = VB_MPI_INITIALIZED;
@@ -68,6 +70,7 @@ int PMPI_Finalize(void) {
   VBMPI_MAIN_CHECK("MPI_Finalize")
   vbmpi_call = "MPI_Finalize";
   vbmpi_attributes_delete(&vbmpi_comm_of(MPI_COMM_SELF)->attributes, MPI_COMM_SELF);
+  if (vbmpi_checking) vbmpi_check_leaks();
   uint32_t spins = 0;
   while (!sends_are_out()) vbmpi_wait_turn(&spins, describe_finalize, 0);
   /* Who is through the barrier may be gone while others are still in it: from here on, lost connections are the normal end. */

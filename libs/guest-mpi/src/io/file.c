@@ -11,7 +11,7 @@
 #include "coll/entry.h"
 #include "io.h"
 
-static struct vbmpi_table files;
+static struct vbmpi_table files = {.what = "file"};
 /* Of files that are opened from now on, and of errors without a file (section 13.7). */
 static MPI_Errhandler default_handler = MPI_ERRORS_RETURN;
 

@@ -5,7 +5,7 @@
 
 #include "env/error.h"
 
-static struct vbmpi_table user_ops;
+static struct vbmpi_table user_ops = {.what = "operation"};
 
 static struct vbmpi_user_op *user_op_of(MPI_Op op) {
   return VBMPI_KIND(op) == VBMPI_KIND_USER_OP ? vbmpi_table_get(&user_ops, VBMPI_INDEX(op)) : 0;

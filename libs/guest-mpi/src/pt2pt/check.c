@@ -1,4 +1,5 @@
 #include "check.h"
+#include "check/check.h"
 
 #include "device/wait.h"
 
@@ -50,7 +51,10 @@ void vbmpi_start(struct vbmpi_request *request) {
     request->status_tag = MPI_ANY_TAG;
     request->status_bytes = 0;
     vbmpi_request_complete(request);
-  } else if (request->kind == VBMPI_REQUEST_SEND) {
+    return;
+  }
+  if (__builtin_expect(vbmpi_checking, 0)) vbmpi_check_overlap(request);
+  if (request->kind == VBMPI_REQUEST_SEND) {
     vbmpi_start_send(request);
   } else {
     vbmpi_start_recv(request);

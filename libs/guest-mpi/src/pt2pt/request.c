@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "check/check.h"
 #include "coll/schedule.h"
 #include "env/error.h"
 
@@ -52,6 +53,7 @@ struct vbmpi_request *vbmpi_request_new(enum vbmpi_request_kind kind) {
   request->status_source = MPI_ANY_SOURCE;
   request->status_tag = MPI_ANY_TAG;
   request->status_bytes = 0;
+  if (__builtin_expect(vbmpi_checking, 0)) request->site = vbmpi_site;
   return request;
 }
 
@@ -81,6 +83,8 @@ struct vbmpi_request *vbmpi_request_at(uint32_t index) {
   struct vbmpi_request *request = &chunks[index / CHUNK][index % CHUNK];
   return request->kind == VBMPI_REQUEST_FREE ? 0 : request;
 }
+
+uint32_t vbmpi_request_limit(void) { return chunks_used * CHUNK; }
 
 struct vbmpi_request *vbmpi_request_of(MPI_Request handle) {
   if (VBMPI_KIND(handle) != VBMPI_KIND_REQUEST) return 0;

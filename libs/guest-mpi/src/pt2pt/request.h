@@ -71,6 +71,7 @@ struct vbmpi_request {
   void *bsend;           /* its piece of the attached buffer */
   const char *name;      /* of a schedule's call, or "a generalized request" */
   struct vbmpi_schedule *schedule;
+  struct vbmpi_site site;          /* where it was made, when the program is checked */
   struct vbmpi_general *general;   /* the user's functions of a generalized request */
 };
 
@@ -78,6 +79,8 @@ struct vbmpi_request {
 struct vbmpi_request *vbmpi_request_new(enum vbmpi_request_kind kind);
 void vbmpi_request_free(struct vbmpi_request *request);
 struct vbmpi_request *vbmpi_request_at(uint32_t index);
+/* Above every index that was ever handed out. */
+uint32_t vbmpi_request_limit(void);
 static inline MPI_Request vbmpi_request_handle(const struct vbmpi_request *request) {
   return VBMPI_HANDLE(VBMPI_KIND_REQUEST, request->index);
 }

@@ -3,12 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/check.h"
 #include "coll/entry.h"
 #include "comm/attribute.h"
 #include "device/device.h"
 #include "rma.h"
 
-static struct vbmpi_table windows;
+static struct vbmpi_table windows = {.what = "window"};
 
 struct vbmpi_win *vbmpi_win_of(MPI_Win handle) {
   return VBMPI_KIND(handle) == VBMPI_KIND_WIN ? vbmpi_table_get(&windows, VBMPI_INDEX(handle)) : 0;
@@ -36,6 +37,7 @@ static struct vbmpi_win *win_new(const struct plan *plan, MPI_Comm copy, const c
   struct vbmpi_win *win = calloc(1, sizeof *win);
   uint32_t index = win ? vbmpi_table_add(&windows, win, 1) : 0;
   if (index == 0) vbmpi_fatal(MPI_ERR_NO_MEM, function, "no memory for a window");
+  vbmpi_check_hide(&vbmpi_comms, VBMPI_INDEX(copy));
   win->handle = VBMPI_HANDLE(VBMPI_KIND_WIN, index);
   win->comm = comm;
   win->comm_handle = copy;
