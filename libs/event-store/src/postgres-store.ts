@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   EventStoreError,
+  matches,
   type AppendOptions,
   type AppendResult,
   type EntityModel,
@@ -22,6 +23,7 @@ import { DatabaseError, describeDatabase, isConnectionFailure, pgTypes, problemO
 import { migrate } from './migrate.ts';
 import { openReadModels } from './read-models/open.ts';
 import { LogReader } from './reader.ts';
+import { Recent } from './recent.ts';
 import type { Tables } from './schema.ts';
 import type { CommitWatch, PoolFacts } from './commit-watch.ts';
 import { Wake } from './wake.ts';
@@ -113,6 +115,7 @@ class PostgresEventStore implements EventDatabase {
   readonly #db: Kysely<Tables>;
   readonly #writer: Writer;
   readonly #wake: Wake;
+  readonly #recent: Recent;
   readonly #options: EventStoreOptions & { readonly retryMs: number };
   readonly #database: string;
   readonly #following = new Set<Promise<void>>();
@@ -124,6 +127,7 @@ class PostgresEventStore implements EventDatabase {
     this.#pool = pool;
     this.#reader = new LogReader(db, catalogue);
     this.#catalogue = catalogue;
+    this.#recent = new Recent(catalogue);
     this.#db = db;
     this.#options = options;
     this.#database = database;
@@ -137,7 +141,10 @@ class PostgresEventStore implements EventDatabase {
       database,
       watch: options.watch,
       readRange: (range) => this.#read(() => this.#reader.range(range)),
-      onCommit: (head) => this.#wake.committed(head),
+      onCommit: (events, time) => {
+        this.#recent.add(events, time);
+        this.#wake.committed(events.at(-1)?.position ?? 0n);
+      },
       onRetry: (error) => log.warn(`appending to ${database} again: ${reasonOf(error)}`),
     });
   }
@@ -171,6 +178,15 @@ class PostgresEventStore implements EventDatabase {
       try {
         // Everything up to the head was committed before the head was, so what is read up to there is complete.
         const { known, nudges } = this.#wake;
+        const written = known > position ? this.#recent.after(position, batchSize) : undefined;
+        const end = written?.at(-1)?.position;
+        if (written !== undefined && end !== undefined) {
+          position = end;
+          const batch = filter === undefined ? written : written.filter((recorded) => matches(filter, recorded));
+          if (batch.length > 0) yield batch;
+          await this.#wake.beyond(position, nudges, signal);
+          continue;
+        }
         const head = known > position ? known : await this.#tracked(this.#reader.head());
         const range = { after: position, through: head, limit: batchSize };
         const batch = head > position ? await this.#tracked(this.#reader.all({ ...range, ...(filter && { filter }) })) : [];

@@ -30,7 +30,7 @@ export class Wake {
   constructor(options: WakeOptions) {
     this.#options = options;
     this.#listening = options.listen ? this.#listen() : Promise.resolve();
-    this.#unsubscribe = options.notices?.subscribe(() => this.nudge());
+    this.#unsubscribe = options.notices?.subscribe((position) => this.#heard(position));
   }
 
   /** The largest position that this process has committed; others may have appended since. */
@@ -46,13 +46,24 @@ export class Wake {
   /** This process committed up to here. */
   committed(head: bigint): void {
     if (head > this.#known) this.#known = head;
-    this.nudge();
+    this.#wakeAll();
     this.#options.notices?.publish(head);
   }
 
   /** There may be more: somebody says so, who need not be right. */
   nudge(): void {
     this.#nudges++;
+    this.#wakeAll();
+  }
+
+  /** Somebody has committed up to here: mostly we ourselves, whose own answer may be a moment behind. */
+  #heard(position: bigint): void {
+    setImmediate(() => {
+      if (position > this.#known) this.nudge();
+    });
+  }
+
+  #wakeAll(): void {
     for (const wake of [...this.#waiting]) wake();
   }
 
@@ -98,7 +109,7 @@ export class Wake {
     broken.catch(() => undefined);
     client.on('error', reject);
     client.on('end', () => resolve());
-    client.on('notification', () => this.nudge());
+    client.on('notification', ({ payload = '' }) => (/^\d{1,18}$/.test(payload) ? this.#heard(BigInt(payload)) : this.nudge()));
     const stopped = (): void => resolve();
     this.#stop.signal.addEventListener('abort', stopped, { once: true });
     try {

@@ -25,7 +25,7 @@ import { DatabaseError, isConflict, isConnectionFailure, isDiskFull, withRetry }
 import { copyIn } from './copy.ts';
 import { RowWriter } from './copy-rows.ts';
 import { newEventId } from './event-ids.ts';
-import { plan, type Current, type NewEvent, type Outcome, type Plan, type Range, type Request } from './plan.ts';
+import { plan, type Current, type NewEvent, type Outcome, type Plan, type PlannedEvent, type Range, type Request } from './plan.ts';
 import { StreamMemory } from './stream-memory.ts';
 import { appendStatements, beginAt, readStatements } from './write-statements.ts';
 import { Written } from './written.ts';
@@ -53,8 +53,8 @@ export interface WriterOptions {
   readonly retryMs: number;
   /** For messages: host, port and database. */
   readonly database: string;
-  /** Called after a commit with the position of the last event. */
-  readonly onCommit: (head: bigint) => void;
+  /** Called after a commit, with what was committed. */
+  readonly onCommit: (events: readonly PlannedEvent[], time: Date) => void;
   readonly onRetry: (error: unknown) => void;
   readonly readRange: (range: Range) => Promise<readonly RecordedEvent[]>;
   readonly watch?: CommitWatch | undefined;
@@ -171,8 +171,7 @@ export class Writer {
         onRetry(error);
       },
     });
-    const head = planned.events.at(-1)?.position;
-    if (head !== undefined) this.#options.onCommit(head);
+    if (planned.events.length > 0) this.#options.onCommit(planned.events, time);
     for (const [index, waiting] of batch.requests.entries()) {
       const outcome = planned.outcomes[index];
       if (outcome === undefined) throw new Error('a batch’s plan has an outcome for each request');

@@ -8,7 +8,6 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Domain, ProgramExit, RunningProgram } from '@verbena/hypervisor';
 import { failSpan, inSpan, metric, startSpan, type Metrics } from '@verbena/service-kit';
@@ -22,7 +21,7 @@ import { OutputPump, type OutputPiece } from './output-pump.ts';
 import type { JobPorts, Report } from './job-ports.ts';
 import { LocalRendezvous } from './rendezvous.ts';
 import { allOrFirstError } from './settling.ts';
-import { defaultBounds, keepFiles, prepareScratch } from './scratch.ts';
+import { defaultBounds, keepFiles, prepareScratch, removeScratch } from './scratch.ts';
 
 export interface JobRunOptions {
   readonly start: JobStart;
@@ -97,7 +96,7 @@ export class JobRun {
   async reported(): Promise<void> {
     await this.settled();
     await Promise.all(this.#reported);
-    await rm(this.#scratchDir(), { recursive: true, force: true });
+    await removeScratch(this.#scratchDir());
   }
 
   /** Ends all programs of the job here; resolves when nothing of them is left to do on this node. */
@@ -187,7 +186,7 @@ export class JobRun {
     rank.span?.end();
     this.#monitor.forget(rank.rank);
     await this.#options.vms.release(rank.vm, reason);
-    await rm(rank.scratchDir, { recursive: true, force: true });
+    await removeScratch(rank.scratchDir);
   }
 
   #follow(rank: Rank): void {
@@ -265,7 +264,7 @@ export class JobRun {
     await this.#pump.drained(rank.rank);
     if (this.#pump.failure !== undefined) notes.push(`output was lost: ${this.#pump.failure}`);
     await vms.release(rank.vm, exit.detail === '' ? inWords(exit) : exit.detail).catch((error: unknown) => notes.push(messageOf(error)));
-    await rm(rank.scratchDir, { recursive: true, force: true }).catch((error: unknown) => notes.push(messageOf(error)));
+    await removeScratch(rank.scratchDir).catch((error: unknown) => notes.push(messageOf(error)));
     return { rank: rank.rank, vmId: rank.vm.request.vmId, what: { case: 'exited', value: rankExitReport(exit, kept, notes.join('\n')) } };
   }
 

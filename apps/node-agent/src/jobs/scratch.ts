@@ -2,7 +2,7 @@
  * The scratch directory of a rank: its working directory, made with the job's input files in it, and read after the program's end for the
  * files that it wrote. What a guest leaves there is not trusted: links are ignored, number and size are bounded.
  */
-import { mkdir, open, opendir, rm } from 'node:fs/promises';
+import { mkdir, open, opendir, rm, rmdir } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname, join, posix, sep } from 'node:path';
 import { sha256 } from '@verbena/guest-image';
@@ -41,6 +41,15 @@ export function isInside(path: string): boolean {
   );
 }
 
+/** Removes a directory with all that is in it; most are empty, or not there, and cost one call. */
+export async function removeScratch(dir: string): Promise<void> {
+  const error = await rmdir(dir).then(
+    () => undefined,
+    ({ code }: NodeJS.ErrnoException) => code,
+  );
+  if (error !== undefined && error !== 'ENOENT') await rm(dir, { recursive: true, force: true });
+}
+
 /**
  * Makes the directory anew and writes the input files into it.
  * @returns what each input file looked like when it was written, by path
@@ -50,8 +59,10 @@ export async function prepareScratch(
   inputs: readonly InputFile[],
   chunk: (digest: string) => Promise<Uint8Array>,
 ): Promise<Map<string, string>> {
-  await rm(dir, { recursive: true, force: true });
-  await mkdir(dir, { recursive: true });
+  if ((await mkdir(dir, { recursive: true })) === undefined) {
+    await removeScratch(dir);
+    await mkdir(dir, { recursive: true });
+  }
   const written = new Map<string, string>();
   for (const input of inputs) {
     if (!isInside(input.path))

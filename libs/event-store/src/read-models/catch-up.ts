@@ -33,6 +33,8 @@ interface Model {
 }
 
 const retryMs = 30_000;
+/** Between two transactions, so that each takes more: these are for those who look, and nothing waits for them. */
+const paceMs = 50;
 
 export class CatchUp {
   readonly #options: CatchUpOptions;
@@ -90,7 +92,9 @@ export class CatchUp {
         const { head, more } = await this.#step();
         wait = 50;
         for (const done of [...this.#listeners]) done();
-        if (!more) await wake.beyond(head, nudges, signal);
+        if (more) continue;
+        await wake.beyond(head, nudges, signal);
+        await delay(paceMs, undefined, { signal }).catch(() => undefined);
       } catch (error) {
         if (signal.aborted) return;
         for (const model of this.#models) forget(model);
@@ -125,12 +129,14 @@ export class CatchUp {
     const [seen] = rows;
     if (seen !== undefined && seen.least >= seen.head) return { head: seen.head, more: false };
     // Rows that a replay has locked are left out: it swaps tables, and this goes on with the new ones afterwards.
-    const answer = (await client.query(`begin isolation level read committed; set local idle_in_transaction_session_timeout = '60s';
+    // Tables and checkpoints are committed together, so that a commit which a crash of the server takes back is made again: none waits for the disk.
+    const answer = (await client.query(`begin isolation level read committed;
+      set local idle_in_transaction_session_timeout = '60s'; set local synchronous_commit = off;
       select pg_try_advisory_xact_lock(${locks.catchUp}) as mine; select coalesce(max(position), 0) as head from events;
       select name, version, generation, position from read_models order by name for update skip locked`)) as unknown as pg.QueryResult[];
-    const mine = (answer[2]?.rows[0] as { mine: boolean } | undefined)?.mine === true;
-    const head = (answer[3]?.rows[0] as { head: bigint } | undefined)?.head ?? 0n;
-    const active = mine ? this.#active((answer[4]?.rows ?? []) as Checkpoint[]) : [];
+    const mine = (answer[3]?.rows[0] as { mine: boolean } | undefined)?.mine === true;
+    const head = (answer[4]?.rows[0] as { head: bigint } | undefined)?.head ?? 0n;
+    const active = mine ? this.#active((answer[5]?.rows ?? []) as Checkpoint[]) : [];
     const after = active.reduce((least, { checkpoint: { position } }) => (position < least ? position : least), head);
     if (active.length === 0 || after >= head) {
       await client.query('rollback');
