@@ -61,7 +61,8 @@ describe('memory that is moved in rounds', () => {
     for (const found of dirty.scan(memory)) encodeCluster(found, { delta: true, compression: 0 });
     memory[5 * pageBytes + 100] = 1;
     memory[9 * pageBytes] = 2;
-    const records = [...dirty.scan(memory)].flatMap((found) => encodeCluster(found, { delta: true, compression: 0 }));
+    const records: Uint8Array[] = [];
+    for (const found of dirty.scan(memory)) records.push(...encodeCluster(found, { delta: true, compression: 0 }));
     expect(records.map(({ length }) => length)).toEqual([24 + 8, 24 + 8]);
     expect([...dirty.scan(memory)]).toEqual([]);
   });
