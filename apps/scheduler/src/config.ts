@@ -4,6 +4,8 @@ export interface SchedulerConfig {
   /** For jobs that do not say. */
   readonly defaultWalltimeMs: number;
   readonly defaultOutputLimitBytes: number;
+  /** What a job may take from its placement until its ranks run, when it is asked whether it would be over before another must start. */
+  readonly startUpMs: number;
   readonly defaultPolicy: PolicyName;
   /** A VM that nobody wanted for so long is destroyed. */
   readonly idleVmMs: number;
@@ -28,6 +30,7 @@ export interface SchedulerConfig {
 export const defaultConfig: SchedulerConfig = {
   defaultWalltimeMs: 3_600_000,
   defaultOutputLimitBytes: 64 * 1024 * 1024,
+  startUpMs: 10_000,
   defaultPolicy: 'cost',
   idleVmMs: 300_000,
   heartbeatMs: 2_000,

@@ -57,6 +57,53 @@ describe('the queue', () => {
     expect((await cluster.finish(small.id)).state).toBe(JobState.COMPLETED);
   });
 
+  const minutes = (count: number) => ({ walltime: { seconds: BigInt(count * 60), nanos: 0 } });
+
+  it('lets a short job go before a large one that must wait longer for its cores, and no longer one', async () => {
+    cluster = await testCluster([1, 2], { nodeLostAfterMs: 1e9 });
+    const running = await cluster.submit({ processes: 2, ...minutes(10) });
+    await cluster.until(running.id, JobState.RUNNING);
+    const large = await cluster.submit({ processes: 3, ...minutes(60) });
+    const long = await cluster.submit({ processes: 1, ...minutes(11) });
+    const short = await cluster.submit({ processes: 1, ...minutes(9) });
+    const done = await cluster.finish(short.id);
+    expect(done.state).toBe(JobState.COMPLETED);
+    for (const { id } of [large, long]) expect((await cluster.job(id)).state).toBe(JobState.QUEUED);
+    // Two minutes later it would not be over in time any more.
+    await cluster.clock.advance(2 * 60_000);
+    const late = await cluster.submit({ processes: 1, ...minutes(9) });
+    await cluster.eventually('it says why it waits', async () => (await cluster.job(late.id)).reason === 'waits behind an earlier job');
+    await cluster.finish(running.id);
+    await cluster.until(large.id, JobState.RUNNING);
+    expect((await cluster.job(long.id)).state).toBe(JobState.QUEUED);
+    await cluster.finish(large.id);
+    for (const { id } of [long, late]) expect((await cluster.finish(id)).state).toBe(JobState.COMPLETED);
+  });
+
+  it('lets a long job take what the first will not need', async () => {
+    cluster = await testCluster([2, 2], { nodeLostAfterMs: 1e9 });
+    const running = await cluster.submit({ processes: 3, ...minutes(10) });
+    await cluster.until(running.id, JobState.RUNNING);
+    const first = await cluster.submit({ processes: 3, ...minutes(10) });
+    const beside = await cluster.submit({ processes: 1, ...minutes(1_000) });
+    const another = await cluster.submit({ processes: 1, ...minutes(1_000) });
+    await cluster.until(beside.id, JobState.RUNNING);
+    expect((await cluster.job(another.id)).state).toBe(JobState.QUEUED);
+    await cluster.finish(running.id);
+    await cluster.until(first.id, JobState.RUNNING);
+    expect((await cluster.job(beside.id)).state).toBe(JobState.RUNNING);
+  });
+
+  it('lets others pass a job that waits for a node which takes no work', async () => {
+    cluster = await testCluster([1, 1]);
+    await cluster.nodes().drainNode({ id: 'node-1', reason: 'new fans' });
+    const large = await cluster.submit({ processes: 2 });
+    const small = await cluster.submit({ processes: 1 });
+    expect((await cluster.finish(small.id)).state).toBe(JobState.COMPLETED);
+    await cluster.nodes().resumeNode({ id: 'node-1' });
+    expect((await cluster.finish(large.id)).state).toBe(JobState.COMPLETED);
+  });
+
   it('destroys idle VMs of another shape when their cores are needed', async () => {
     cluster = await testCluster([2]);
     const first = await cluster.submit();

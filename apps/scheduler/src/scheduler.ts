@@ -48,7 +48,8 @@ export async function startScheduler(context: ServiceContext, { store, lead: led
   const capacity = new Capacity(nodes, vms);
   const settled = (): boolean => clock.monotonic() - startedAt >= config.settleMs;
   const onError = (error: unknown): void => log.error({ err: error }, 'a pass over the queue failed');
-  const queue = new Queue({ jobs, nodes, capacity, config, random, settled, onError });
+  const now = (): number => clock.now().getTime();
+  const queue = new Queue({ jobs, nodes, capacity, config, random, settled, onError, now });
   const ports: RunPorts = {
     bus,
     clock,

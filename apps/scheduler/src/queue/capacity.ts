@@ -2,6 +2,7 @@
  * Who holds which core. Two sources: the VMs that the log shows alive, and the claims of jobs that are placed, whose new VMs may not be in the
  * log yet. A VM counts once, whichever source knows it.
  */
+import { isLive } from '@verbena/domain-vm';
 import type { ClusterView, IdleVm, PlacementNode } from '@verbena/placement';
 import type { Nodes } from '../nodes/nodes.ts';
 import type { VmMap } from '../vms/vm-map.ts';
@@ -53,6 +54,24 @@ export class Capacity {
 
   useOf(nodeId: string): NodeUse {
     return this.#use().get(nodeId) ?? nothing;
+  }
+
+  /** Whether anything could be placed at all: a core is free, or held by an idle VM. */
+  hasRoom(): boolean {
+    const use = this.#use();
+    return this.#nodes.ids().some((id) => {
+      const held = use.get(id) ?? nothing;
+      return this.#nodes.presence(id)?.phase === 'here' && (held.idle > 0 || held.cores < (this.#nodes.known(id)?.node.cores ?? 0));
+    });
+  }
+
+  /** What each job holds of the cores and the memory that count as used. */
+  held(): ReadonlyMap<string, readonly Claim[]> {
+    const counted = [...this.#claims.values()].filter(({ vmId }) => {
+      const vm = this.#vms.get(vmId);
+      return vm === undefined || isLive(vm.state);
+    });
+    return Map.groupBy(counted, ({ jobId }) => jobId);
   }
 
   idleVms(): readonly IdleVm[] {

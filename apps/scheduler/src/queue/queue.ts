@@ -1,15 +1,16 @@
 /**
- * The queue: by priority, then first come, first served, without backfilling. The first job is placed whole or everyone waits, so a large job is
- * never starved by small ones that would slip in before it.
+ * The queue: by priority, then first come, first served. The first job is placed whole; while it waits, a later one may go before it only when that
+ * does not delay it (backfill.ts), so a large job is never starved by small ones that would slip in before it.
  *
  * One drain runs at a time; whatever may have made room (a job ended, a node came, a VM became idle) asks for another.
  */
 import type { Assignment, KnownJob } from '@verbena/domain-job';
-import { isPolicyName, place, type PlacementResult } from '@verbena/placement';
+import { isPolicyName, place, type ClusterView, type JobShape, type PlacementResult, type PolicyName } from '@verbena/placement';
 import { suffix } from '@verbena/ids';
 import type { SchedulerConfig } from '../config.ts';
 import type { JobRequest, Jobs } from '../jobs/jobs.ts';
 import type { Nodes } from '../nodes/nodes.ts';
+import { Reservation, type Occupant } from './backfill.ts';
 import type { Capacity, Claim } from './capacity.ts';
 
 export interface QueueParts {
@@ -21,7 +22,12 @@ export interface QueueParts {
   /** Whether the nodes have had the time to register: before, nobody is told that the cluster is too small. */
   readonly settled: () => boolean;
   readonly onError: (error: unknown) => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
+
+/** So many jobs behind the first are looked at in one pass. */
+const mostLookedAt = 100;
 
 type Placed = Extract<PlacementResult, { kind: 'placed' }>;
 
@@ -138,32 +144,78 @@ export class Queue {
       const untold = [...this.#untold];
       this.#untold.clear();
       for (const jobId of untold) jobs.log.touch(jobId);
+      if (job !== undefined) this.#backfill(job);
       return;
     }
   }
 
   /** Takes the job out of the queue, or says why it cannot be placed now. */
   #tryFirst(job: KnownJob): string | undefined {
-    const { capacity, config, settled } = this.#parts;
-    const { jobId, spec, match, tenant } = job;
-    if (job.status !== 'queued' || match === undefined) {
+    const { capacity, settled } = this.#parts;
+    const { jobId } = job;
+    const shape = shapeOf(job);
+    if (job.status !== 'queued' || shape === undefined) {
       this.#remove(jobId)?.left();
       return undefined;
     }
-    const { imageDigest, imageBytes, memoryBytes } = match;
-    const shape = { vms: spec.vms, vcpus: spec.vcpusPerVm, memoryBytes, imageDigest, imageBytes, tenant };
-    const policy = isPolicyName(spec.placementPolicy) ? spec.placementPolicy : config.defaultPolicy;
-    const result = place(shape, capacity.view(imageDigest), { policy, seed: jobId });
-    if (result.kind === 'placed') this.#place(job, result, policy, memoryBytes);
+    const result = this.#placed(job, shape, capacity.view(shape.imageDigest));
+    if (result.kind === 'placed') this.#place(job, result, shape.memoryBytes);
     else if (result.kind === 'never' && settled())
       this.#writeAndLeave(jobId, { type: 'EndJob', data: { cause: 'unsatisfiable', reason: result.reason } });
     else return result.reason;
     return undefined;
   }
 
-  #place(job: KnownJob, result: Placed, policy: string, memoryBytes: number): void {
+  /** Places jobs behind the first that do not delay it. */
+  #backfill(first: KnownJob): void {
+    const { jobs, capacity, settled, now } = this.#parts;
+    const firstShape = shapeOf(first);
+    // Nodes that are still to be heard of may be what the first waits for.
+    if (firstShape === undefined || this.#order.length < 2 || !settled() || !capacity.hasRoom()) return;
+    let reservation: Reservation | undefined;
+    const hopeless = new Set<string>();
+    for (const { jobId } of this.#order.slice(1, 1 + mostLookedAt)) {
+      const job = jobs.known(jobId);
+      const shape = job && shapeOf(job);
+      if (job?.status !== 'queued' || shape === undefined) continue;
+      const key = JSON.stringify([shape, job.spec.placementPolicy]);
+      const result = hopeless.has(key) ? undefined : this.#placed(job, shape, capacity.view(shape.imageDigest));
+      if (result?.kind !== 'placed') {
+        hopeless.add(key);
+        continue;
+      }
+      reservation ??= Reservation.of(capacity.view(firstShape.imageDigest), this.#occupants(), (view) =>
+        this.#placed(first, firstShape, view),
+      );
+      if (reservation.admits(shape, result, this.#endOf(job, now()))) this.#place(job, result, shape.memoryBytes);
+    }
+  }
+
+  #occupants(): readonly Occupant[] {
+    const { jobs, capacity, now } = this.#parts;
+    return [...capacity.held()].map(([jobId, vms]) => {
+      const job = jobs.known(jobId);
+      return { endsAt: job === undefined ? now() : this.#endOf(job, now()), vms };
+    });
+  }
+
+  /** When it must have ended at the latest, should it start now unless it has. */
+  #endOf({ startedAt, spec }: KnownJob, now: number): number {
+    return startedAt === undefined ? now + this.#parts.config.startUpMs + spec.walltimeMs : Math.max(now, startedAt + spec.walltimeMs);
+  }
+
+  #policyOf({ spec }: KnownJob): PolicyName {
+    return isPolicyName(spec.placementPolicy) ? spec.placementPolicy : this.#parts.config.defaultPolicy;
+  }
+
+  #placed(job: KnownJob, shape: JobShape, view: ClusterView): PlacementResult {
+    return place(shape, view, { policy: this.#policyOf(job), seed: job.jobId });
+  }
+
+  #place(job: KnownJob, result: Placed, memoryBytes: number): void {
     const { nodes, capacity, random } = this.#parts;
     const { jobId, spec } = job;
+    const policy = this.#policyOf(job);
     const assignments = result.vms.map(({ nodeId, reuse }, rank): Assignment => {
       const vmId = reuse ?? `vm-${suffix(random)}`;
       return {
@@ -211,6 +263,13 @@ export class Queue {
       },
     );
   }
+}
+
+/** What the job asks of the cluster; undefined while nobody has said which image it runs. */
+function shapeOf({ spec, match, tenant }: KnownJob): JobShape | undefined {
+  if (match === undefined) return undefined;
+  const { imageDigest, imageBytes, memoryBytes } = match;
+  return { vms: spec.vms, vcpus: spec.vcpusPerVm, memoryBytes, imageDigest, imageBytes, tenant };
 }
 
 /** By priority, then first come, first served. */
