@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { CommandContext, example, type GlobalOptions, type Action, type Registry } from './command-context.ts';
 import { registerAt } from './commands/at.ts';
+import { registerBench } from './commands/bench.ts';
 import { registerCompilers } from './commands/cc.ts';
 import { registerContexts } from './commands/contexts.ts';
 import { registerCompletion } from './commands/completion.ts';
@@ -41,6 +42,7 @@ const commands = [
   registerTokens,
   registerTenants,
   registerContexts,
+  registerBench,
   registerCompilers,
   registerCompletion,
   registerHelp,

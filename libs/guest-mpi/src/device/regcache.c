@@ -9,6 +9,10 @@
  * table is full, the least recently used region gives way; it is deregistered unless transfers are in flight, which may still name it.
  */
 #include "device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
 #include "env/error.h"
 
 #define GRAIN 65536u
@@ -47,7 +51,23 @@ static struct vbmpi_region *slot(void) {
   return region;
 }
 
+/* VERBENA_REGISTRATION_CACHE=0: every transfer registers its buffer anew, so that one can see what the cache saves. */
+static bool caching(void) {
+  static int known = -1;
+  if (__builtin_expect(known < 0, 0)) {
+    const char *wish = getenv("VERBENA_REGISTRATION_CACHE");
+    known = wish == 0 || strcmp(wish, "0") != 0;
+  }
+  return known != 0;
+}
+
+static void forget_all(void) {
+  for (uint32_t i = 0; i < used; i++) dereg(regions[i].handle);
+  used = 0;
+}
+
 const struct vbmpi_region *vbmpi_register(const void *address, size_t bytes) {
+  if (__builtin_expect(!caching(), 0) && vbmpi_transfers <= 1) forget_all();
   uintptr_t from = (uintptr_t)address, to = from + bytes;
   volatile struct vb_status_page *page = vbmpi_page();
   if (used && regions[recent].from <= from && to <= regions[recent].to) {

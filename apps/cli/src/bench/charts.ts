@@ -1,0 +1,120 @@
+/** Plots as SVG: lines over message sizes with logarithmic axes, and bars in groups. */
+
+export interface Line {
+  readonly name: string;
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+}
+
+export interface BarGroup {
+  readonly name: string;
+  readonly values: readonly { readonly name: string; readonly value: number | undefined }[];
+}
+
+export const colours: Readonly<Record<string, string>> = {
+  native: '#1b6e3c',
+  bypass: '#1f5fbf',
+  sriov: '#7a3fb3',
+  vmm: '#b58900',
+  split: '#c4472d',
+  ethernet: '#7d2150',
+  ivc: '#0f8f8f',
+};
+const colour = (name: string): string => colours[name] ?? '#555';
+
+const size = { width: 680, height: 340, left: 70, right: 110, top: 16, bottom: 46 };
+const inner = { width: size.width - size.left - size.right, height: size.height - size.top - size.bottom };
+
+export function escape(text: string): string {
+  return text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
+export function bytesText(bytes: number): string {
+  if (bytes >= 2 ** 20) return `${bytes / 2 ** 20} MiB`;
+  return bytes >= 1024 ? `${bytes / 1024} KiB` : `${bytes} B`;
+}
+
+/** Three figures. */
+export function short(value: number): string {
+  if (value === 0) return '0';
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toFixed(Math.min(4, digits));
+}
+
+function frame(body: string, title: string): string {
+  return `<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${escape(title)}">${body}</svg>`;
+}
+
+function text(x: number, y: number, words: string, attributes = ''): string {
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes}>${escape(words)}</text>`;
+}
+
+const rule = (y: number): string =>
+  `<line x1="${size.left}" x2="${size.left + inner.width}" y1="${y.toFixed(1)}" y2="${y.toFixed(1)}" class="grid"/>`;
+
+/** @param unit of the vertical axis */
+export function lineChart(title: string, unit: string, lines: readonly Line[]): string {
+  const points = lines.flatMap((line) => line.points).filter(({ x, y }) => x > 0 && y > 0);
+  if (points.length === 0) return '<p>No figures.</p>';
+  const [left, right] = [Math.log2(Math.min(...points.map(({ x }) => x))), Math.log2(Math.max(...points.map(({ x }) => x)))];
+  const [low, high] = [
+    Math.floor(Math.log10(Math.min(...points.map(({ y }) => y)))),
+    Math.ceil(Math.log10(Math.max(...points.map(({ y }) => y)) * 1.001)),
+  ];
+  const x = (value: number): number => size.left + ((Math.log2(value) - left) / Math.max(1, right - left)) * inner.width;
+  const y = (value: number): number => size.top + inner.height - ((Math.log10(value) - low) / Math.max(1, high - low)) * inner.height;
+  const grid = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i)).map(
+    (value) => rule(y(value)) + text(size.left - 8, y(value) + 4, short(value), 'text-anchor="end"'),
+  );
+  const sizes = [...new Set(points.map((point) => point.x))].sort((a, b) => a - b);
+  const ticks = sizes.map((value) => text(x(value), size.top + inner.height + 18, bytesText(value), 'text-anchor="middle" class="small"'));
+  const ends = spread(lines.map(({ name, points: own }) => ({ name, at: y(own.at(-1)?.y ?? 1) })));
+  const drawn = lines.map(({ name, points: own }) => {
+    const path = own.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`).join(' ');
+    const dots = own.map((point) => `<circle cx="${x(point.x).toFixed(1)}" cy="${y(point.y).toFixed(1)}" r="3" fill="${colour(name)}"/>`);
+    const label = text(size.left + inner.width + 10, (ends.get(name) ?? 0) + 4, name, `fill="${colour(name)}"`);
+    return `<polyline points="${path}" fill="none" stroke="${colour(name)}" stroke-width="2"/>${dots.join('')}${label}`;
+  });
+  const axes = text(size.left + inner.width / 2, size.height - 6, 'message size', 'text-anchor="middle"') + text(8, 12, unit);
+  return frame([...grid, ...ticks, ...drawn, axes].join(''), title);
+}
+
+/** Labels at least 15 apart. */
+function spread(labels: readonly { name: string; at: number }[]): Map<string, number> {
+  const placed = new Map<string, number>();
+  let last = -Infinity;
+  for (const { name, at } of [...labels].sort((a, b) => a.at - b.at)) {
+    last = Math.max(at, last + 15);
+    placed.set(name, last);
+  }
+  return placed;
+}
+
+/** @param reference a value at which a line is drawn, such as 1 for "as native" */
+export function barChart(title: string, unit: string, groups: readonly BarGroup[], reference?: number): string {
+  const values = groups.flatMap((group) => group.values.flatMap(({ value }) => value ?? []));
+  if (values.length === 0) return '<p>No figures.</p>';
+  const top = Math.max(...values, reference ?? 0) * 1.08;
+  const y = (value: number): number => size.top + inner.height - (value / top) * inner.height;
+  const wide = inner.width / groups.length;
+  const grid = [0, 0.25, 0.5, 0.75, 1].map(
+    (part) => rule(y(top * part)) + text(size.left - 8, y(top * part) + 4, short(top * part), 'text-anchor="end"'),
+  );
+  const bars = groups.flatMap((group, i) => {
+    const each = (wide * 0.84) / group.values.length;
+    const label = text(size.left + (i + 0.5) * wide, size.top + inner.height + 18, group.name, 'text-anchor="middle"');
+    const drawn = group.values.map(({ name, value }, j) => {
+      if (value === undefined) return '';
+      const at = size.left + i * wide + wide * 0.08 + j * each;
+      const height = size.top + inner.height - y(value);
+      return `<rect x="${at.toFixed(1)}" y="${y(value).toFixed(1)}" width="${(each - 1).toFixed(1)}" height="${height.toFixed(1)}" fill="${colour(name)}"><title>${escape(`${group.name}, ${name}: ${short(value)} ${unit}`)}</title></rect>`;
+    });
+    return [label, ...drawn];
+  });
+  const mark =
+    reference === undefined
+      ? ''
+      : `<line x1="${size.left}" x2="${size.left + inner.width}" y1="${y(reference)}" y2="${y(reference)}" stroke="#333" stroke-dasharray="4 3"/>`;
+  const names = [...new Set(groups.flatMap((group) => group.values.map(({ name }) => name)))];
+  const legend = names.map((name, i) => text(size.left + inner.width + 10, size.top + 14 + i * 18, name, `fill="${colour(name)}"`));
+  return frame([...grid, ...bars, mark, ...legend, text(8, 12, unit)].join(''), title);
+}

@@ -1,0 +1,81 @@
+/** verbena bench paper: the papers' experiments on this machine, as a report. */
+import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { example, type CommandContext, type Registry } from '../command-context.ts';
+import { usageError } from '../errors.ts';
+import { ioPaths } from '../run/run-options.ts';
+import { catchStopSignals } from '../signals.ts';
+import { progressLine } from '../terminal/progress.ts';
+
+interface Options {
+  readonly out: string;
+  readonly quick?: boolean;
+  readonly paths?: string;
+  readonly nas?: string;
+}
+
+async function paper(context: CommandContext, options: Options): Promise<void> {
+  const [
+    { measure, quickPlan, fullPlan, allKernels },
+    { BenchRunner },
+    { findings, htmlReport },
+    { startTemporaryCluster },
+    { openSession },
+  ] = await Promise.all([
+    import('../bench/experiments.ts'),
+    import('../bench/runner.ts'),
+    import('../bench/report.ts'),
+    import('../run/temporary-cluster.ts'),
+    import('../endpoint/session.ts'),
+  ]);
+  const paths = options.paths === undefined ? Object.keys(ioPaths) : options.paths.split(',');
+  for (const path of paths) if (ioPaths[path] === undefined) throw usageError(`--paths: there is no path ${path}`);
+  const kernels = options.nas === undefined ? allKernels : options.nas.split(',').filter((each) => each !== '');
+  for (const kernel of kernels) if (!allKernels.some((known) => known === kernel)) throw usageError(`--nas: there is no kernel ${kernel}`);
+  const ranks = Math.min(4, Math.max(2, 2 ** Math.floor(Math.log2(availableParallelism()))));
+  const progress = progressLine(context.io, context.options);
+  const stop = catchStopSignals(() => cluster?.abandon());
+  let cluster: Awaited<ReturnType<typeof startTemporaryCluster>> | undefined;
+  try {
+    // Two hosts with a core for each rank: jobs are spread over both, or packed onto one.
+    cluster = await startTemporaryCluster({ hosts: 2, cores: ranks, verbose: false, onStep: progress.show, signal: stop.signal });
+    const session = openSession({ url: cluster.url }, undefined);
+    const plan = { ...(options.quick ? quickPlan : fullPlan), paths, kernels, ranks };
+    const results = await measure(new BenchRunner(session, context.io, stop.signal), plan, (text) => {
+      stop.signal.throwIfAborted();
+      progress.show(text);
+    });
+    progress.clear();
+    const file = resolve(context.io.cwd, options.out);
+    await writeFile(file, htmlReport(results));
+    await writeFile(file.replace(/\.html$/, '') + '.json', `${JSON.stringify(results, null, 1)}\n`);
+    if (context.json) return await context.io.out(`${JSON.stringify(results)}\n`);
+    for (const line of findings(results)) await context.line(line);
+    for (const line of results.skipped) await context.note(`not measured: ${line}`);
+    await context.line(`The report is ${file}`);
+  } finally {
+    progress.clear();
+    await cluster?.stop();
+    stop.release();
+  }
+}
+
+export function registerBench({ program, action }: Registry): void {
+  const bench = program.command('bench').summary('measure this machine').description('measure this machine');
+  example(
+    bench
+      .command('paper')
+      .summary("run the papers' experiments")
+      .description(
+        'run the experiments of the papers on this machine, by every I/O path, and write a report with plots and tables: latency, bandwidth, registration, NAS, and whose time it was. Beside the report stand the raw numbers as JSON. Leave the machine alone meanwhile.',
+      )
+      .option('--out <file>', 'the report', 'report.html')
+      .option('--quick', 'small problems and two rounds: a few minutes')
+      .option('--paths <list>', 'these I/O paths only, with commas')
+      .option('--nas <list>', 'these NAS kernels only, with commas')
+      .action(action((context, _words, options: Options) => paper(context, options))),
+    'verbena bench paper --quick --out report.html',
+    'verbena bench paper --paths native,bypass,split --nas EP,IS,CG',
+  );
+}
