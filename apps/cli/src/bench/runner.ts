@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { jobv1, storagev1 } from '@verbena/contracts';
+import { storagev1, type jobv1 } from '@verbena/contracts';
 import type { GuestImage } from '@verbena/guest-image';
 import type { Session } from '../endpoint/session.ts';
 import { CliError } from '../errors.ts';

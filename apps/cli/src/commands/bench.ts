@@ -63,6 +63,7 @@ async function paper(context: CommandContext, options: Options): Promise<void> {
 
 export function registerBench({ program, action }: Registry): void {
   const bench = program.command('bench').summary('measure this machine').description('measure this machine');
+  example(bench, 'verbena bench paper --quick');
   example(
     bench
       .command('paper')
