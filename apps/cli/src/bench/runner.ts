@@ -46,8 +46,7 @@ export class BenchRunner {
     if (!existsSync(file))
       throw new CliError(`${file} is not there: the benchmark runs from a checkout of the repository`, exitCodes.failed);
     const key = [source, ...flags].join(' ');
-    const built =
-      this.#images.get(key) ?? buildImageOf([file, ...flags], this.#io, () => undefined, this.#signal).then(({ image }) => image);
+    const built = this.#images.get(key) ?? buildImageOf([file], flags, this.#io, () => undefined, this.#signal).then(({ image }) => image);
     this.#images.set(key, built);
     return built;
   }
