@@ -15,6 +15,7 @@
  *   (WRITE with immediate)  the data, without a header; the immediate is the receiver's request
  *   ACK                 an EAGER_SYNC was matched
  *   CREDIT              nothing but credits
+ *   MARK                a word of the handshake that stops the channels (quiesce.h); needs no credit either
  *
  * SENDs of up to INLINE_PAYLOAD bytes lie in the work request; longer eager ones are copied to a pre-registered send buffer (R11).
  */
@@ -35,7 +36,8 @@ enum vbmpi_message {
   VBMPI_RTS,
   VBMPI_CTS,
   VBMPI_ACK,
-  VBMPI_CREDIT,
+  VBMPI_CREDIT,           /* from here on: messages that cost no credit */
+  VBMPI_MARK,
 };
 #define VBMPI_CHOKED 0x80u       /* flag in `kind`: this sender keeps too much unexpected data, send it headers only */
 #define VBMPI_KIND_MASK 0x7fu
@@ -60,6 +62,7 @@ _Static_assert(sizeof(struct vbmpi_header) == 24, "header and 8 bytes of data fi
 #define VBMPI_RESERVED 4u
 #define VBMPI_SIGNAL_EVERY 16u
 #define VBMPI_NO_BUFFER 0xffffu
+#define VBMPI_SEND_BUFFERS 64u
 
 struct vbmpi_peer {
   uint32_t qpn;
@@ -75,6 +78,8 @@ struct vbmpi_peer {
   uint8_t *rq;
   uint8_t *buffers;          /* receive buffers, one per receive request */
   struct vbmpi_request *pending_first, *pending_last;   /* requests whose next step waits for credits, in order */
+  uint32_t mark;             /* the last MARK that came from it */
+  uint32_t marked;           /* the last that it was sent */
   uint32_t lid;
   uint32_t host;
   uint16_t sq_buffer[VBMPI_SQ_ENTRIES];   /* send buffer of each work request, or NO_BUFFER */
@@ -96,15 +101,17 @@ struct vbmpi_device {
   uint32_t recv_told, send_told;    /* as the adapter knows */
   uint32_t recv_cq, send_cq, pd;
   uint32_t signaled;                /* signalled work requests not yet seen complete */
-  uint32_t buffers_lkey, recv_lkey;
-  uint8_t *send_buffers;
-  uint16_t *free_buffers;           /* stack of send buffer numbers */
-  uint32_t free_buffers_used, send_buffers_total;
+  uint32_t send_mr, send_lkey, recv_mr, recv_lkey;
+  uint8_t *send_buffers, *recv_buffers;
+  uint16_t free_buffers[VBMPI_SEND_BUFFERS];   /* stack of send buffer numbers */
+  uint32_t free_buffers_used;
   uint32_t pending_peers;           /* peers with a pending list */
   uint32_t poll_ps;          /* what one poll of the completion queues takes, in picoseconds */
   size_t unexpected_bytes, unexpected_max;
   bool (*windows_progress)(void);   /* carries out one-sided operations; NULL until the first window is made, so that few programs link it */
   bool finalizing;
+  uint32_t control;         /* the hypervisor's control word, as far as it has been answered */
+  struct vbmpi_request *gates;   /* by rank, while the channels are stopped: each is the first of its peer's pending list */
   bool links;                       /* some peer may be in another process: the adapter wants to be polled */
 };
 extern struct vbmpi_device vbmpi_device;
@@ -117,6 +124,9 @@ static inline bool vbmpi_can_post(const struct vbmpi_peer *peer) {
   return peer->credits != 0 && peer->sq_tail - peer->sq_head < VBMPI_SQ_ENTRIES && peer->pending_first == 0;
 }
 
+/* A place in the send queue, for what costs no credit. */
+static inline bool vbmpi_has_slot(const struct vbmpi_peer *peer) { return peer->sq_tail - peer->sq_head < VBMPI_SQ_ENTRIES; }
+
 /* Post a SEND of a header and at most INLINE_PAYLOAD bytes. The caller has checked for room. */
 void vbmpi_post_inline(struct vbmpi_peer *peer, struct vbmpi_header *header, const void *payload, size_t bytes);
 /* Post a SEND of a header and at most eager_max bytes through a send buffer; false when all buffers are in use. */
@@ -127,6 +137,8 @@ bool vbmpi_post_write(struct vbmpi_peer *peer, struct vbmpi_request *request, ui
 
 /* Takes what the completion queues hold and moves what waits; true when anything happened. */
 bool vbmpi_progress(void);
+/* Reads what is left in the receive queue when the channels are quiet: nothing but credits. */
+void vbmpi_take_late(void);
 
 /* Puts a request at the end of its peer's pending list, or posts its next step at once. */
 void vbmpi_enqueue(struct vbmpi_request *request, int step);
@@ -143,6 +155,8 @@ struct vbmpi_region {
   uint64_t used;
 };
 const struct vbmpi_region *vbmpi_register(const void *address, size_t bytes);
+/* Gives all registrations back; the next messages register anew. */
+void vbmpi_register_forget(void);
 
 static inline volatile struct vb_status_page *vbmpi_page(void) { return vb_status_page(); }
 

@@ -44,7 +44,7 @@ static inline uint64_t send_id(const struct vbmpi_peer *peer) {
 }
 
 void vbmpi_post_inline(struct vbmpi_peer *peer, struct vbmpi_header *header, const void *payload, size_t bytes) {
-  if (header->kind != VBMPI_CREDIT) peer->credits--;
+  if (header->kind < VBMPI_CREDIT) peer->credits--;
   stamp(peer, header);
   struct vb_send_wqe *wqe = next_wqe(peer, VB_WR_SEND, VB_SEND_INLINE);
   wqe->wr_id = send_id(peer);
@@ -76,7 +76,7 @@ bool vbmpi_post_buffered(struct vbmpi_peer *peer, struct vbmpi_header *header, c
   struct vb_sge *sge = (struct vb_sge *)((uint8_t *)wqe + VB_SEND_WQE_HEADER);
   sge->addr = (uintptr_t)buffer;
   sge->length = (uint32_t)(sizeof *header + bytes);
-  sge->lkey = vbmpi_device.buffers_lkey;
+  sge->lkey = vbmpi_device.send_lkey;
   ring(peer);
   return true;
 }

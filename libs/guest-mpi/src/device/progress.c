@@ -4,6 +4,7 @@
 #include "coll/schedule.h"
 #include "env/error.h"
 #include "pt2pt/request.h"
+#include "quiesce.h"
 #include "wait.h"
 
 static const char *status_text(uint8_t status) {
@@ -56,9 +57,15 @@ static inline void consumed_receive(void) {
 /* A one-sided stream of messages is answered by credits alone. */
 static inline void account_credit(struct vbmpi_peer *peer) {
   if (++peer->owed < vbmpi_device.give_back) return;
-  if (peer->sq_tail - peer->sq_head >= VBMPI_SQ_ENTRIES) return;
+  if (!vbmpi_has_slot(peer)) return;
   struct vbmpi_header header = {.kind = VBMPI_CREDIT};
+  /* Whoever stops its channels has to see the end of everything that it has posted. */
+  if (vbmpi_device.gates) peer->unsignaled = VBMPI_SIGNAL_EVERY;
   vbmpi_post_inline(peer, &header, 0, 0);
+}
+
+static inline const uint8_t *message_of(const struct vbmpi_peer *peer, const struct vb_cqe *cqe) {
+  return cqe->flags & VB_CQE_F_INLINE ? cqe->inline_data : peer->buffers + (uint32_t)cqe->wr_id * vbmpi_device.buffer_bytes;
 }
 
 static void take_receive(const struct vb_cqe *cqe) {
@@ -77,16 +84,16 @@ static void take_receive(const struct vb_cqe *cqe) {
     vbmpi_on_written(source, request);
     return;
   }
-  const uint8_t *message =
-      cqe->flags & VB_CQE_F_INLINE ? cqe->inline_data : peer->buffers + (uint32_t)cqe->wr_id * vbmpi_device.buffer_bytes;
+  const uint8_t *message = message_of(peer, cqe);
   const struct vbmpi_header *header = (const struct vbmpi_header *)message;
   if (__builtin_expect(cqe->byte_len < sizeof *header || header->sequence != peer->received, 0))
     vbmpi_fatal(MPI_ERR_INTERN, vbmpi_call, "message %u from rank %d is out of order (got %u)", peer->received, source, header->sequence);
   peer->received++;
   peer->credits += header->credits;
   peer->choked = (header->kind & VBMPI_CHOKED) != 0;
-  if ((header->kind & VBMPI_KIND_MASK) == VBMPI_CREDIT) {
-    /* A CREDIT message used one of the RESERVED buffers, which goes straight back. */
+  if ((header->kind & VBMPI_KIND_MASK) >= VBMPI_CREDIT) {
+    if ((header->kind & VBMPI_KIND_MASK) == VBMPI_MARK) peer->mark = (uint32_t)header->tag;
+    /* These used one of the RESERVED buffers, which goes straight back. */
     peer->rq_tail++;
     vb_uar_write(VB_UAR_RQ, peer->qpn, peer->rq_tail);
     consumed_receive();
@@ -95,6 +102,21 @@ static void take_receive(const struct vb_cqe *cqe) {
   vbmpi_on_message(source, header, message + sizeof *header, cqe->byte_len - sizeof *header);
   consumed_receive();
   account_credit(peer);
+}
+
+void vbmpi_take_late(void) {
+  struct vbmpi_device *device = &vbmpi_device;
+  const struct vb_cqe *cqe;
+  while ((cqe = next_cqe(device->recv_ring, device->recv_mask, device->recv_count)) != 0) {
+    int source = (int)(uint32_t)(cqe->wr_id >> 32);
+    const struct vbmpi_header *header = (const struct vbmpi_header *)message_of(&device->peers[source], cqe);
+    device->recv_count++;
+    /* What the adapter flushed when it was taken away was never sent. */
+    if (cqe->status != VB_WC_SUCCESS) continue;
+    if (cqe->opcode == VB_WC_RECV_RDMA_IMM || (header->kind & VBMPI_KIND_MASK) != VBMPI_CREDIT)
+      vbmpi_fatal(MPI_ERR_INTERN, vbmpi_collective_or_call(), "a message from rank %d arrived on a quiet channel", source);
+    device->peers[source].received++;
+  }
 }
 
 /* Everything posted up to the slot that wr_id names is complete: its buffers are free again and its writes are done. */
@@ -135,8 +157,6 @@ static bool poll_sends(void) {
   }
   return any;
 }
-
-bool vbmpi_post_step(struct vbmpi_peer *peer, struct vbmpi_request *request);
 
 static bool drain(struct vbmpi_peer *peer) {
   bool any = false;
@@ -185,8 +205,9 @@ void vbmpi_enqueue(struct vbmpi_request *request, int step) {
 
 bool vbmpi_progress(void) {
   struct vbmpi_device *device = &vbmpi_device;
-  if (__builtin_expect(device->size == 1, 0)) return vbmpi_schedules && vbmpi_schedules_advance();
   bool any = false;
+  if (__builtin_expect(vb_event_page()->control != device->control, 0)) any = vbmpi_quiesce();
+  if (__builtin_expect(device->size == 1, 0)) return vbmpi_schedules && vbmpi_schedules_advance();
   const struct vb_cqe *cqe;
   for (int burst = 0; burst < 64 && (cqe = next_cqe(device->recv_ring, device->recv_mask, device->recv_count)) != 0; burst++) {
     take_receive(cqe);

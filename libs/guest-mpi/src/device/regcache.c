@@ -61,13 +61,13 @@ static bool caching(void) {
   return known != 0;
 }
 
-static void forget_all(void) {
+void vbmpi_register_forget(void) {
   for (uint32_t i = 0; i < used; i++) dereg(regions[i].handle);
-  used = 0;
+  used = recent = 0;
 }
 
 const struct vbmpi_region *vbmpi_register(const void *address, size_t bytes) {
-  if (__builtin_expect(!caching(), 0) && vbmpi_transfers <= 1) forget_all();
+  if (__builtin_expect(!caching(), 0) && vbmpi_transfers <= 1) vbmpi_register_forget();
   uintptr_t from = (uintptr_t)address, to = from + bytes;
   volatile struct vb_status_page *page = vbmpi_page();
   if (used && regions[recent].from <= from && to <= regions[recent].to) {

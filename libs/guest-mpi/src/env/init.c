@@ -10,6 +10,7 @@
 #include "check/check.h"
 #include "coll/coll.h"
 #include "device/device.h"
+#include "device/quiesce.h"
 #include "device/wait.h"
 #include "error.h"
 
@@ -78,6 +79,7 @@ int PMPI_Finalize(void) {
   vbmpi_device.finalizing = true;
   vbmpi_barrier(vbmpi_comm_of(MPI_COMM_WORLD));
   vbmpi_collective = 0;
+  vbmpi_quiesce_end();
   vbmpi_attributes_delete(&vbmpi_comm_of(MPI_COMM_WORLD)->attributes, MPI_COMM_WORLD);
   vbmpi_state = VBMPI_ENDED;
   vbmpi_page()->mpi_state = VB_MPI_FINALIZED;

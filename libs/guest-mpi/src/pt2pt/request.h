@@ -27,6 +27,7 @@ enum vbmpi_step {
   VBMPI_STEP_CTS,        /* clear to send, by the receiver */
   VBMPI_STEP_WRITE,      /* RDMA WRITE with immediate */
   VBMPI_STEP_ACK,        /* a synchronous eager message was matched */
+  VBMPI_STEP_GATE,       /* nothing, and nobody behind it either: the channel is stopped */
 };
 
 struct vbmpi_request {

@@ -1,0 +1,139 @@
+#include "quiesce.h"
+
+#include <mpi.h>
+#include <stdlib.h>
+
+#include "connect.h"
+#include "device.h"
+#include "env/error.h"
+#include "pt2pt/protocol.h"
+
+/* What a MARK says, in the low bits of its tag; the epoch is above. */
+enum mark { STOPPED = 1, QUIET = 2, ENDED = 3 };
+#define MARK(epoch, what) (((epoch) << VB_CONTROL_EPOCH_SHIFT) | (uint32_t)(what))
+
+static bool reached(uint32_t mark, uint32_t epoch, enum mark what) {
+  return mark >> VB_CONTROL_EPOCH_SHIFT == epoch && (mark & VB_CONTROL_PHASE_MASK) >= (uint32_t)what;
+}
+
+static void send_mark(struct vbmpi_peer *peer, uint32_t mark) {
+  struct vbmpi_header header = {.kind = VBMPI_MARK, .tag = (int32_t)mark};
+  peer->marked = mark;
+  /* Its completion is that of everything before it. */
+  peer->unsignaled = VBMPI_SIGNAL_EVERY;
+  vbmpi_post_inline(peer, &header, 0, 0);
+}
+
+/* --- gates --- */
+
+static void close_gates(void) {
+  struct vbmpi_device *device = &vbmpi_device;
+  device->gates = calloc((size_t)device->size, sizeof *device->gates);
+  if (device->gates == 0) vbmpi_fatal(MPI_ERR_NO_MEM, vbmpi_collective_or_call(), "no memory to stop %d channels", device->size);
+  for (int rank = 0; rank < device->size; rank++) {
+    struct vbmpi_peer *peer = &device->peers[rank];
+    struct vbmpi_request *gate = &device->gates[rank];
+    if (rank == device->rank) continue;
+    gate->step = VBMPI_STEP_GATE;
+    gate->next = peer->pending_first;
+    if (peer->pending_first == 0) {
+      peer->pending_last = gate;
+      device->pending_peers++;
+    }
+    peer->pending_first = gate;
+  }
+}
+
+static void open_gates(void) {
+  struct vbmpi_device *device = &vbmpi_device;
+  if (device->gates == 0) return;
+  for (int rank = 0; rank < device->size; rank++) {
+    struct vbmpi_peer *peer = &device->peers[rank];
+    if (rank == device->rank) continue;
+    peer->pending_first = device->gates[rank].next;
+    if (peer->pending_first == 0) {
+      peer->pending_last = 0;
+      device->pending_peers--;
+    }
+  }
+  free(device->gates);
+  device->gates = 0;
+}
+
+/* Posts the WRITEs that the peer has granted, past the gate. They may overtake what else waits: matching was settled by their RTS. */
+static bool post_granted(struct vbmpi_peer *peer, bool *left) {
+  bool any = false;
+  struct vbmpi_request *before = peer->pending_first, *request;
+  while ((request = before->next) != 0) {
+    if (request->step != VBMPI_STEP_WRITE) {
+      before = request;
+      continue;
+    }
+    if (peer->credits == 0 || !vbmpi_has_slot(peer) || !vbmpi_post_step(peer, request)) {
+      *left = true;
+      return any;
+    }
+    before->next = request->next;
+    if (peer->pending_last == request) peer->pending_last = before;
+    request->next = 0;
+    any = true;
+  }
+  return any;
+}
+
+/* --- the handshake --- */
+
+/* Goes as far as it can with one peer; true when anything happened. */
+static bool drain_peer(struct vbmpi_peer *peer, uint32_t epoch, bool *quiet) {
+  bool left = false, any = post_granted(peer, &left);
+  if (!reached(peer->marked, epoch, STOPPED) && vbmpi_has_slot(peer)) {
+    send_mark(peer, MARK(epoch, STOPPED));
+    any = true;
+  }
+  if (!left && reached(peer->marked, epoch, STOPPED) && !reached(peer->marked, epoch, QUIET) && reached(peer->mark, epoch, STOPPED) &&
+      vbmpi_has_slot(peer)) {
+    send_mark(peer, MARK(epoch, QUIET));
+    any = true;
+  }
+  *quiet &= reached(peer->marked, epoch, QUIET) && reached(peer->mark, epoch, QUIET);
+  return any;
+}
+
+static void stop_at_safepoint(uint32_t control, uint32_t flags) {
+  int32_t result = vb_hypercall_block(VB_HC_SAFEPOINT, control >> VB_CONTROL_EPOCH_SHIFT, flags, 0, 0);
+  vbmpi_device.control = control;
+  if (result == VB_SAFEPOINT_NEW_ADAPTER && vbmpi_device.size > 1) vbmpi_reconnect();
+  open_gates();
+}
+
+static bool somebody_has_ended(void) {
+  for (int rank = 0; rank < vbmpi_device.size; rank++)
+    if ((vbmpi_device.peers[rank].mark & VB_CONTROL_PHASE_MASK) == ENDED) return true;
+  return false;
+}
+
+bool vbmpi_quiesce(void) {
+  struct vbmpi_device *device = &vbmpi_device;
+  uint32_t control = vb_event_page()->control, epoch = control >> VB_CONTROL_EPOCH_SHIFT;
+  if ((control & VB_CONTROL_PHASE_MASK) != VB_CONTROL_QUIESCE || somebody_has_ended()) {
+    device->control = control;
+    open_gates();
+    return true;
+  }
+  if (device->size == 1) {
+    stop_at_safepoint(control, VB_SAFEPOINT_NO_CHANNELS);
+    return true;
+  }
+  if (device->gates == 0) close_gates();
+  bool any = false, quiet = true;
+  for (int rank = 0; rank < device->size; rank++)
+    if (rank != device->rank) any |= drain_peer(&device->peers[rank], epoch, &quiet);
+  if (!quiet || device->signaled != 0) return any;
+  stop_at_safepoint(control, 0);
+  return true;
+}
+
+void vbmpi_quiesce_end(void) {
+  for (int rank = 0; rank < vbmpi_device.size; rank++)
+    if (rank != vbmpi_device.rank && vbmpi_has_slot(&vbmpi_device.peers[rank])) send_mark(&vbmpi_device.peers[rank], ENDED);
+}
