@@ -1,7 +1,7 @@
 /** Puts a node-agent together: cache, VMs, jobs, registration, and the service under the node's own address. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodev1 } from '@verbena/contracts';
+import { migrationv1, nodev1 } from '@verbena/contracts';
 import type { Hypervisor } from '@verbena/hypervisor';
 import { nodeId } from '@verbena/ids';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
@@ -9,11 +9,16 @@ import { openChunks } from './images/chunks.ts';
 import { ImageCache } from './images/image-cache.ts';
 import { jobPorts } from './jobs/job-ports.ts';
 import { JobTable } from './jobs/job-table.ts';
+import { AgentMigrations } from './migration/agent-migrations.ts';
+import { lookAfter } from './migration/left-alone.ts';
+import { migrationAgentService } from './migration/migration-service.ts';
+import { Doors } from './migration/transport.ts';
 import { Registration, type NodeDescription } from './registration.ts';
 import type { NodePort } from './node-port.ts';
 import { observeNode } from './metrics.ts';
 import { nodeAgentService } from './service.ts';
 import { Terms } from './terms.ts';
+import type { VmLogOptions } from './vms/vm-log.ts';
 import { VmTable } from './vms/vm-table.ts';
 
 export interface NodeAgentOptions {
@@ -62,6 +67,7 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
       await bounded(stopFencedMs, vms.clear(reason));
     },
   });
+  const vmLog: VmLogOptions = { bus, clock, signal: working.signal, actor: id, epoch: () => registration.epoch };
   const vms: VmTable = new VmTable({
     nodeId: id,
     cores: options.cores,
@@ -70,7 +76,7 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     images,
     clock,
     log,
-    vmLog: { bus, clock, signal: working.signal, actor: id, epoch: () => registration.epoch },
+    vmLog,
     tracer,
     metrics,
   });
@@ -92,6 +98,12 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     signal: working.signal,
   };
   const served = await bus.serve(nodev1.NodeAgentService, nodeAgentService(parts), id);
+  const doors = new Doors(hostOf(options.port.endpoint));
+  const spoolRoot = join(dataDir, 'incoming');
+  await rm(spoolRoot, { recursive: true, force: true });
+  const migrations = new AgentMigrations({ nodeId: id, nodeName: options.name, clock, vms, jobs, port: options.port, doors, spoolRoot });
+  const movesServed = await bus.serve(migrationv1.MigrationAgentService, migrationAgentService(migrations), id);
+  void lookAfter({ migrations, bus, log, vmLog, signal: working.signal });
   const unobserve = observeNode(metrics, parts);
   registration.start();
 
@@ -102,7 +114,7 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     await bounded(stopJobsMs, jobs.close('the node stops'));
     await bounded(stopVmsMs, vms.close('the node stops'));
     working.abort(new Error('the node-agent has stopped'));
-    await bounded(stopServingMs, served.stop());
+    await bounded(stopServingMs, Promise.all([served.stop(), movesServed.stop(), migrations.close()]));
     await bounded(stopVmsMs, options.hypervisor.close());
     await rm(scratchRoot, { recursive: true, force: true });
   };
@@ -121,13 +133,19 @@ const stopVmsMs = 5_000;
 const stopServingMs = 2_000;
 
 /** Waits for the work, but no longer than this: a stop that hangs would keep everything behind it alive. */
-async function bounded(ms: number, work: Promise<void>): Promise<void> {
+async function bounded(ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);
   });
   await Promise.race([work.catch(() => undefined), late]);
   clearTimeout(timer);
+}
+
+/** Where node-agents of other processes reach this host: as they reach its port in the subnet. */
+function hostOf(endpoint: string): string {
+  const cut = endpoint.lastIndexOf(':');
+  return cut > 0 ? endpoint.slice(0, cut) : '127.0.0.1';
 }
 
 function describe(options: NodeAgentOptions, images: ImageCache, vms: VmTable): NodeDescription & { readonly id: string } {

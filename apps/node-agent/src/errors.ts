@@ -11,6 +11,9 @@ export type RefusalReason =
   | 'start-failed'
   | 'stopping'
   | 'old-term'
+  | 'not-movable'
+  | 'not-here'
+  | 'old-fence'
   | 'unregistered';
 
 export class Refusal extends Error {
@@ -33,6 +36,9 @@ const codes: Readonly<Record<RefusalReason, Code>> = {
   'start-failed': Code.Internal,
   stopping: Code.Unavailable,
   'old-term': Code.FailedPrecondition,
+  'not-movable': Code.FailedPrecondition,
+  'not-here': Code.FailedPrecondition,
+  'old-fence': Code.FailedPrecondition,
   unregistered: Code.Unavailable,
 };
 

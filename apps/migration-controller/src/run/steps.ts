@@ -78,7 +78,8 @@ export async function quiesce(work: Work, signal: AbortSignal): Promise<void> {
   if (quiescingAt === undefined) await ports.migrations.execute(id, { type: 'BeginQuiesce', data: {} });
   const { quiesceMs, callMs } = ports.config;
   const epoch = (await ports.migrations.quiesceEpoch(id)) ?? 0;
-  const request = { migrationId: id, jobId, attempt, vmId, fence: BigInt(fence), epoch, timeout: durationFromMs(quiesceMs) };
+  const { fabric } = placeOf(work);
+  const request = { migrationId: id, jobId, attempt, vmId, fence: BigInt(fence), epoch, timeout: durationFromMs(quiesceMs), fabric };
   await onAll(work, await nodesOf(work), (agent) => agent.quiesce(request, { timeoutMs: quiesceMs + callMs, signal }));
 }
 
@@ -91,7 +92,8 @@ export async function suspend(work: Work, signal: AbortSignal): Promise<readonly
 export async function restore(work: Work, signal: AbortSignal): Promise<void> {
   const { fence, vmId, targetNodeId } = work.migration();
   const { pkey, fabric } = placeOf(work);
-  const request = { migrationId: work.id, fence: BigInt(fence), vmId, ranks: moved(work), pkey, fabric };
+  const epoch = (await work.ports.migrations.quiesceEpoch(work.id)) ?? 0;
+  const request = { migrationId: work.id, fence: BigInt(fence), vmId, ranks: moved(work), pkey, fabric, epoch };
   await agentOf(work, targetNodeId).restore(request, { timeoutMs: work.ports.config.callMs, signal });
 }
 

@@ -8,20 +8,22 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Domain, ProgramExit, RunningProgram } from '@verbena/hypervisor';
+import type { Domain, ProgramExit, ProgramHandlers, RunningProgram } from '@verbena/hypervisor';
 import { failSpan, inSpan, metric, startSpan, type Metrics } from '@verbena/service-kit';
 import { context as otel, ROOT_CONTEXT, trace, type Span, type Tracer } from '@opentelemetry/api';
 import { messageOf, Refusal } from '../errors.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
 import { ActivityMonitor, sampleEveryMs } from './activity-monitor.ts';
-import { exitOf, inWords, rankExitReport } from './exit-report.ts';
+import { exitOf, inWords } from './exit-report.ts';
 import { localityOf, type JobStart } from './job-start.ts';
 import { OutputPump, type OutputPiece } from './output-pump.ts';
 import type { JobPorts, Report } from './job-ports.ts';
+import { keepRank } from './rank-end.ts';
 import { LocalRendezvous } from './rendezvous.ts';
-import { allOrFirstError } from './settling.ts';
-import { defaultBounds, keepFiles, prepareScratch, removeScratch } from './scratch.ts';
+import { allOf, allOrFirstError } from './settling.ts';
+import { prepareScratch, removeScratch } from './scratch.ts';
 
 export interface JobRunOptions {
   readonly start: JobStart;
@@ -34,17 +36,27 @@ export interface JobRunOptions {
   readonly metrics: Metrics;
 }
 
-interface Rank {
+/** A rank that runs here. */
+export interface Rank {
   readonly rank: number;
   readonly vm: Vm & { domain: Domain };
   readonly scratchDir: string;
   inputs: ReadonlyMap<string, string>;
   program: RunningProgram | undefined;
   exit?: ProgramExit;
+  /** It goes on on another node: its end here tells nobody anything. */
+  moved?: true;
   /** From the start of its program to the report of its end. */
   span: Span | undefined;
   /** Runs something within that span, on behalf of whoever started the job. */
   within: <T>(run: () => T) => T;
+}
+
+/** A rank on its way to this run. */
+export interface Arrival extends Pick<Rank, 'rank' | 'vm' | 'inputs'> {
+  readonly migrationId: string;
+  readonly output: { readonly stdout: bigint; readonly stderr: bigint };
+  readonly restore: (scratchDir: string, handlers: ProgramHandlers) => Promise<RunningProgram>;
 }
 
 export class JobRun {
@@ -54,6 +66,7 @@ export class JobRun {
   readonly #monitor = new ActivityMonitor();
   readonly #stopping = new AbortController();
   #ranks: Rank[] = [];
+  #watching = false;
   readonly #settled: Promise<void>[] = [];
   readonly #reported: Promise<void>[] = [];
   readonly #started: Promise<void>;
@@ -90,12 +103,12 @@ export class JobRun {
 
   async settled(): Promise<void> {
     await this.#started.catch(() => undefined);
-    await Promise.all(this.#settled);
+    await allOf(this.#settled);
   }
 
   async reported(): Promise<void> {
     await this.settled();
-    await Promise.all(this.#reported);
+    await allOf(this.#reported);
     await removeScratch(this.#scratchDir());
   }
 
@@ -105,6 +118,59 @@ export class JobRun {
     await this.#started.catch(() => undefined);
     await Promise.allSettled(this.#ranks.map(({ program }) => program?.kill(reason)));
     await this.settled();
+  }
+
+  /** Those that run here, and have not ended. */
+  ranks(): readonly Rank[] {
+    return this.#ranks.filter(({ exit, moved }) => exit === undefined && moved !== true);
+  }
+
+  /** While it holds, ranks stand still on purpose, and nobody is told that they wait. */
+  quiet = false;
+
+  /** Where a rank's output goes on elsewhere, when all that it wrote here is in storage. */
+  async outputOf(rank: number): Promise<{ readonly stdout: bigint; readonly stderr: bigint }> {
+    await this.#pump.drained(rank);
+    return { stdout: this.#pump.position(rank, 'stdout'), stderr: this.#pump.position(rank, 'stderr') };
+  }
+
+  /**
+   * Takes in a rank that comes from another node: `restore` is given where it belongs and makes its program. The run lasts until it has ended.
+   * @throws what `restore` throws; nothing is left of it then
+   */
+  async enter(arrival: Arrival): Promise<void> {
+    const { rank, vm, inputs, output } = arrival;
+    const scratchDir = join(this.#scratchDir(), `${String(rank)}.${arrival.migrationId}`);
+    const entered: Rank = { rank, vm, scratchDir, inputs, program: undefined, span: undefined, within: (run) => run() };
+    const arrived = Promise.withResolvers<void>();
+    this.#settled.push(arrived.promise);
+    try {
+      await mkdir(scratchDir, { recursive: true });
+      this.#openSpan(entered);
+      this.#pump.continueAt(rank, output);
+      this.#rendezvous.enter(rank);
+      entered.program = await arrival.restore(scratchDir, this.#handlers(entered));
+      this.#ranks = [...this.#ranks.filter((other) => other.rank !== rank), entered];
+      this.#monitor.watch(rank, () => vm.domain.activity());
+      this.#follow(entered);
+      if (!this.#watching) void otel.with(ROOT_CONTEXT, () => this.#watch());
+    } catch (error) {
+      entered.span?.end();
+      this.#rendezvous.leave(rank);
+      await removeScratch(scratchDir);
+      throw error;
+    } finally {
+      arrived.resolve();
+    }
+  }
+
+  /** A rank goes on elsewhere: its program's end here is no news, and its working directory is no longer needed. */
+  leave(rank: number): void {
+    const left = this.#ranks.find((other) => other.rank === rank);
+    if (left === undefined) return;
+    left.moved = true;
+    this.#rendezvous.leave(rank);
+    void left.program?.exit.catch(() => undefined).then(() => removeScratch(left.scratchDir));
   }
 
   async #start(): Promise<void> {
@@ -171,12 +237,16 @@ export class JobRun {
       scratchDir: rank.scratchDir,
       scratchBytes: start.scratchBytes,
       outputLimitBytes: start.outputLimitBytes,
-      handlers: {
-        output: (stream, data) => rank.within(() => this.#pump.write(rank.rank, stream, data)),
-        rendezvous: (generation, card) => rank.within(() => this.#rendezvous.join(rank.rank, generation, card)),
-      },
+      handlers: this.#handlers(rank),
     });
     this.#monitor.watch(rank.rank, () => rank.vm.domain.activity());
+  }
+
+  #handlers(rank: Rank): ProgramHandlers {
+    return {
+      output: (stream, data) => rank.within(() => this.#pump.write(rank.rank, stream, data)),
+      rendezvous: (generation, card) => rank.within(() => this.#rendezvous.join(rank.rank, generation, card)),
+    };
   }
 
   async #undo(rank: Rank, reason: string): Promise<void> {
@@ -192,7 +262,7 @@ export class JobRun {
   #follow(rank: Rank): void {
     const finished = rank.within(() => this.#finish(rank));
     this.#settled.push(finished.then(() => undefined));
-    const reported = finished.then((report) => rank.within(() => this.#report(rank, report)));
+    const reported = finished.then((report) => report && rank.within(() => this.#report(rank, report)));
     this.#reported.push(reported.finally(() => rank.span?.end()));
   }
 
@@ -235,46 +305,28 @@ export class JobRun {
   }
 
   /** What follows a program's end. Never rejects: whatever goes wrong becomes part of the report. */
-  async #finish(rank: Rank): Promise<Report> {
+  async #finish(rank: Rank): Promise<Report | undefined> {
     const { vms, ports } = this.#options;
     const exit = await exitOf(rank.program);
     this.#monitor.forget(rank.rank);
+    if (rank.moved === true) return undefined;
     rank.exit = exit;
     rank.span?.setAttribute('verbena.exit.cause', exit.cause);
     const { metrics, nodeId: node } = this.#options;
     metrics.count(metric.ranksEnded, { node, cause: exit.cause });
     metrics.count(metric.outputBytes, { node }, Math.max(0, exit.counters.outputBytes));
-    let kept = 0;
-    const notes: string[] = [];
-    try {
-      const result = await keepFiles({
-        dir: rank.scratchDir,
-        inputs: rank.inputs,
-        bounds: defaultBounds,
-        putChunk: (digest, data) => ports.putChunk(digest, data),
-        putFile: (file) => ports.putFile({ jobId: this.jobId, attempt: this.attempt, rank: rank.rank, ...file }),
-      });
-      kept = result.kept;
-      if (result.note !== '') notes.push(result.note);
-    } catch (error) {
-      notes.push(`the files of the working directory could not be kept: ${messageOf(error)}`);
-    }
-    for (const note of notes)
-      await this.#pump.write(rank.rank, 'stderr', new TextEncoder().encode(`verbena: rank ${String(rank.rank)}: ${note}\n`));
-    await this.#pump.drained(rank.rank);
-    if (this.#pump.failure !== undefined) notes.push(`output was lost: ${this.#pump.failure}`);
-    await vms.release(rank.vm, exit.detail === '' ? inWords(exit) : exit.detail).catch((error: unknown) => notes.push(messageOf(error)));
-    await removeScratch(rank.scratchDir).catch((error: unknown) => notes.push(messageOf(error)));
-    return { rank: rank.rank, vmId: rank.vm.request.vmId, what: { case: 'exited', value: rankExitReport(exit, kept, notes.join('\n')) } };
+    return keepRank({ job: this.#options.start, vms, ports, pump: this.#pump }, rank, exit);
   }
 
   /** Samples the ranks until all have settled. */
   async #watch(): Promise<void> {
     const { ports } = this.#options;
+    this.#watching = true;
     let over = false;
     void this.settled().then(() => (over = true));
     while (!over) {
       await ports.clock.sleep(sampleEveryMs, ports.signal).catch(() => (over = true));
+      if (this.quiet) continue;
       const reports = this.#monitor.sample(ports.clock.monotonic());
       if (reports.length === 0) continue;
       await ports
@@ -286,6 +338,7 @@ export class JobRun {
           this.#monitor.repeat(reports);
         });
     }
+    this.#watching = false;
   }
 
   #blocked({ rank, blocked, activity, waitsFor }: { rank: number; blocked: boolean; activity: bigint; waitsFor: string }): Report {

@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import { messageOf, Refusal } from '../errors.ts';
-import { JobRun, type JobRunOptions } from './job-run.ts';
+import { JobRun, type Arrival, type JobRunOptions, type Rank } from './job-run.ts';
 import type { JobStart } from './job-start.ts';
 
 export type Meetings = ReturnType<JobRun['meetings']>;
@@ -49,6 +49,40 @@ export class JobTable {
     // The scheduler has given the earlier one up, or it would not start another.
     if (known !== undefined && known.attempt < attempt) await known.stop('the job starts again');
     return this.#same(jobId, attempt) ?? this.#begin(start);
+  }
+
+  /** The run that has a VM's program. */
+  runOf(vmId: string): { readonly run: JobRun; readonly rank: Rank } | undefined {
+    for (const run of this.#runs.values()) {
+      const rank = run.ranks().find(({ vm }) => vm.request.vmId === vmId);
+      if (rank !== undefined) return { run, rank };
+    }
+    return undefined;
+  }
+
+  /** The run of an attempt of a job that has ranks here. */
+  run(jobId: string, attempt: number): JobRun | undefined {
+    const run = this.#runs.get(jobId);
+    return run?.attempt === attempt ? run : undefined;
+  }
+
+  /**
+   * Takes in a rank of an attempt that runs on other nodes, or here already. `start` is the attempt, without ranks.
+   * @throws {Refusal} when a later attempt is here, or the node is stopping; and what the arrival throws
+   */
+  async enter(start: JobStart, arrival: Arrival): Promise<void> {
+    const { jobId, attempt } = start;
+    if (this.#closed) throw new Refusal('stopping', `node ${this.#options.nodeId} is stopping`);
+    const known = this.#runs.get(jobId);
+    if (known !== undefined && known.attempt !== attempt)
+      throw new Refusal('start-failed', `job ${jobId} is in its attempt ${String(known.attempt)} on ${this.#options.nodeId}`);
+    const run = known ?? new JobRun({ start, ...this.#options });
+    const entering = run.enter(arrival);
+    if (known === undefined) {
+      this.#runs.set(jobId, run);
+      void this.#follow(run);
+    }
+    await entering;
   }
 
   /** Ends the programs of a job up to an attempt, or of all; one that comes late is not started any more. */

@@ -56,6 +56,16 @@ export class OutputPump {
     if (this.queuedBytes(rank) > rankBoundBytes) return this.#when(() => this.queuedBytes(rank) <= rankBoundBytes);
   }
 
+  /** Up to where a rank has written a stream: where whoever goes on with it begins. */
+  position(rank: number, stream: 'stdout' | 'stderr'): bigint {
+    return this.#offsets.get(`${String(rank)}/${stream}`) ?? 0n;
+  }
+
+  /** A rank goes on here that has written so much elsewhere. */
+  continueAt(rank: number, positions: Readonly<Record<'stdout' | 'stderr', bigint>>): void {
+    for (const stream of ['stdout', 'stderr'] as const) this.#offsets.set(`${String(rank)}/${stream}`, positions[stream]);
+  }
+
   queuedBytes(rank: number): number {
     return this.#queuedByRank.get(rank) ?? 0;
   }

@@ -17,7 +17,7 @@ interface Meeting {
 const openMeetings = 4;
 
 export class LocalRendezvous {
-  readonly #ranks: readonly number[];
+  #ranks: readonly number[];
   readonly #size: number;
   readonly #exchange: Exchange;
   readonly #ended = new Map<number, string>();
@@ -25,7 +25,7 @@ export class LocalRendezvous {
 
   /** `ranks` are those of this node, `size` is the number of all ranks of the job. */
   constructor(ranks: readonly number[], size: number, exchange: Exchange) {
-    this.#ranks = ranks;
+    this.#ranks = [...ranks];
     this.#size = size;
     this.#exchange = exchange;
   }
@@ -49,6 +49,17 @@ export class LocalRendezvous {
   ended(rank: number, how: string): void {
     this.#ended.set(rank, how);
     for (const meeting of this.#meetings.values()) if (!meeting.left && !meeting.cards.has(rank)) meeting.result.reject(absent(rank, how));
+  }
+
+  /** A rank has come from another node: from the next meeting on its card is brought from here. */
+  enter(rank: number): void {
+    if (!this.#ranks.includes(rank)) this.#ranks = [...this.#ranks, rank];
+    this.#ended.delete(rank);
+  }
+
+  /** A rank has gone to another node, which brings its cards from now on. */
+  leave(rank: number): void {
+    this.#ranks = this.#ranks.filter((other) => other !== rank);
   }
 
   /** The cards that ranks of this node have brought to the meetings that are remembered. */

@@ -4,7 +4,9 @@
  *
  *   booting --> idle --claim--> busy --release--> idle
  *      |          |               |
- *      +----------+---- gone <----+  (boot failed, destroyed, crashed)
+ *      +----------+---- gone <----+  (boot failed, destroyed, crashed, moved away)
+ *
+ *   incoming --arrived--> busy;  one that does not arrive is gone without a word in the log, which has it on another node.
  */
 import type { VmCommand } from '@verbena/domain-vm';
 import type { Domain, Hypervisor } from '@verbena/hypervisor';
@@ -25,7 +27,8 @@ export interface BootRequest {
   readonly jobId: string;
 }
 
-export type VmPhase = 'booting' | 'idle' | 'busy' | 'gone';
+/** `incoming`: its domain is there for a program that is on its way from another node. */
+export type VmPhase = 'booting' | 'idle' | 'busy' | 'gone' | 'incoming';
 
 export interface Vm {
   readonly request: BootRequest;
@@ -101,6 +104,63 @@ export class VmTable {
     return vm.booted;
   }
 
+  /**
+   * Takes room for a VM that comes from another node, and boots a domain for it. Nothing is written: the log has it elsewhere.
+   * @throws Refusal
+   */
+  async receive(request: BootRequest): Promise<Vm> {
+    vmId(request.vmId);
+    const known = this.#vms.get(request.vmId);
+    if (known?.phase === 'incoming') return known;
+    if (known !== undefined) throw new Refusal('vm-busy', `VM ${request.vmId} is on ${this.#options.nodeId} already, ${known.phase}`);
+    if (this.#closed) throw new Refusal('stopping', `node ${this.#options.nodeId} is stopping`);
+    this.#checkRoom(request);
+    const vm: Vm = {
+      request,
+      log: new VmLog(request.vmId, request.tenant, this.#options.vmLog),
+      phase: 'incoming',
+      domain: undefined,
+      jobId: request.jobId,
+      booted: Promise.resolve(0),
+      unpin: this.#options.images.pin(request.imageDigest),
+    };
+    this.#vms.set(request.vmId, vm);
+    try {
+      const domain = await this.#createDomain(request, await this.#options.images.module(request.imageDigest));
+      vm.domain = domain;
+      stillWanted(vm);
+      await domain.boot();
+      stillWanted(vm);
+      this.#watch(vm, domain);
+      return vm;
+    } catch (error) {
+      await this.forget(vm, messageOf(error));
+      throw error;
+    }
+  }
+
+  /** It has arrived, and is this node's as soon as the log says so; from then on it is written under this epoch. */
+  arrived(vm: Vm, jobId: string, fence: bigint): void {
+    vm.phase = 'busy';
+    vm.jobId = jobId;
+    vm.log.continueUnder(fence);
+  }
+
+  /** Frees what there is of a VM that another node has, and writes nothing. */
+  forget(vm: Vm, reason: string): Promise<void> {
+    vm.phase = 'gone';
+    vm.ended ??= (async () => {
+      await this.#destroyDomain(vm, reason);
+      vm.unpin();
+      this.#vms.delete(vm.request.vmId);
+    })();
+    return vm.ended;
+  }
+
+  get(id: string): Vm | undefined {
+    return this.#vms.get(id);
+  }
+
   #checkRoom(request: BootRequest): void {
     const { cores, memoryBytes, nodeId } = this.#options;
     const used = this.list().reduce((sum, vm) => sum + vm.request.vcpus, 0);
@@ -119,20 +179,14 @@ export class VmTable {
   }
 
   async #boot(vm: Vm): Promise<number> {
-    const { clock, hypervisor, images, nodeId } = this.#options;
+    const { clock, nodeId } = this.#options;
     const { request } = vm;
     const start = clock.monotonic();
     try {
-      const wasm = await images.module(request.imageDigest);
+      const wasm = await this.#options.images.module(request.imageDigest);
       const { vmId: _, ...created } = request;
       await vm.log.record(request.jobId, { type: 'CreateVm', data: { nodeId, ...created } });
-      const domain = await hypervisor.createDomain({
-        id: vmId(request.vmId),
-        name: request.vmId,
-        image: { digest: request.imageDigest, wasm },
-        memoryBytes: request.memoryBytes,
-        vcpus: request.vcpus,
-      });
+      const domain = await this.#createDomain(request, wasm);
       vm.domain = domain;
       this.#watch(vm, domain);
       stillWanted(vm);
@@ -153,6 +207,16 @@ export class VmTable {
       if (error instanceof Refusal) throw error;
       throw new Refusal('boot-failed', `VM ${request.vmId} did not boot on ${nodeId}: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  #createDomain(request: BootRequest, wasm: Uint8Array): Promise<Domain> {
+    return this.#options.hypervisor.createDomain({
+      id: vmId(request.vmId),
+      name: request.vmId,
+      image: { digest: request.imageDigest, wasm },
+      memoryBytes: request.memoryBytes,
+      vcpus: request.vcpus,
+    });
   }
 
   /** A domain that crashes while it runs a program is the job's to tell; one that is idle would wait for a program that it cannot run. */
@@ -190,7 +254,9 @@ export class VmTable {
   /** Destroys a VM; one that is not there is already destroyed. */
   async destroy(id: string, reason: string): Promise<void> {
     const vm = this.#vms.get(id);
-    if (vm !== undefined) await this.#end(vm, reason);
+    // What has not arrived is another node's in the log.
+    if (vm?.phase === 'incoming') await this.forget(vm, reason);
+    else if (vm !== undefined) await this.#end(vm, reason);
   }
 
   /** Ends a VM once; it holds its core until the domain is gone. */

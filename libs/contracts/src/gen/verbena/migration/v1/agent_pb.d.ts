@@ -6,8 +6,8 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import type { Message } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { MigrationRound } from "./migration_pb.js";
-import type { RankPlace } from "./moves_pb.js";
 import type { FabricNode } from "../../node/v1/node_pb.js";
+import type { RankPlace } from "./moves_pb.js";
 
 /**
  * Describes the file verbena/migration/v1/agent.proto.
@@ -224,6 +224,13 @@ export declare type QuiesceRequest = Message<"verbena.migration.v1.QuiesceReques
    * @generated from field: uint32 epoch = 7;
    */
   epoch: number;
+
+  /**
+   * The ports that the ranks may speak to when they go on.
+   *
+   * @generated from field: repeated verbena.node.v1.FabricNode fabric = 8;
+   */
+  fabric: FabricNode[];
 };
 
 /**
@@ -340,6 +347,13 @@ export declare type RestoreRequest = Message<"verbena.migration.v1.RestoreReques
    * @generated from field: repeated verbena.node.v1.FabricNode fabric = 6;
    */
   fabric: FabricNode[];
+
+  /**
+   * Of the quiesce in which the VM was suspended.
+   *
+   * @generated from field: uint32 epoch = 7;
+   */
+  epoch: number;
 };
 
 /**

@@ -1,0 +1,103 @@
+/**
+ * Frames of a migration: a kind and a payload. On a byte stream each is preceded by the length of both, 4 bytes, little-endian. Whoever reads them
+ * trusts nothing: a frame that is too long, or of a kind that is not known, ends the connection before anything is allocated for it.
+ *
+ *   hello   secret                        1      state  JSON, see state-json.ts          5
+ *   pages   offset (8 bytes), content     2      file   JSON of a file's entry           6
+ *   round   end of a round, answered      3      data   of the last file, in order       7
+ *   ack     bytes taken so far (8 bytes)  4      end    bytes of all pages, answered     8
+ */
+export const frameKinds = { hello: 1, pages: 2, round: 3, ack: 4, state: 5, file: 6, data: 7, end: 8 } as const;
+export type FrameKind = keyof typeof frameKinds;
+
+export interface Frame {
+  readonly kind: FrameKind;
+  readonly payload: Uint8Array;
+}
+
+/** Of a payload, in bytes: a program's state with its standard input is the largest. */
+export const largestPayload = 17 * 1024 * 1024;
+const headerBytes = 5;
+const names = new Map<number, FrameKind>(Object.entries(frameKinds).map(([name, number]) => [number, name as FrameKind]));
+
+export class BadFrame extends Error {
+  override readonly name = 'BadFrame';
+}
+
+export function encodeFrame({ kind, payload }: Frame): Uint8Array {
+  const bytes = new Uint8Array(headerBytes + payload.length);
+  new DataView(bytes.buffer).setUint32(0, payload.length + 1, true);
+  bytes[4] = frameKinds[kind];
+  bytes.set(payload, headerBytes);
+  return bytes;
+}
+
+/** Cuts a byte stream, in whatever pieces it comes, into frames. */
+export class FrameDecoder {
+  #pieces: Uint8Array[] = [];
+  #bytes = 0;
+  readonly #largest: number;
+
+  constructor(largest = largestPayload) {
+    this.#largest = largest;
+  }
+
+  /** Nothing of a frame is waiting for the rest of it. */
+  get empty(): boolean {
+    return this.#bytes === 0;
+  }
+
+  /** @throws {BadFrame} */
+  *push(piece: Uint8Array): Generator<Frame> {
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+    for (let frame = this.#next(); frame !== undefined; frame = this.#next()) yield frame;
+  }
+
+  #next(): Frame | undefined {
+    if (this.#bytes < headerBytes) return undefined;
+    const header = this.#joined(headerBytes);
+    const length = new DataView(header.buffer, header.byteOffset).getUint32(0, true);
+    const kind = names.get(header[4] ?? 0);
+    if (kind === undefined || length < 1 || length - 1 > this.#largest)
+      throw new BadFrame(`a frame of kind ${String(header[4])} with ${String(length)} bytes is none of this protocol`);
+    const total = headerBytes + length - 1;
+    if (this.#bytes < total) return undefined;
+    const whole = this.#joined(total);
+    const rest = whole.subarray(total);
+    this.#pieces = rest.length > 0 ? [rest] : [];
+    if (this.#pieces.length === 0) this.#bytes = 0;
+    else this.#bytes = rest.length;
+    return { kind, payload: whole.subarray(headerBytes, total) };
+  }
+
+  /** Everything that is there, in one piece, when the first piece is shorter than what is needed. */
+  #joined(needed: number): Uint8Array {
+    const [first] = this.#pieces;
+    if (first !== undefined && (this.#pieces.length === 1 || needed === 0)) return first;
+    const whole = new Uint8Array(this.#bytes);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    this.#pieces = [whole];
+    return whole;
+  }
+}
+
+/** A payload that begins with a number of 8 bytes. */
+export function withNumber(value: number, rest: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const payload = new Uint8Array(8 + rest.length);
+  new DataView(payload.buffer).setBigUint64(0, BigInt(value), true);
+  payload.set(rest, 8);
+  return payload;
+}
+
+/** @throws {BadFrame} when there is none, or it is too large to count with */
+export function numberOf(payload: Uint8Array): number {
+  if (payload.length < 8) throw new BadFrame('a frame is too short for its number');
+  const value = new DataView(payload.buffer, payload.byteOffset).getBigUint64(0, true);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new BadFrame(`${String(value)} is no offset`);
+  return Number(value);
+}

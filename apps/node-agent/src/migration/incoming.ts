@@ -1,0 +1,148 @@
+/**
+ * A VM on its way to this node: pages go straight into its domain's memory, files into a directory beside it. What comes is bounded by what the VM may
+ * have, and nothing of it runs before all of it is there.
+ */
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Refusal } from '../errors.ts';
+import type { Vm } from '../vms/vm-table.ts';
+import { BadFrame, numberOf, withNumber, type Frame } from './frames.ts';
+import { movableDomain, type ProgramFile } from './movable.ts';
+import { decodeEntry, decodeMoving, type FileEntry, type MovingState } from './moving-state.ts';
+
+const granuleBytes = 64 * 1024;
+const mostFiles = 20_000;
+const mostFileBytes = 2 * 1024 * 1024 * 1024;
+const pieceBytes = 1 << 20;
+
+export interface IncomingFacts {
+  readonly migrationId: string;
+  readonly fence: bigint;
+  readonly jobId: string;
+  readonly rank: number;
+  readonly attempt: number;
+}
+
+interface Spooled {
+  readonly entry: FileEntry;
+  readonly at: string;
+}
+
+export class Incoming {
+  readonly facts: IncomingFacts;
+  readonly vm: Vm;
+  readonly #dir: string;
+  readonly #files: Spooled[] = [];
+  #memory = new Uint8Array(new SharedArrayBuffer(0));
+  #taken = 0;
+  #fileBytes = 0;
+  #writing: { readonly handle: FileHandle; left: number } | undefined;
+  #state: MovingState | undefined;
+  #complete = false;
+
+  constructor(facts: IncomingFacts, vm: Vm, dir: string) {
+    this.facts = facts;
+    this.vm = vm;
+    this.#dir = dir;
+  }
+
+  /** @throws {Refusal} while something is missing */
+  get arrived(): MovingState {
+    if (!this.#complete || this.#state === undefined)
+      throw new Refusal('not-here', `VM ${this.vm.request.vmId} has not arrived: its source has not sent all of it`);
+    return this.#state;
+  }
+
+  async take({ kind, payload }: Frame): Promise<Frame | undefined> {
+    if (this.#complete) throw new BadFrame('something follows the end');
+    switch (kind) {
+      case 'pages':
+        return this.#pages(payload);
+      case 'round':
+        return { kind: 'ack', payload: withNumber(this.#taken) };
+      case 'state': {
+        const { jobId, rank } = this.facts;
+        this.#state = decodeMoving(payload, { imageDigest: this.vm.request.imageDigest, jobId, rank });
+        return undefined;
+      }
+      case 'file':
+        await this.#begin(decodeEntry(payload));
+        return undefined;
+      case 'data':
+        await this.#data(payload);
+        return undefined;
+      case 'end':
+        await this.#end(numberOf(payload));
+        return { kind: 'ack', payload: withNumber(this.#taken) };
+      default:
+        throw new BadFrame(`"${kind}" is not sent to the target`);
+    }
+  }
+
+  /** The files, as the driver takes them. */
+  async *files(): AsyncIterable<ProgramFile> {
+    for (const { entry, at } of this.#files)
+      yield await Promise.resolve({
+        ...entry,
+        content: () => createReadStream(at, { highWaterMark: pieceBytes }) as AsyncIterable<Uint8Array>,
+      });
+  }
+
+  /** Removes what was kept beside the domain. */
+  async close(): Promise<void> {
+    await this.#writing?.handle.close().catch(() => undefined);
+    this.#writing = undefined;
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  #pages(payload: Uint8Array): undefined {
+    const at = numberOf(payload);
+    const content = payload.subarray(8);
+    const limit = this.vm.request.memoryBytes;
+    if (at + content.length > limit) throw new BadFrame(`a page at ${String(at)} is beyond the VM's memory of ${String(limit)} bytes`);
+    this.#reach(at + content.length);
+    this.#memory.set(content, at);
+    this.#taken += content.length;
+    return undefined;
+  }
+
+  #reach(bytes: number): void {
+    if (bytes <= this.#memory.length || this.vm.domain === undefined) return;
+    this.#memory = movableDomain(this.vm.domain).incoming(Math.ceil(bytes / granuleBytes) * granuleBytes);
+  }
+
+  async #begin(entry: FileEntry): Promise<void> {
+    await this.#finishFile();
+    this.#fileBytes += entry.size;
+    if (this.#files.length >= mostFiles || this.#fileBytes > mostFileBytes)
+      throw new BadFrame('the program has too many files, or too large ones');
+    await mkdir(this.#dir, { recursive: true });
+    const at = join(this.#dir, String(this.#files.length));
+    this.#files.push({ entry, at });
+    if (entry.kind === 'file') this.#writing = { handle: await open(at, 'wx'), left: entry.size };
+  }
+
+  async #data(content: Uint8Array): Promise<void> {
+    if (this.#writing === undefined || content.length > this.#writing.left) throw new BadFrame('a file is longer than it was said to be');
+    await this.#writing.handle.writeFile(content);
+    this.#writing.left -= content.length;
+  }
+
+  async #finishFile(): Promise<void> {
+    if (this.#writing === undefined) return;
+    if (this.#writing.left > 0) throw new BadFrame('a file is shorter than it was said to be');
+    await this.#writing.handle.close();
+    this.#writing = undefined;
+  }
+
+  async #end(sent: number): Promise<void> {
+    await this.#finishFile();
+    if (this.#state === undefined) throw new BadFrame('the state is missing');
+    if (sent !== this.#taken) throw new BadFrame(`${String(sent)} bytes were sent, ${String(this.#taken)} have arrived`);
+    const { memoryBytes } = this.#state.program;
+    if (memoryBytes > this.vm.request.memoryBytes) throw new BadFrame('the state has more memory than the VM');
+    this.#reach(memoryBytes);
+    this.#complete = true;
+  }
+}

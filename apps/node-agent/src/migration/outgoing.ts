@@ -1,0 +1,127 @@
+/**
+ * A VM on its way from this node: its memory in rounds while it runs, then all that is left of it while it stands. Until it is discarded it can go on
+ * here as if nothing had been.
+ */
+import type { Clock } from '@verbena/service-kit';
+import { largestPayload, numberOf, withNumber, type Frame } from './frames.ts';
+import type { MovableProgram, SuspendedProgram } from './movable.ts';
+import { encodeEntry, encodeMoving, type MovingState } from './moving-state.ts';
+import { isConverged, PageSender, type Convergence } from './pages.ts';
+import { connectDoor, type FrameLink } from './transport.ts';
+
+export interface Copied {
+  readonly pages: number;
+  readonly bytes: number;
+  readonly ms: number;
+  /** Pages that were written meanwhile. */
+  readonly left: number;
+}
+
+export interface OutgoingOptions {
+  readonly program: MovableProgram;
+  readonly endpoint: string;
+  readonly secret: Uint8Array;
+  readonly clock: Clock;
+  /** The node-agent's own part, when all output of the rank is in storage. */
+  readonly own: () => Promise<Omit<MovingState, 'program'>>;
+}
+
+export class Outgoing {
+  readonly #options: OutgoingOptions;
+  readonly #pages = new PageSender();
+  #link: Promise<FrameLink> | undefined;
+  #bytes = 0;
+  #suspended: SuspendedProgram | undefined;
+  #sent: Promise<Copied> | undefined;
+
+  constructor(options: OutgoingOptions) {
+    this.#options = options;
+  }
+
+  get suspended(): SuspendedProgram | undefined {
+    return this.#suspended;
+  }
+
+  /** Rounds of pre-copy, each as it ends, until the rest is small enough. `limit`: bytes a second, 0 for none. */
+  async *rounds(limit: number, convergence: Convergence, signal: AbortSignal): AsyncGenerator<Copied> {
+    for (let round = 1; ; round++) {
+      const sent = await this.#round(limit, signal);
+      const left = this.#pages.left(this.#options.program.memory());
+      yield { ...sent, left };
+      if (isConverged(round, sent, left, convergence)) return;
+    }
+  }
+
+  /** Suspends the program and sends all that the target lacks; again gives the same. What fails leaves the program as it was. */
+  suspend(signal: AbortSignal): Promise<Copied> {
+    this.#sent ??= this.#suspend(signal).catch(async (error: unknown) => {
+      this.#sent = undefined;
+      await this.resume();
+      throw error;
+    });
+    return this.#sent;
+  }
+
+  /** The program stands at its safepoint here again, when it was suspended. */
+  async resume(): Promise<void> {
+    const suspended = this.#suspended;
+    this.#suspended = undefined;
+    await suspended?.resume();
+  }
+
+  async close(): Promise<void> {
+    (await this.#link?.catch(() => undefined))?.close();
+  }
+
+  async #suspend(signal: AbortSignal): Promise<Copied> {
+    const { clock, program, own } = this.#options;
+    const start = clock.monotonic();
+    this.#suspended = await program.suspend();
+    const { memory, state } = this.#suspended;
+    const sent = await this.#send(memory, 0, signal);
+    await this.#frame({ kind: 'state', payload: encodeMoving({ program: state, ...(await own()) }) });
+    for await (const file of this.#suspended.files()) {
+      await this.#frame({ kind: 'file', payload: encodeEntry(file) });
+      if (file.kind === 'file') for await (const payload of file.content()) await this.#frame({ kind: 'data', payload });
+    }
+    await this.#asked({ kind: 'end', payload: withNumber(this.#bytes) });
+    return { ...sent, ms: clock.monotonic() - start, left: 0 };
+  }
+
+  async #round(limit: number, signal: AbortSignal): Promise<Omit<Copied, 'left'>> {
+    const start = this.#options.clock.monotonic();
+    const sent = await this.#send(this.#options.program.memory(), limit, signal);
+    await this.#asked({ kind: 'round', payload: new Uint8Array(0) });
+    return { ...sent, ms: this.#options.clock.monotonic() - start };
+  }
+
+  async #send(memory: Uint8Array<SharedArrayBuffer>, limit: number, signal: AbortSignal): Promise<{ pages: number; bytes: number }> {
+    const { clock } = this.#options;
+    const start = clock.monotonic();
+    let bytes = 0;
+    const send = async (offset: number, content: Uint8Array): Promise<void> => {
+      signal.throwIfAborted();
+      await this.#frame({ kind: 'pages', payload: withNumber(offset, content) });
+      bytes += content.length;
+      this.#bytes += content.length;
+      const early = limit === 0 ? 0 : (bytes / limit) * 1000 - (clock.monotonic() - start);
+      if (early > 1) await clock.sleep(early, signal);
+    };
+    return this.#pages.round(memory, send, signal);
+  }
+
+  async #asked(frame: Frame): Promise<void> {
+    await this.#frame(frame);
+    const { payload } = await (await this.#opened()).answer();
+    if (numberOf(payload) !== this.#bytes) throw new Error(`the target has ${String(numberOf(payload))} of ${String(this.#bytes)} bytes`);
+  }
+
+  async #frame(frame: Frame): Promise<void> {
+    if (frame.payload.length > largestPayload) throw new Error(`a frame of ${String(frame.payload.length)} bytes is too long to be sent`);
+    await (await this.#opened()).send(frame);
+  }
+
+  #opened(): Promise<FrameLink> {
+    return (this.#link ??= connectDoor(this.#options.endpoint, this.#options.secret));
+  }
+}
