@@ -12,6 +12,7 @@ import { registerHelp } from './commands/help.ts';
 import { registerImages } from './commands/images.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLogs } from './commands/logs.ts';
+import { registerMigrations } from './commands/migrations.ts';
 import { registerNodes } from './commands/nodes.ts';
 import { registerReplay } from './commands/replay.ts';
 import { registerRun } from './commands/run.ts';
@@ -38,6 +39,7 @@ const commands = [
   registerStatus,
   registerNodes,
   registerVms,
+  registerMigrations,
   registerImages,
   registerTokens,
   registerTenants,

@@ -72,12 +72,15 @@ export function registerNodes({ program, action }: Registry): void {
       .description('place nothing new on a host; what runs there goes on')
       .argument('<node>', 'node id')
       .option('--reason <text>', 'what to record as the reason', '')
+      .option('--migrate', 'and move away what runs there, one VM after another')
       .action(
-        action(async (context, [id = ''], { reason }: { reason: string }) =>
-          tell(context, (await (await context.session()).client(nodev1.NodeService).drainNode({ id, reason })).node),
-        ),
+        action<{ reason: string; migrate?: true }>(async (context, [id = ''], { reason, migrate }) => {
+          if (migrate) return (await import('./drain.ts')).evacuate(context, id, reason);
+          return tell(context, (await (await context.session()).client(nodev1.NodeService).drainNode({ id, reason })).node);
+        }),
       ),
     'verbena node drain node-2 --reason "new memory"',
+    'verbena node drain node-2 --migrate',
   );
   example(
     node

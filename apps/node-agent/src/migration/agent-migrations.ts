@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { migrationv1 } from '@verbena/contracts';
 import { isLive } from '@verbena/domain-vm';
-import type { Domain } from '@verbena/hypervisor';
+import type { Domain, ReleaseMode, RunningProgram } from '@verbena/hypervisor';
 import type { Clock } from '@verbena/service-kit';
 import { messageOf, Refusal } from '../errors.ts';
 import type { JobStart } from '../jobs/job-start.ts';
@@ -14,7 +14,6 @@ import type { JobTable } from '../jobs/job-table.ts';
 import type { NodePort } from '../node-port.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
 import { Incoming } from './incoming.ts';
-import { movableDomain, movableProgram, type ReleaseMode } from './movable.ts';
 import { Outgoing, type Copied } from './outgoing.ts';
 import type { Convergence } from './pages.ts';
 import type { Door, Doors } from './transport.ts';
@@ -46,6 +45,8 @@ export interface Coming {
   readonly incoming: Incoming;
   readonly door: Door;
   restored?: Promise<void>;
+  /** Of a program without channels, which runs as soon as it is restored: not before it is released here. */
+  start?: () => Promise<void>;
   heard: number;
 }
 
@@ -125,19 +126,21 @@ export class AgentMigrations {
   async #quiesce(jobId: string, attempt: number, epoch: number, timeoutMs: number): Promise<readonly number[]> {
     const run = this.parts.jobs.run(jobId, attempt);
     if (run === undefined) return [];
-    const ranks = run.ranks();
+    // Without MPI there are no channels; such a program is suspended wherever it blocks.
+    const ranks = run.ranks().filter(({ vm }) => hasChannels(vm));
     run.quiet = true;
-    const results = await Promise.allSettled(ranks.map(({ program }) => movableProgram(program).quiesce(epoch, { timeoutMs })));
+    const results = await Promise.allSettled(ranks.map(({ program }) => programOf(program).quiesce(epoch, { timeoutMs })));
     const failed = results.findIndex((result) => result.status === 'rejected');
     if (failed < 0) return ranks.map(({ rank }) => rank);
-    for (const { program } of ranks) if (program !== undefined && 'release' in program) movableProgram(program).release(epoch, 'same');
+    for (const { program } of ranks) program?.release(epoch, 'same');
     run.quiet = false;
     const [reason] = results.flatMap((result) => (result.status === 'rejected' ? [messageOf(result.reason)] : []));
     throw new Refusal('not-movable', `rank ${String(ranks[failed]?.rank)} of ${jobId} does not stand still: ${reason ?? ''}`);
   }
 
   /** Lets the job's ranks go on that stand for this migration; others are not touched. */
-  release(jobId: string, migrationId: string, how: ReleaseMode, fabric: migrationv1.ReleaseRequest['fabric'] = []): void {
+  async release(jobId: string, migrationId: string, how: ReleaseMode, fabric: migrationv1.ReleaseRequest['fabric'] = []): Promise<void> {
+    if (how === 'new-adapter') await this.coming.get(migrationId)?.start?.();
     const standing = this.standing.get(jobId);
     if (standing?.migrationId !== migrationId) return;
     this.#learn(fabric);
@@ -147,7 +150,7 @@ export class AgentMigrations {
     for (const { program, vm } of run.ranks()) {
       // What is suspended goes on elsewhere, or is resumed before.
       if (this.#suspended(vm.request.vmId)) continue;
-      movableProgram(program).release(standing.epoch, how);
+      program?.release(standing.epoch, how);
     }
     run.quiet = false;
   }
@@ -161,6 +164,12 @@ export class AgentMigrations {
     this.#learn(fabric);
     coming.restored ??= this.#restore(coming, ranks, epoch);
     await coming.restored;
+  }
+
+  /** Once. */
+  #starting(start: () => Promise<void>): () => Promise<void> {
+    let started: Promise<void> | undefined;
+    return () => (started ??= start());
   }
 
   async #restore(coming: Coming, ranks: readonly Place[], epoch: number): Promise<void> {
@@ -188,18 +197,18 @@ export class AgentMigrations {
       ioPath: 'bypass',
     };
     vms.arrived(vm, jobId, fence);
-    await jobs.enter(start, {
-      rank,
-      vm: vm as Vm & { domain: Domain },
-      inputs: new Map(inputs),
-      migrationId,
-      output,
-      restore: (scratchDir, handlers) =>
-        movableDomain(domain).restore(
-          { ...localityOf(nodesByRank, nodeId), nodeName, scratchDir, files: incoming.files(), handlers },
-          program,
-        ),
-    });
+    const enter = (): Promise<void> =>
+      jobs.enter(start, {
+        rank,
+        vm: vm as Vm & { domain: Domain },
+        inputs: new Map(inputs),
+        migrationId,
+        output,
+        restore: (scratchDir, handlers) =>
+          domain.restore({ ...localityOf(nodesByRank, nodeId), nodeName, scratchDir, files: incoming.files(), handlers }, program),
+      });
+    if (incoming.arrived.atSafepoint) await enter();
+    else coming.start = this.#starting(enter);
     const run = jobs.run(jobId, attempt);
     if (run !== undefined) run.quiet = true;
     if (!this.standing.has(jobId)) {
@@ -207,7 +216,6 @@ export class AgentMigrations {
       this.standing.set(jobId, { migrationId, vmId: vm.request.vmId, jobId, attempt, epoch, done, heard: this.#now() });
     }
     door.close();
-    await incoming.close();
   }
 
   /** The migration is off: the VM stands at its safepoint here again. */
@@ -255,8 +263,10 @@ export class AgentMigrations {
   }
 
   /** The VM is this node's for good: nothing is left to wait for. */
-  settled(migrationId: string): void {
+  async settled(migrationId: string): Promise<void> {
+    const coming = this.coming.get(migrationId);
     this.coming.delete(migrationId);
+    await coming?.incoming.close();
   }
 
   async close(): Promise<void> {
@@ -270,8 +280,12 @@ export class AgentMigrations {
     const running = this.parts.jobs.runOf(vmId);
     if (running === undefined) throw new Refusal('unknown-vm', `no program runs in VM ${vmId} on ${this.parts.nodeId}`);
     const { run, rank } = running;
-    const own = async () => ({ output: await run.outputOf(rank.rank), inputs: [...rank.inputs] });
-    const move = new Outgoing({ program: movableProgram(rank.program), endpoint, secret, clock: this.parts.clock, own });
+    const own = async () => ({
+      atSafepoint: hasChannels(rank.vm),
+      output: await run.outputOf(rank.rank),
+      inputs: [...rank.inputs],
+    });
+    const move = new Outgoing({ program: programOf(rank.program), endpoint, secret, clock: this.parts.clock, own });
     this.outgoing.set(migrationId, { move, vmId });
     return move;
   }
@@ -287,4 +301,15 @@ export class AgentMigrations {
   #now(): number {
     return this.parts.clock.monotonic();
   }
+}
+
+/** Ranks have their program from when they have been started. */
+function programOf(program: RunningProgram | undefined): RunningProgram {
+  if (program === undefined) throw new Refusal('not-movable', 'the program has not been started yet');
+  return program;
+}
+
+/** Whether the program has called MPI_Init: its library has connections to stop, and a safepoint to stand in. */
+function hasChannels({ domain }: Pick<Vm, 'domain'>): boolean {
+  return domain !== undefined && domain.activity().mpiState !== 'not-initialized';
 }

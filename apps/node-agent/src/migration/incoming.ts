@@ -5,10 +5,10 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ProgramFile } from '@verbena/hypervisor';
 import { Refusal } from '../errors.ts';
 import type { Vm } from '../vms/vm-table.ts';
 import { BadFrame, numberOf, withNumber, type Frame } from './frames.ts';
-import { movableDomain, type ProgramFile } from './movable.ts';
 import { decodeEntry, decodeMoving, type FileEntry, type MovingState } from './moving-state.ts';
 
 const granuleBytes = 64 * 1024;
@@ -109,7 +109,7 @@ export class Incoming {
 
   #reach(bytes: number): void {
     if (bytes <= this.#memory.length || this.vm.domain === undefined) return;
-    this.#memory = movableDomain(this.vm.domain).incoming(Math.ceil(bytes / granuleBytes) * granuleBytes);
+    this.#memory = this.vm.domain.incoming(Math.ceil(bytes / granuleBytes) * granuleBytes);
   }
 
   async #begin(entry: FileEntry): Promise<void> {

@@ -64,15 +64,15 @@ export async function settleLeftAlone(options: LeftAloneOptions, since: number):
 }
 
 async function moved(migrations: AgentMigrations, { migrationId, vmId, jobId }: Standing): Promise<void> {
-  migrations.release(jobId, migrationId, 'new-adapter');
-  migrations.settled(migrationId);
+  await migrations.release(jobId, migrationId, 'new-adapter');
+  await migrations.settled(migrationId);
   await migrations.discard(migrationId, vmId);
 }
 
 async function stays(migrations: AgentMigrations, { migrationId, jobId }: Standing): Promise<void> {
   await migrations.abort(migrationId);
   await migrations.resume(migrationId);
-  migrations.release(jobId, migrationId, 'same');
+  await migrations.release(jobId, migrationId, 'same');
 }
 
 async function verdictOf(options: LeftAloneOptions, { migrationId, vmId }: Pick<Standing, 'migrationId' | 'vmId'>): Promise<Verdict> {

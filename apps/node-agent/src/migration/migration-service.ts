@@ -39,11 +39,11 @@ export function migrationAgentService(migrations: AgentMigrations): ServiceImpl<
     suspend: (request, { signal }) => edge(async () => ({ sent: onWire(await migrations.suspend(request, signal)) })),
     restore: (request) => edge(async () => (await migrations.restore(request), {})),
     release: ({ jobId, migrationId, how, fabric }) =>
-      edge(() => {
+      edge(async () => {
         const mode = how === ReleaseHow.NEW_ADAPTER ? 'new-adapter' : 'same';
-        migrations.release(jobId, migrationId, mode, fabric);
-        if (mode === 'new-adapter') migrations.settled(migrationId);
-        return Promise.resolve({});
+        await migrations.release(jobId, migrationId, mode, fabric);
+        if (mode === 'new-adapter') await migrations.settled(migrationId);
+        return {};
       }),
     discard: ({ migrationId, vmId }) => edge(async () => (await migrations.discard(migrationId, vmId), {})),
     resume: ({ migrationId }) => edge(async () => (await migrations.resume(migrationId), {})),

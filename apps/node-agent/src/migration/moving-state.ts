@@ -1,11 +1,13 @@
 /** What goes with a program beside the driver's state: the node-agent's own part, checked where it arrives. */
+import type { ProgramFile, ProgramState } from '@verbena/hypervisor';
 import { isInside } from '../jobs/scratch.ts';
 import { decodeState, encodeState } from './state-json.ts';
 import { BadFrame } from './frames.ts';
-import type { ProgramFile, ProgramState } from './movable.ts';
 
 export interface MovingState {
   readonly program: ProgramState;
+  /** It stands at its safepoint, and goes on when it is released; one that has no channels is suspended wherever it blocks. */
+  readonly atSafepoint: boolean;
   /** Bytes of output that are in storage already. */
   readonly output: { readonly stdout: bigint; readonly stderr: bigint };
   /** Input files as they were written, see prepareScratch. */
@@ -39,7 +41,8 @@ export function decodeMoving(
   const { stdout, stderr } = state?.output ?? {};
   if (typeof stdout !== 'bigint' || typeof stderr !== 'bigint' || stdout < 0n || stderr < 0n)
     throw new BadFrame('the state has no output positions');
-  const inputs = state?.inputs;
+  if (typeof state?.atSafepoint !== 'boolean') throw new BadFrame('the state does not say where the program stands');
+  const inputs = state.inputs;
   const isInput = (input: unknown): boolean => Array.isArray(input) && typeof input[0] === 'string' && typeof input[1] === 'string';
   if (!Array.isArray(inputs) || inputs.length > mostInputs || !inputs.every(isInput))
     throw new BadFrame('the state has no list of input files');

@@ -2,9 +2,9 @@
  * A VM on its way from this node: its memory in rounds while it runs, then all that is left of it while it stands. Until it is discarded it can go on
  * here as if nothing had been.
  */
+import type { RunningProgram, SuspendedProgram } from '@verbena/hypervisor';
 import type { Clock } from '@verbena/service-kit';
 import { largestPayload, numberOf, withNumber, type Frame } from './frames.ts';
-import type { MovableProgram, SuspendedProgram } from './movable.ts';
 import { encodeEntry, encodeMoving, type MovingState } from './moving-state.ts';
 import { isConverged, PageSender, type Convergence } from './pages.ts';
 import { connectDoor, type FrameLink } from './transport.ts';
@@ -18,7 +18,7 @@ export interface Copied {
 }
 
 export interface OutgoingOptions {
-  readonly program: MovableProgram;
+  readonly program: RunningProgram;
   readonly endpoint: string;
   readonly secret: Uint8Array;
   readonly clock: Clock;

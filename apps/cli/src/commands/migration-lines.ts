@@ -1,0 +1,55 @@
+/** A migration in words. */
+import type { Duration } from '@bufbuild/protobuf/wkt';
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { migrationv1 } from '@verbena/contracts';
+import { localTime } from '../terminal/times.ts';
+import { humanBytes } from '../terminal/units.ts';
+
+type Migration = migrationv1.Migration;
+
+const ms = (duration: Duration | undefined): string => (duration === undefined ? '' : `${durationMs(duration).toFixed(0)} ms`);
+
+/** What has been sent, and how long the VM stood. */
+export function stateOf({ rounds, last, downtime }: Migration): {
+  readonly bytes: bigint;
+  readonly pages: bigint;
+  readonly downtime: string;
+} {
+  const copies = last === undefined ? rounds : [...rounds, last];
+  const sum = (of: 'bytes' | 'pages'): bigint => copies.reduce((total, copy) => total + copy[of], 0n);
+  return { bytes: sum('bytes'), pages: sum('pages'), downtime: ms(downtime) };
+}
+
+/** How it ended, in one line. */
+export function outcome(migration: Migration): string {
+  const { id, vmId, sourceNodeId, targetNodeId, phase, rounds, pause, detail } = migration;
+  const { bytes, downtime } = stateOf(migration);
+  if (phase !== 'completed')
+    return `${vmId} stays on ${phase === 'failed' && detail.includes('handed') ? targetNodeId : sourceNodeId}: ${id} ${phase} (${detail})`;
+  const sent = `${humanBytes(bytes)} in ${String(rounds.length)} rounds and a rest`;
+  return `${vmId} is on ${targetNodeId}: ${sent}, stood for ${downtime}, its job for ${ms(pause)}`;
+}
+
+export function migrationLines(migration: Migration): string[] {
+  const { id, vmId, jobId, rank, sourceNodeId, targetNodeId, phase, detail, reason, rounds, last, startedAt, endedAt, pause } = migration;
+  const { downtime } = stateOf(migration);
+  const row = (name: string, copy: migrationv1.MigrationRound): string => {
+    const cells = [
+      String(copy.pages).padStart(8),
+      humanBytes(copy.bytes).padStart(10),
+      ms(copy.duration).padStart(10),
+      String(copy.left).padStart(8),
+    ];
+    return `${name.padEnd(8)}${cells.join('')}`;
+  };
+  const table = [...rounds.map((copy, index) => row(String(index + 1), copy)), ...(last === undefined ? [] : [row('rest', last)])];
+  return [
+    `${id}: ${phase}${detail === '' ? '' : `, ${detail}`}`,
+    `VM       ${vmId}, rank ${String(rank)} of ${jobId}`,
+    `Route    ${sourceNodeId} -> ${targetNodeId}`,
+    ...(reason === '' ? [] : [`Reason   ${reason}`]),
+    `Time     ${localTime(startedAt)}${endedAt === undefined ? '' : ` to ${localTime(endedAt)}`}`,
+    ...(downtime === '' ? [] : [`Stood    the VM ${downtime}, its job ${ms(pause)}`]),
+    ...(table.length === 0 ? [] : ['', 'ROUND      PAGES     BYTES      TIME    LEFT', ...table]),
+  ];
+}
