@@ -124,12 +124,29 @@ static inline void vb_cq_arm(struct vb_cq *cq) {
   vb_uar_write(VB_UAR_CQ_ARM, cq->cqn, cq->consumer);
 }
 
+/* The same for the next that is solicited or an error. What is there already must be looked at afterwards. */
+static inline void vb_cq_arm_solicited(struct vb_cq *cq) {
+  cq->told = cq->consumer;
+  vb_uar_write(VB_UAR_CQ_ARM_SOLICITED, cq->cqn, cq->consumer);
+}
+
 /* The number to sleep on. Read it, then arm, then look once more, then sleep: what happens in between changes it. */
 static inline uint32_t vb_event_count(void) { return __atomic_load_n(&((struct vb_event_page *)VB_EVENT_PAGE_ADDR)->wakeups, __ATOMIC_ACQUIRE); }
 
 /* Takes (and clears) the pending bits of the given channels. */
 static inline uint32_t vb_event_take(uint32_t channels) {
   return __atomic_fetch_and(&((struct vb_event_page *)VB_EVENT_PAGE_ADDR)->pending, ~channels, __ATOMIC_SEQ_CST) & channels;
+}
+
+/* This program's number among those of its job, and how many there are. */
+static inline uint32_t vb_rank(void) { return vb_boot_info()->rank; }
+static inline uint32_t vb_size(void) { return vb_boot_info()->size; }
+
+/* Exchanges addresses without MPI: each program of the job gives `bytes` (at most VB_CARD_MAX, the same number everywhere), and `all` gets those of
+ * all, in the order of ranks. Every program must call it. May be called again. Returns 0, or -1. */
+static inline int vb_rendezvous(const void *mine, uint32_t bytes, void *all) {
+  int32_t got = vb_hypercall_block(VB_HC_RENDEZVOUS, (uint32_t)(uintptr_t)mine, bytes, (uint32_t)(uintptr_t)all, vb_size() * bytes);
+  return got == (int32_t)(vb_size() * bytes) ? 0 : -1;
 }
 
 /* Spins for `polls` looks, then sleeps, until there is a completion. Returns it in place, or NULL after `timeout_ns` (all ones: no limit). */

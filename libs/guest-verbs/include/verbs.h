@@ -1,10 +1,11 @@
 /*
- * The verbs interface of the guest, with the names of libibverbs, for reliable connections (R6). Set-up calls go to the adapter's backend by
- * hypercall; ibv_post_send, ibv_post_recv and ibv_poll_cq make none.
+ * The verbs interface of the guest, with the names of libibverbs (R6). Set-up calls go to the adapter's backend by hypercall; ibv_post_send, ibv_post_recv,
+ * ibv_post_srq_recv and ibv_poll_cq make none.
  *
- * Differences from a host's library: one device with one port; no GRH, no address handles, no shared receive queues; a completion
- * channel is the guest's event channel, so ibv_get_cq_event waits for any CQ of the channel; functions return 0 or an errno value,
- * creators NULL with errno set.
+ * Differences from a host's library: one device with one port; packets carry no GRH (its 40 bytes in a datagram's buffer stay as they were); there are no file descriptors,
+ * so ibv_get_cq_event and ibv_get_async_event sleep on the guest's event channels, and a completion channel serves the CQs that were made with it;
+ * no multicast, no resizing of CQs, no type 1 windows (all ENOSYS); functions return 0 or an errno value, creators NULL with errno set. Programs that run
+ * without MPI exchange their addresses with vb_rendezvous (vb_verbs.h).
  */
 #ifndef VERBENA_VERBS_H
 #define VERBENA_VERBS_H
@@ -12,92 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <vb_verbs.h>
+#include <verbs_types.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum ibv_node_type { IBV_NODE_UNKNOWN = -1, IBV_NODE_CA = 1 };
-enum ibv_port_state { IBV_PORT_NOP = 0, IBV_PORT_DOWN = 1, IBV_PORT_INIT = 2, IBV_PORT_ARMED = 3, IBV_PORT_ACTIVE = 4 };
-enum ibv_mtu { IBV_MTU_256 = 1, IBV_MTU_512 = 2, IBV_MTU_1024 = 3, IBV_MTU_2048 = 4, IBV_MTU_4096 = 5 };
-enum ibv_qp_type { IBV_QPT_RC = 2 };
-
-enum ibv_qp_state {
-  IBV_QPS_RESET = VB_QPS_RESET,
-  IBV_QPS_INIT = VB_QPS_INIT,
-  IBV_QPS_RTR = VB_QPS_RTR,
-  IBV_QPS_RTS = VB_QPS_RTS,
-  IBV_QPS_SQD = VB_QPS_SQD,
-  IBV_QPS_SQE = VB_QPS_SQE,
-  IBV_QPS_ERR = VB_QPS_ERR
-};
-
-enum ibv_access_flags {
-  IBV_ACCESS_LOCAL_WRITE = VB_ACCESS_LOCAL_WRITE,
-  IBV_ACCESS_REMOTE_WRITE = VB_ACCESS_REMOTE_WRITE,
-  IBV_ACCESS_REMOTE_READ = VB_ACCESS_REMOTE_READ,
-  IBV_ACCESS_REMOTE_ATOMIC = VB_ACCESS_REMOTE_ATOMIC
-};
-
-enum ibv_wr_opcode {
-  IBV_WR_RDMA_WRITE = 0,
-  IBV_WR_RDMA_WRITE_WITH_IMM = 1,
-  IBV_WR_SEND = 2,
-  IBV_WR_SEND_WITH_IMM = 3,
-  IBV_WR_RDMA_READ = 4,
-  IBV_WR_ATOMIC_CMP_AND_SWP = 5,
-  IBV_WR_ATOMIC_FETCH_AND_ADD = 6
-};
-
-enum ibv_send_flags { IBV_SEND_FENCE = 1, IBV_SEND_SIGNALED = 2, IBV_SEND_SOLICITED = 4, IBV_SEND_INLINE = 8 };
-
-enum ibv_wc_status {
-  IBV_WC_SUCCESS = 0,
-  IBV_WC_LOC_LEN_ERR = 1,
-  IBV_WC_LOC_QP_OP_ERR = 2,
-  IBV_WC_LOC_EEC_OP_ERR = 3,
-  IBV_WC_LOC_PROT_ERR = 4,
-  IBV_WC_WR_FLUSH_ERR = 5,
-  IBV_WC_MW_BIND_ERR = 6,
-  IBV_WC_BAD_RESP_ERR = 7,
-  IBV_WC_LOC_ACCESS_ERR = 8,
-  IBV_WC_REM_INV_REQ_ERR = 9,
-  IBV_WC_REM_ACCESS_ERR = 10,
-  IBV_WC_REM_OP_ERR = 11,
-  IBV_WC_RETRY_EXC_ERR = 12,
-  IBV_WC_RNR_RETRY_EXC_ERR = 13,
-  IBV_WC_FATAL_ERR = 18
-};
-
-enum ibv_wc_opcode {
-  IBV_WC_SEND = 0,
-  IBV_WC_RDMA_WRITE = 1,
-  IBV_WC_RDMA_READ = 2,
-  IBV_WC_COMP_SWAP = 3,
-  IBV_WC_FETCH_ADD = 4,
-  IBV_WC_RECV = 128,
-  IBV_WC_RECV_RDMA_WITH_IMM = 129
-};
-enum ibv_wc_flags { IBV_WC_GRH = 1, IBV_WC_WITH_IMM = 2 };
-
-enum ibv_qp_attr_mask {
-  IBV_QP_STATE = 1 << 0,
-  IBV_QP_CUR_STATE = 1 << 1,
-  IBV_QP_ACCESS_FLAGS = 1 << 3,
-  IBV_QP_PKEY_INDEX = 1 << 4,
-  IBV_QP_PORT = 1 << 5,
-  IBV_QP_AV = 1 << 7,
-  IBV_QP_PATH_MTU = 1 << 8,
-  IBV_QP_TIMEOUT = 1 << 9,
-  IBV_QP_RETRY_CNT = 1 << 10,
-  IBV_QP_RNR_RETRY = 1 << 11,
-  IBV_QP_RQ_PSN = 1 << 12,
-  IBV_QP_MAX_QP_RD_ATOMIC = 1 << 13,
-  IBV_QP_MIN_RNR_TIMER = 1 << 15,
-  IBV_QP_SQ_PSN = 1 << 16,
-  IBV_QP_MAX_DEST_RD_ATOMIC = 1 << 17,
-  IBV_QP_DEST_QPN = 1 << 20
-};
 
 union ibv_gid {
   uint8_t raw[16];
@@ -113,13 +33,20 @@ struct ibv_context {
   struct ibv_device *device;
   int num_comp_vectors;
   struct vb_device_info info;
-  struct ibv_qp *qps; /* all of this context, to find those that completions name */
+  struct ibv_qp *qps; /* all of this context, to find those that completions and events name */
+  struct ibv_cq *cqs;
+  struct ibv_srq *srqs;
 };
 
 struct ibv_device_attr {
-  uint64_t node_guid;
-  uint64_t max_mr_size;
-  int max_qp, max_qp_wr, max_sge, max_cq, max_cqe, max_mr, max_pd;
+  char fw_ver[64];
+  uint64_t node_guid, sys_image_guid;
+  uint64_t max_mr_size, page_size_cap;
+  uint32_t vendor_id, vendor_part_id, hw_ver;
+  int max_qp, max_qp_wr, max_sge, max_sge_rd, max_cq, max_cqe, max_mr, max_pd;
+  int max_qp_rd_atom, max_res_rd_atom, max_qp_init_rd_atom, max_mw, max_ah;
+  int max_srq, max_srq_wr, max_srq_sge;
+  uint16_t max_pkeys;
   uint8_t phys_port_cnt;
 };
 
@@ -128,13 +55,16 @@ struct ibv_port_attr {
   enum ibv_mtu max_mtu, active_mtu;
   int gid_tbl_len;
   uint32_t max_msg_sz;
+  uint32_t bad_pkey_cntr, qkey_viol_cntr;
   uint16_t pkey_tbl_len;
   uint16_t lid, sm_lid;
-  uint8_t lmc;
+  uint8_t lmc, max_vl_num, sm_sl, active_width, active_speed, phys_state, link_layer;
 };
 
 struct ibv_pd { struct ibv_context *context; uint32_t handle; };
 struct ibv_mr { struct ibv_context *context; struct ibv_pd *pd; void *addr; size_t length; uint32_t handle, lkey, rkey; };
+struct ibv_mw { struct ibv_context *context; struct ibv_pd *pd; uint32_t rkey; enum ibv_mw_type type; };
+struct ibv_mw_bind_info { struct ibv_mr *mr; uint64_t addr, length; unsigned int mw_access_flags; };
 struct ibv_comp_channel { struct ibv_context *context; struct ibv_cq *cqs; int refcnt; };
 
 struct ibv_cq {
@@ -144,7 +74,9 @@ struct ibv_cq {
   int cqe;
   struct vb_cq hw;
   struct ibv_cq *next; /* of the channel */
+  struct ibv_cq *sibling; /* of the context */
   int armed;
+  uint32_t events, acked;
 };
 
 struct ibv_sge { uint64_t addr; uint32_t length, lkey; };
@@ -156,11 +88,16 @@ struct ibv_send_wr {
   int num_sge;
   enum ibv_wr_opcode opcode;
   unsigned int send_flags;
-  uint32_t imm_data; /* in network byte order, passed through */
+  union {
+    uint32_t imm_data; /* in network byte order, passed through */
+    uint32_t invalidate_rkey;
+  };
   union {
     struct { uint64_t remote_addr; uint32_t rkey; } rdma;
     struct { uint64_t remote_addr, compare_add, swap; uint32_t rkey; } atomic; /* 8 bytes, aligned; the old value comes to the one entry of sg_list */
+    struct { struct ibv_ah *ah; uint32_t remote_qpn, remote_qkey; } ud;
   } wr;
+  struct { struct ibv_mw *mw; uint32_t rkey; struct ibv_mw_bind_info bind_info; } bind_mw;
 };
 
 struct ibv_recv_wr {
@@ -175,11 +112,14 @@ struct ibv_wc {
   enum ibv_wc_status status;
   enum ibv_wc_opcode opcode;
   uint32_t vendor_err, byte_len;
-  uint32_t imm_data;
+  union {
+    uint32_t imm_data;
+    uint32_t invalidated_rkey;
+  };
   uint32_t qp_num, src_qp;
   unsigned int wc_flags;
   uint16_t pkey_index, slid;
-  uint8_t sl;
+  uint8_t sl, dlid_path_bits;
 };
 
 struct ibv_qp_cap { uint32_t max_send_wr, max_recv_wr, max_send_sge, max_recv_sge, max_inline_data; };
@@ -187,7 +127,7 @@ struct ibv_qp_cap { uint32_t max_send_wr, max_recv_wr, max_send_sge, max_recv_sg
 struct ibv_qp_init_attr {
   void *qp_context;
   struct ibv_cq *send_cq, *recv_cq;
-  void *srq; /* must be NULL */
+  struct ibv_srq *srq;
   struct ibv_qp_cap cap;
   enum ibv_qp_type qp_type;
   int sq_sig_all;
@@ -199,12 +139,32 @@ struct ibv_ah_attr { struct ibv_global_route grh; uint16_t dlid; uint8_t sl, src
 struct ibv_qp_attr {
   enum ibv_qp_state qp_state, cur_qp_state;
   enum ibv_mtu path_mtu;
-  uint32_t rq_psn, sq_psn, dest_qp_num;
+  uint32_t qkey, rq_psn, sq_psn, dest_qp_num;
   unsigned int qp_access_flags;
   struct ibv_qp_cap cap;
   struct ibv_ah_attr ah_attr;
   uint16_t pkey_index;
-  uint8_t max_rd_atomic, max_dest_rd_atomic, min_rnr_timer, port_num, timeout, retry_cnt, rnr_retry;
+  uint8_t en_sqd_async_notify, sq_draining, max_rd_atomic, max_dest_rd_atomic, min_rnr_timer, port_num, timeout, retry_cnt, rnr_retry;
+};
+
+struct ibv_ah { struct ibv_context *context; struct ibv_pd *pd; uint16_t dlid; uint8_t sl; };
+
+struct ibv_srq_attr { uint32_t max_wr, max_sge, srq_limit; };
+struct ibv_srq_init_attr { void *srq_context; struct ibv_srq_attr attr; };
+struct ibv_srq {
+  struct ibv_context *context;
+  void *srq_context;
+  struct ibv_pd *pd;
+  uint32_t handle;
+  uint8_t *ring;
+  uint32_t mask, stride;
+  uint32_t tail, done; /* requests posted, and completed */
+  struct ibv_srq *next;
+};
+
+struct ibv_async_event {
+  union { struct ibv_cq *cq; struct ibv_qp *qp; struct ibv_srq *srq; int port_num; } element;
+  enum ibv_event_type event_type;
 };
 
 struct ibv_qp {
@@ -212,6 +172,7 @@ struct ibv_qp {
   void *qp_context;
   struct ibv_pd *pd;
   struct ibv_cq *send_cq, *recv_cq;
+  struct ibv_srq *srq;
   uint32_t qp_num;
   enum ibv_qp_state state;
   enum ibv_qp_type qp_type;
@@ -240,6 +201,36 @@ struct ibv_pd *ibv_alloc_pd(struct ibv_context *context);
 int ibv_dealloc_pd(struct ibv_pd *pd);
 struct ibv_mr *ibv_reg_mr(struct ibv_pd *pd, void *addr, size_t length, int access);
 int ibv_dereg_mr(struct ibv_mr *mr);
+/* Changes what `flags` (IBV_REREG_MR_*) say; the region gets new keys. 0, or -1 with errno; then it is as it was. */
+int ibv_rereg_mr(struct ibv_mr *mr, int flags, struct ibv_pd *pd, void *addr, size_t length, int access);
+/* Windows of type 2, bound by IBV_WR_BIND_MW. After a binding the window's rkey is that of the request. */
+struct ibv_mw *ibv_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type);
+int ibv_dealloc_mw(struct ibv_mw *mw);
+/* The next key of a window, for the next binding. */
+static inline uint32_t ibv_inc_rkey(uint32_t rkey) { return (rkey & ~0xffu) | ((rkey + 1) & 0xffu); }
+
+/* Address handles: where a datagram goes. The handle is the guest's own; what it says is checked when a datagram is sent. */
+struct ibv_ah *ibv_create_ah(struct ibv_pd *pd, struct ibv_ah_attr *attr);
+int ibv_init_ah_from_wc(struct ibv_context *context, uint8_t port_num, struct ibv_wc *wc, void *grh, struct ibv_ah_attr *attr);
+struct ibv_ah *ibv_create_ah_from_wc(struct ibv_pd *pd, struct ibv_wc *wc, void *grh, uint8_t port_num);
+int ibv_destroy_ah(struct ibv_ah *ah);
+
+/* Shared receive queues: at most 3 entries a request. */
+struct ibv_srq *ibv_create_srq(struct ibv_pd *pd, struct ibv_srq_init_attr *init);
+int ibv_modify_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr, int mask);
+int ibv_query_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr);
+int ibv_destroy_srq(struct ibv_srq *srq);
+int ibv_post_srq_recv(struct ibv_srq *srq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
+
+/* Asynchronous events. ibv_get_async_event sleeps until there is one; vb_poll_async_event returns EAGAIN when there is none. */
+int ibv_get_async_event(struct ibv_context *context, struct ibv_async_event *event);
+int vb_poll_async_event(struct ibv_context *context, struct ibv_async_event *event);
+void ibv_ack_async_event(struct ibv_async_event *event);
+
+/* Counters of the port, of this VM's share of it, or of a QP, under the names of InfiniBand (data in words of 4 bytes). */
+int vb_query_port_counters(struct ibv_context *context, struct vb_counters *counters);
+int vb_query_vf_counters(struct ibv_context *context, struct vb_counters *counters);
+int vb_query_qp_counters(struct ibv_qp *qp, struct vb_counters *counters);
 
 /* Completion queues. `cqe` is rounded up to a power of two. */
 struct ibv_comp_channel *ibv_create_comp_channel(struct ibv_context *context);
@@ -248,7 +239,8 @@ struct ibv_cq *ibv_create_cq(struct ibv_context *context, int cqe, void *cq_cont
 int ibv_destroy_cq(struct ibv_cq *cq);
 /* Takes up to `num_entries` completions; returns how many, or -1. */
 int ibv_poll_cq(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc);
-/* Arms the CQ for one event. All completions count as solicited. */
+int ibv_resize_cq(struct ibv_cq *cq, int cqe); /* ENOSYS */
+/* Arms the CQ for one event: of any completion, or of one that is solicited or an error. */
 int ibv_req_notify_cq(struct ibv_cq *cq, int solicited_only);
 /* Sleeps until an armed CQ of the channel has a completion; returns that CQ. 0, or -1 with errno. */
 int ibv_get_cq_event(struct ibv_comp_channel *channel, struct ibv_cq **cq, void **cq_context);
@@ -263,7 +255,12 @@ int ibv_destroy_qp(struct ibv_qp *qp);
 int ibv_post_send(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
 int ibv_post_recv(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
 
+int ibv_attach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid); /* ENOSYS */
+int ibv_detach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
+
 const char *ibv_wc_status_str(enum ibv_wc_status status);
+const char *ibv_event_type_str(enum ibv_event_type event);
+const char *ibv_node_type_str(enum ibv_node_type type);
 const char *ibv_port_state_str(enum ibv_port_state state);
 
 #ifdef __cplusplus

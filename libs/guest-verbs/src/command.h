@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <verbs.h>
 
+/* The context's QP of this number, or NULL. */
+struct ibv_qp *vb_find_qp(struct ibv_context *context, uint32_t qpn);
+/* Asynchronous events, for as long as a context is open. */
+void vb_events_begin(void);
+void vb_events_end(void);
+
 /* Runs a set-up command: 0, or an errno value. */
 static inline int vb_command(uint32_t opcode, const void *in, size_t bytes, void *out) {
   switch (vb_hypercall(VB_HC_HCA_COMMAND, opcode, (uint32_t)(uintptr_t)in, (uint32_t)bytes, (uint32_t)(uintptr_t)out)) {

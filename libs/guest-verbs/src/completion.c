@@ -51,6 +51,8 @@ struct ibv_cq *ibv_create_cq(struct ibv_context *context, int cqe, void *cq_cont
   }
   *cq = (struct ibv_cq){.context = context, .channel = channel, .cq_context = cq_context, .cqe = (int)entries,
                         .hw = {.ring = ring, .mask = entries - 1, .cqn = out.handle}};
+  cq->sibling = context->cqs;
+  context->cqs = cq;
   if (channel) {
     cq->next = channel->cqs;
     channel->cqs = cq;
@@ -62,6 +64,9 @@ struct ibv_cq *ibv_create_cq(struct ibv_context *context, int cqe, void *cq_cont
 int ibv_destroy_cq(struct ibv_cq *cq) {
   int error = vb_destroy(VB_CMD_DESTROY_CQ, cq->hw.cqn);
   if (error) return error;
+  struct ibv_cq **sibling = &cq->context->cqs;
+  while (*sibling != cq) sibling = &(*sibling)->sibling;
+  *sibling = cq->sibling;
   if (cq->channel) {
     struct ibv_cq **link = &cq->channel->cqs;
     while (*link != cq) link = &(*link)->next;
@@ -73,7 +78,7 @@ int ibv_destroy_cq(struct ibv_cq *cq) {
   return 0;
 }
 
-static struct ibv_qp *find_qp(struct ibv_context *context, uint32_t qpn) {
+struct ibv_qp *vb_find_qp(struct ibv_context *context, uint32_t qpn) {
   struct ibv_qp *qp = context->qps;
   while (qp && qp->qp_num != qpn) qp = qp->next;
   return qp;
@@ -88,25 +93,34 @@ static enum ibv_wc_opcode opcode_of(uint8_t opcode) {
     case VB_WR_RDMA_READ: return IBV_WC_RDMA_READ;
     case VB_WR_ATOMIC_CAS: return IBV_WC_COMP_SWAP;
     case VB_WR_ATOMIC_FADD: return IBV_WC_FETCH_ADD;
+    case VB_WR_LOCAL_INV: return IBV_WC_LOCAL_INV;
+    case VB_WR_BIND_MW: return IBV_WC_BIND_MW;
     default: return IBV_WC_SEND;
   }
 }
 
 /* A send's completion names its slot count, which frees all slots before it; the caller's wr_id was kept aside (queue_pair.c). */
 static void take(struct ibv_cq *cq, const struct vb_cqe *cqe, struct ibv_wc *wc) {
-  struct ibv_qp *qp = find_qp(cq->context, cqe->qpn);
+  struct ibv_qp *qp = vb_find_qp(cq->context, cqe->qpn);
   *wc = (struct ibv_wc){.wr_id = cqe->wr_id, .status = (enum ibv_wc_status)cqe->status, .opcode = opcode_of(cqe->opcode), .vendor_err = cqe->vendor_err,
                         .byte_len = cqe->byte_len, .imm_data = cqe->imm, .qp_num = cqe->qpn, .slid = cqe->slid,
-                        .wc_flags = cqe->flags & VB_CQE_F_IMM ? IBV_WC_WITH_IMM : 0};
+                        .wc_flags = cqe->flags & VB_CQE_F_IMM ? IBV_WC_WITH_IMM : cqe->flags & VB_CQE_F_INVALIDATED ? IBV_WC_WITH_INV : 0};
   if (!qp) return;
   if (cqe->opcode & 128) {
-    qp->hw.rq_head++;
+    if (qp->srq) qp->srq->done++;
+    else qp->hw.rq_head++;
+    if (qp->qp_type == IBV_QPT_UD) {
+      memcpy(&wc->src_qp, cqe->inline_data, 4);
+      wc->sl = cqe->inline_data[4];
+    }
   } else {
     uint32_t count = (uint32_t)cqe->wr_id;
     wc->wr_id = qp->sq_ids[(count - 1) & qp->hw.sq_mask];
     vb_sq_completed(&qp->hw, count);
   }
-  if (cqe->status != VB_WC_SUCCESS) qp->state = IBV_QPS_ERR;
+  if (cqe->status == VB_WC_SUCCESS) return;
+  if (qp->qp_type == IBV_QPT_RC || (cqe->opcode & 128)) qp->state = IBV_QPS_ERR;
+  else if (cqe->status != VB_WC_WR_FLUSH_ERR) qp->state = IBV_QPS_SQE;
 }
 
 int ibv_poll_cq(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc) {
@@ -120,10 +134,25 @@ int ibv_poll_cq(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc) {
 }
 
 int ibv_req_notify_cq(struct ibv_cq *cq, int solicited_only) {
-  (void)solicited_only;
-  cq->armed = 1;
-  vb_cq_arm(&cq->hw);
+  cq->armed = solicited_only ? 2 : 1;
+  if (solicited_only) vb_cq_arm_solicited(&cq->hw);
+  else vb_cq_arm(&cq->hw);
   return 0;
+}
+
+/* Whether there is what the CQ was armed for. */
+static int worth_an_event(const struct ibv_cq *cq) {
+  struct vb_cq look = cq->hw;
+  const struct vb_cqe *cqe;
+  for (; (cqe = vb_cq_peek(&look)) != 0; look.consumer++)
+    if (cq->armed == 1 || cqe->status != VB_WC_SUCCESS || (cqe->flags & VB_CQE_F_SOLICITED)) return 1;
+  return 0;
+}
+
+int ibv_resize_cq(struct ibv_cq *cq, int cqe) {
+  (void)cq;
+  (void)cqe;
+  return ENOSYS;
 }
 
 int ibv_get_cq_event(struct ibv_comp_channel *channel, struct ibv_cq **cq, void **cq_context) {
@@ -131,8 +160,9 @@ int ibv_get_cq_event(struct ibv_comp_channel *channel, struct ibv_cq **cq, void 
     uint32_t seen = vb_event_count();
     vb_event_take(1u << VB_CHANNEL_CQ);
     for (struct ibv_cq *each = channel->cqs; each; each = each->next) {
-      if (!each->armed || vb_cq_peek(&each->hw) == 0) continue;
+      if (!each->armed || !worth_an_event(each)) continue;
       each->armed = 0;
+      each->events++;
       *cq = each;
       *cq_context = each->cq_context;
       return 0;
@@ -142,23 +172,5 @@ int ibv_get_cq_event(struct ibv_comp_channel *channel, struct ibv_cq **cq, void 
 }
 
 void ibv_ack_cq_events(struct ibv_cq *cq, unsigned int nevents) {
-  (void)cq;
-  (void)nevents;
-}
-
-const char *ibv_wc_status_str(enum ibv_wc_status status) {
-  switch (status) {
-    case IBV_WC_SUCCESS: return "success";
-    case IBV_WC_LOC_LEN_ERR: return "local length error";
-    case IBV_WC_LOC_QP_OP_ERR: return "local queue pair operation error";
-    case IBV_WC_LOC_PROT_ERR: return "local protection error";
-    case IBV_WC_WR_FLUSH_ERR: return "work request flushed";
-    case IBV_WC_REM_INV_REQ_ERR: return "remote invalid request error";
-    case IBV_WC_REM_ACCESS_ERR: return "remote access error";
-    case IBV_WC_REM_OP_ERR: return "remote operation error";
-    case IBV_WC_RETRY_EXC_ERR: return "transport retries exceeded";
-    case IBV_WC_RNR_RETRY_EXC_ERR: return "receiver-not-ready retries exceeded";
-    case IBV_WC_FATAL_ERR: return "fatal error";
-    default: return "unknown";
-  }
+  cq->acked += nevents;
 }

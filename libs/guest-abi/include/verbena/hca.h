@@ -120,7 +120,7 @@ struct vb_cqe {
 #define VB_WC_REM_OP_ERR 11u
 #define VB_WC_RETRY_EXC_ERR 12u
 #define VB_WC_RNR_RETRY_EXC_ERR 13u
-#define VB_WC_FATAL_ERR 18u
+#define VB_WC_FATAL_ERR 19u
 
 /* QP states (InfiniBand Architecture Specification vol. 1, section 10.3.1). */
 #define VB_QPS_RESET 0u

@@ -16,8 +16,10 @@ import {
   VB_ENOSPC,
   VB_EVENT_PAGE_ADDR,
   VB_UAR_CQ_ARM,
+  VB_UAR_CQ_ARM_SOLICITED,
   VB_UAR_CQ_CI,
   VB_UAR_RQ,
+  VB_UAR_SRQ,
 } from '@verbena/guest-abi';
 import { COMMAND_ANSWERED, COMMAND_ASKED, commandBytes, queueEntries, queueField as q, SharedPage } from './shared-ring.ts';
 import type { ShadowRings } from './shadow-rings.ts';
@@ -106,13 +108,14 @@ export class Backend {
   }
 
   #ring(register: number, low: number, high: number): void {
-    if (register >>> 0 <= VB_UAR_RQ) return this.#guestRing(register, low, high);
+    if (register >>> 0 <= VB_UAR_RQ || register === VB_UAR_SRQ) return this.#guestRing(register, low, high);
     const at = this.#queue(low);
     if (at === undefined) return;
     const { words } = this.page;
     const moved = words[at + q.moved] ?? 0;
     if (((moved - high) | 0) >= 0) words[at + q.consumer] = high;
-    if (register !== VB_UAR_CQ_ARM) return;
+    // A queue that is armed for solicited completions wakes for all: the guest looks again.
+    if (register !== VB_UAR_CQ_ARM && register !== VB_UAR_CQ_ARM_SOLICITED) return;
     if (((moved - high) | 0) > 0) this.#raise();
     else words[at + q.armed] = 1;
   }

@@ -2,7 +2,7 @@
  * The guest's half of a split driver (R2). A doorbell becomes a request in the shared ring; the driver domain is notified only when it
  * sleeps, and that notification is the VMM operation of this path. A set-up command waits for its answer.
  */
-import { VB_EINVAL, VB_ENODEV, VB_UAR_POLL } from '@verbena/guest-abi';
+import { VB_EINVAL, VB_ENODEV, VB_UAR_CQ_ARM_SOLICITED, VB_UAR_POLL } from '@verbena/guest-abi';
 import type { Adapter } from '../adapter-binding.ts';
 import { VCPU_WAITING } from '../control-block.ts';
 import { notifyCall } from '../hypercalls/table.ts';
@@ -50,7 +50,7 @@ export function openFrontend({ page, driver }: FrontendStart, vmm: Vmm): Adapter
 
   const uarWrite = (register: number, low: number, high: number): void => {
     // The driver domain looks after links by itself.
-    if (register >>> 0 >= VB_UAR_POLL) return;
+    if (register >>> 0 > VB_UAR_CQ_ARM_SOLICITED || register === VB_UAR_POLL) return;
     if (((head - shared.load('tail')) | 0) >= ringEntries && !waitWhile(field.tail, () => (head - ringEntries) | 0)) return;
     const at = shared.request(head);
     words[at] = register;

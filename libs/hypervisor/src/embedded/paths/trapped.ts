@@ -1,5 +1,5 @@
 /** The path `vmm` (R1): the user access region is not mapped into the guest, so that every write to it traps. The VMM looks at it, and rings. */
-import { VB_UAR_POLL } from '@verbena/guest-abi';
+import { VB_UAR_CQ_ARM_SOLICITED } from '@verbena/guest-abi';
 import type { Adapter } from '../adapter-binding.ts';
 import { doorbellCall } from '../hypercalls/table.ts';
 import type { Vmm } from '../vmm.ts';
@@ -12,7 +12,7 @@ export function trapped(adapter: Adapter, vmm: Vmm): Adapter {
       vmm.enter(doorbellCall.slot);
       vmm.control.add('dataPathVmmOperations', 1);
       // A register that the user access region does not have is no doorbell: the write is lost, as it is on the bus.
-      if (register >>> 0 <= VB_UAR_POLL) ring(register, low, high);
+      if (register >>> 0 <= VB_UAR_CQ_ARM_SOLICITED) ring(register, low, high);
       vmm.leave();
     },
   };
