@@ -1,0 +1,60 @@
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { GuestImage } from '@verbena/guest-image';
+import { compile } from '@verbena/toolchain';
+import { example } from './guests.ts';
+import { runTravellingGuests, type Travel, type Travelled } from './travelling-guests.ts';
+
+async function imageOf(source: string, args: readonly string[] = []): Promise<GuestImage> {
+  let diagnostics = '';
+  const cwd = fileURLToPath(new URL('.', import.meta.url));
+  const { image } = await compile({
+    language: 'c',
+    args: ['-O3', ...args, source],
+    cwd,
+    onDiagnostics: (text) => void (diagnostics += text),
+  });
+  if (image === undefined) throw new Error(`no image was linked: ${diagnostics}`);
+  return image;
+}
+
+const still = { seed: 1, everyMs: 1e6, mostMoves: 0 };
+
+/** Output without what is timed. */
+const results = ({ stdout }: Travelled): string[] =>
+  stdout.map((text) => text.replaceAll(/[\d.e+-]+ (?:m?s|seconds|MB\/s|GFlops?)\b/g, '(time)'));
+
+/** The same program without a move, and moved at the moments of several seeds. */
+async function sameWhenMoved(travel: Omit<Travel, 'seed' | 'everyMs'>, seeds: readonly number[], everyMs: number): Promise<void> {
+  const expected = await runTravellingGuests({ ...travel, ...still });
+  expect(expected.exits.map(({ cause, exitCode, detail }) => [cause, exitCode, detail])).toEqual(
+    expected.exits.map(() => ['exited', 0, '']),
+  );
+  let moves = 0;
+  for (const seed of seeds) {
+    const moved = await runTravellingGuests({ ...travel, seed, everyMs });
+    expect(moved.exits.map(({ cause, exitCode, detail }) => [cause, exitCode, detail])).toEqual(
+      expected.exits.map(() => ['exited', 0, '']),
+    );
+    expect(results(moved)).toEqual(results(expected));
+    moves += moved.moves;
+  }
+  expect(moves).toBeGreaterThan(0);
+}
+
+describe('a job whose ranks move while it runs', () => {
+  let heat: GuestImage;
+  let cg: GuestImage;
+  beforeAll(async () => {
+    heat = await imageOf(example('heat2d'));
+    cg = await imageOf(example('cg'), ['-lm']);
+  }, 300_000);
+
+  it('computes what it computes without moving: heat in a plate, with neighbours on three hosts', async () => {
+    await sameWhenMoved({ image: heat, size: 4, hosts: 3, args: ['128', '1500'] }, [1, 2], 30);
+  }, 300_000);
+
+  it('computes what it computes without moving: conjugate gradients, with reductions over all ranks', async () => {
+    await sameWhenMoved({ image: cg, size: 4, hosts: 2, args: ['100'] }, [3, 4], 30);
+  }, 300_000);
+});
