@@ -35,6 +35,29 @@ describe('a projection', () => {
     await runner.done;
   });
 
+  it('reads of a long log what it is shown, page by page, and misses nothing that comes meanwhile', async () => {
+    const { store, append } = await filled();
+    const many = Array.from({ length: 400 }, () => 'A');
+    for (let round = 0; round < 30; round++) {
+      await append('job-1', ...many);
+      await append('vm-1', 'A');
+    }
+    let reads = 0;
+    const readAll = store.readAll.bind(store);
+    store.readAll = async (options) => {
+      const page = await readAll(options);
+      if (++reads < 5) await append('job-2', 'A');
+      return page;
+    };
+    const runner = await runProjection(store, counts);
+    expect(reads).toBe(3);
+    await runner.reached(await store.head());
+    expect(runner.state).toBe(2 + 30 * 400 + 3);
+    await runner.stop();
+    await append('job-1', 'Poison');
+    await expect(runProjection(store, counts)).rejects.toThrow(/the projection jobs failed after position/);
+  });
+
   it('continues from a snapshot and tells its listeners what it saw', async () => {
     const { store, append } = await filled();
     const runner = await runProjection(store, counts, { from: { state: 10, position: 1n } });

@@ -37,16 +37,43 @@ export function project<S>(projection: Projection<S>, events: readonly RecordedE
   return events.reduce((state, recorded) => projection.evolve(state, recorded), from);
 }
 
-/** Starts a projection; resolves when it holds everything that was in the log at the time of the call. */
+const pageSize = 5_000;
+
+/** Starts a projection; resolves when it holds everything that was in the log at the time of the call. Of a long log only what it is shown is read. */
 export async function runProjection<S>(
   store: EventStore,
   projection: Projection<S>,
   options: RunOptions<S> = {},
 ): Promise<ProjectionRunner<S>> {
   const head = await store.head();
-  const runner = new Runner(store, projection, options);
+  const from = options.from ?? { state: projection.initial, position: 0n };
+  const runner = new Runner(store, projection, { from: await foldThrough(store, projection, from, head) });
   await runner.reached(head);
   return runner;
+}
+
+/** Folds by the filter, in large pages, up to a position. */
+async function foldThrough<S>(
+  store: EventStore,
+  projection: Projection<S>,
+  from: { readonly state: S; readonly position: bigint },
+  head: bigint,
+): Promise<{ readonly state: S; readonly position: bigint }> {
+  const { filter } = projection;
+  let { state, position } = from;
+  while (position < head) {
+    const page = await store.readAll({ after: position, limit: pageSize, ...(filter && { filter }) });
+    // What has come meanwhile is followed.
+    const known = page.filter((recorded) => recorded.position <= head);
+    try {
+      state = project(projection, known, state);
+    } catch (cause) {
+      throw new Error(`the projection ${projection.name} failed after position ${position}`, { cause });
+    }
+    const last = page.at(-1)?.position ?? head;
+    position = page.length < pageSize || last > head ? head : last;
+  }
+  return { state, position };
 }
 
 interface Waiter {
