@@ -1,8 +1,9 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { jobv1 } from '@verbena/contracts';
-import { withCallContext } from '@verbena/messaging';
+import { jobv1, storagev1 } from '@verbena/contracts';
+import { callContext, withCallContext } from '@verbena/messaging';
 import { afterEach, describe, expect, it } from 'vitest';
 import { testCluster, type TestCluster } from './testing/cluster.ts';
+import { serveSome } from './testing/serve-some.ts';
 
 const { JobState, EndCause } = jobv1;
 type Spec = MessageInitShape<typeof jobv1.JobSpecSchema>;
@@ -178,6 +179,26 @@ describe('a submission', () => {
     cluster = await testCluster([2]);
     await expect(cluster.submit(spec)).rejects.toThrow(reason);
     expect((await cluster.jobs().listJobs({})).jobs).toEqual([]);
+  });
+
+  it('whose input its tenant has not stored is refused, whoever else has', async () => {
+    cluster = await testCluster([2]);
+    const [own, foreign] = [1, 2].map((digit) => `sha256:${String(digit).repeat(64)}`) as [string, string];
+    const asked: string[] = [];
+    await serveSome(cluster.context.bus, storagev1.ChunkService, {
+      missingChunks: ({ digests }) => {
+        asked.push(callContext().tenant);
+        return { digests: digests.filter((digest) => digest !== own) };
+      },
+    });
+    const ada = { actor: 'ada', tenant: 'physics', roles: ['user'] };
+    const file = (path: string, chunk: string) => ({ path, size: 1n, chunks: [chunk] });
+    const submit = (...inputFiles: ReturnType<typeof file>[]) => withCallContext(ada, () => cluster.submit({ inputFiles }));
+    await expect(submit(file('mine', own), file('theirs', foreign))).rejects.toThrow(
+      /input file theirs has 1 chunks that you have not stored/,
+    );
+    expect((await cluster.finish((await submit(file('mine', own))).id)).state).toBe(JobState.COMPLETED);
+    expect(asked).toEqual(['physics', 'physics']);
   });
 
   it('is kept when the image manager is away, and goes on when it is back', async () => {

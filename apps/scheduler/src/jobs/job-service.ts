@@ -9,6 +9,7 @@ import { isNoMatch, matchImage } from '../run/match.ts';
 import type { RunPorts } from '../run/ports.ts';
 import { RendezvousError } from '../run/rendezvous.ts';
 import { fromWireCause, toWireState } from './end-causes.ts';
+import { checkInputChunks } from './input-chunks.ts';
 import { readJobSpec } from './job-spec.ts';
 import { jobView } from './job-view.ts';
 import type { RankEnds } from './rank-ends.ts';
@@ -83,6 +84,7 @@ async function submit(parts: JobServiceParts, { spec: asked, idempotencyKey }: j
   const earlier = commandId === undefined ? undefined : await parts.findSubmission(commandId);
   if (earlier !== undefined) return earlier;
   const spec = readJobSpec(asked, config);
+  await checkInputChunks(parts.bus, spec);
   const match = await matchNow(parts, spec, actor);
   const jobId = `job-${suffix(random)}`;
   const submission = { jobId, spec, actor, tenant, roles, traceparent: currentTraceparent() ?? '' };

@@ -57,6 +57,8 @@ export const parts = {
       rpcs(nodev1.NodeAgentService, 'bootVm', 'startRanks', 'stopRanks', 'destroyVm', 'listLocalVms'),
       rpcs(imagev1.ImageService, 'matchImage', 'distribute'),
       rpcs(storagev1.OutputService, 'sealOutput'),
+      // On behalf of whoever submits: whether the input files are its tenant's.
+      rpcs(storagev1.ChunkService, 'missingChunks'),
     ],
     publishes: [events],
     hears: [events],
