@@ -24,6 +24,7 @@ struct datagram {
 static bool datagram_admitted(struct vbf_qp *qp, const struct datagram *d) {
   if (qp->qpn != d->dest_qpn || d->dest_qpn == 0 || qp->type != VB_QPT_UD || qp->lid != d->dest_lid || !receives(qp->state)) return false;
   struct vbf_port *port = port_at(domain_at(qp->slot)->port - 1);
+  if (port->state != VB_PORT_ACTIVE) return false;
   if (!pkeys_match(qp->pkey, d->pkey)) {
     __atomic_fetch_add(&port->pkey_violations, 1, __ATOMIC_SEQ_CST);
     return false;
@@ -140,6 +141,10 @@ static uint8_t datagram_send(struct vbf_qp *qp, struct request *r) {
   if (r->opcode == VB_WR_SEND_IMM) d.flags |= VB_CQE_F_IMM;
   if (r->flags & VB_SEND_SOLICITED) d.flags |= VB_CQE_F_SOLICITED;
   uint32_t route = route_to(d.dest_lid);
+  if (qp->slow & VBF_SLOW_DOWN) {
+    qp->tx_drops++;
+    return VB_WC_SUCCESS;
+  }
   bool sent = route != 0 ? datagram_frame(route, qp, r, &d) : datagram_deliver(qp_at(d.dest_qpn), &d);
   if (!sent) qp->tx_drops++;
   return VB_WC_SUCCESS;
@@ -160,7 +165,7 @@ static bool connection_takes(struct vbf_qp *peer, const struct request *r) {
 static uint8_t connection_send(struct vbf_qp *qp, struct request *r) {
   if (r->opcode > VB_WR_RDMA_WRITE_IMM) return VB_WC_LOC_QP_OP_ERR;
   struct vbf_qp *peer = qp_at(qp->dest_qpn);
-  if (!connected(qp, peer) || !reachable(peer->slot, peer->epoch)) {
+  if ((qp->slow & VBF_SLOW_DOWN) || !connected(qp, peer) || !reachable(peer->slot, peer->epoch)) {
     qp->tx_drops++;
   } else if (!connection_takes(peer, r)) {
     peer->rx_drops++;

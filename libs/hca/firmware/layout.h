@@ -111,7 +111,9 @@ struct vbf_port {
   uint8_t lane_of[16];     /* SL to VL */
   uint8_t lane_weight[VBF_PORT_LANES];
   uint64_t tx_messages, tx_bytes, rx_messages, rx_bytes, rx_errors, tx_waits, tx_packets, rx_packets, tx_drops, rx_drops; /* of domains that are gone */
-  uint64_t reserved[11];
+  uint32_t announce;       /* VB_EVENT_* that its domains are to be told, and 1; 0: none */
+  uint32_t reserved0;
+  uint64_t reserved[10];
 };
 
 struct vbf_pd {
@@ -280,6 +282,7 @@ struct vbf_qp {
 /* Why a doorbell takes the long way. */
 #define VBF_SLOW_LINK 1u       /* the other end is in another process */
 #define VBF_SLOW_TYPE 2u       /* it is no reliable connection */
+#define VBF_SLOW_DOWN 8u       /* a port on its way is down */
 #define VBF_SLOW_SHAPED 4u     /* the port or the domain has a rate, and somebody decides whose turn it is */
 
 #define VBF_RAISE_FATAL 1u

@@ -4,9 +4,18 @@
 
 #include "engage.h"
 
+/* A port on the way is down: what is reliable waits, until its retries are used up; the rest is lost. */
+static void request_hold(struct vbf_qp *qp) {
+  if (qp->sq_head == qp->sq_tail) return;
+  if (qp->type == VB_QPT_UC) unreliable_run(qp); /* its connection is none now */
+  else if (qp->type == VB_QPT_UD) unreliable_run(qp);
+  else request_wait(qp, WAIT_ANSWER);
+}
+
 /* Does what is posted. The caller holds sq_lock. */
 static void slow_run(struct vbf_qp *qp) {
   if (qp->state == VB_QPS_ERR || qp->state == VB_QPS_SQE) flush_send_queue(qp);
+  else if ((qp->slow & VBF_SLOW_DOWN) && sends(qp)) request_hold(qp);
   else if (qp->link != 0 && sends(qp)) remote_run(qp);
   else if (qp->state != VB_QPS_RTS) return;
   else if (qp->type != VB_QPT_RC) unreliable_run(qp);

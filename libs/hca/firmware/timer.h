@@ -16,11 +16,16 @@ static inline uint8_t timer_verdict(const struct vbf_qp *qp, struct vbf_qp *peer
   return VB_WC_SUCCESS;
 }
 
+/* The same while a port on the way is down. */
+static inline uint8_t hold_verdict(const struct vbf_qp *qp, uint32_t now_ms) {
+  return now_ms - qp->wait_since > (qp->retry_count + 1) * ANSWER_TIMER_MS ? VB_WC_RETRY_EXC_ERR : VB_WC_SUCCESS;
+}
+
 static void timer_check(struct vbf_qp *qp, uint32_t now_ms) {
   if (qp->type != VB_QPT_RC) return;
   if (!reachable(qp->slot, qp->epoch) || !lock_try(&qp->sq_lock)) return;
   if (qp->waiting && qp->state == VB_QPS_RTS && qp->sq_head != qp->sq_tail) {
-    uint8_t status = timer_verdict(qp, qp_at(qp->dest_qpn), now_ms);
+    uint8_t status = qp->slow & VBF_SLOW_DOWN ? hold_verdict(qp, now_ms) : timer_verdict(qp, qp_at(qp->dest_qpn), now_ms);
     if (status != VB_WC_SUCCESS) {
       struct request r;
       request_read(&r, qp, qp->sq_head);
@@ -39,7 +44,7 @@ static void timer_tick(uint32_t now_ms) {
   for (uint32_t i = 0; i < high; i++) {
     struct vbf_qp *qp = qp_at(i);
     if (qp->qpn == 0) continue;
-    if (qp->link != 0) remote_timer(qp, now_ms);
+    if (qp->link != 0 && (qp->slow & VBF_SLOW_DOWN) == 0) remote_timer(qp, now_ms);
     else if (qp->waiting) timer_check(qp, now_ms);
     if ((qp->flush && qp->state == VB_QPS_ERR) || load32(&qp->events) != 0) flush_qp(qp);
   }

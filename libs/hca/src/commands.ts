@@ -4,6 +4,7 @@ import { createCq, destroyCq, setEvents } from './completion-queues.ts';
 import type { CommandContext } from './command-context.ts';
 import { LIMITS } from './limits.ts';
 import { allocMw, allocPd, deallocMw, deallocPd, deregMr, regMr, reregMr } from './memory-regions.ts';
+import { sendMad } from './management.ts';
 import { queryCounters, queryLimits, queryPkey, queryPort } from './ports.ts';
 import { createQp, destroyQp, modifyQp, queryQp, queryQpAttr } from './queue-pairs.ts';
 import { createSrq, destroySrq, modifySrq, querySrq } from './shared-receive-queues.ts';
@@ -64,5 +65,6 @@ export const COMMANDS: ReadonlyMap<number, Command> = new Map([
   [abi.VB_CMD_QUERY_PKEY, { name: 'QUERY_PKEY', inputBytes: handle, run: queryPkey }],
   [abi.VB_CMD_QUERY_COUNTERS, { name: 'QUERY_COUNTERS', inputBytes: abi.countersIn.size, run: queryCounters }],
   [abi.VB_CMD_QUERY_QP_ATTR, { name: 'QUERY_QP_ATTR', inputBytes: handle, run: queryQpAttr }],
+  [abi.VB_CMD_MAD, { name: 'MAD', inputBytes: abi.mad.size, run: sendMad }],
   [abi.VB_CMD_QUERY_LIMITS, { name: 'QUERY_LIMITS', inputBytes: 0, run: queryLimits }],
 ]);

@@ -12,6 +12,7 @@ import { VBF_CQ_FREE, VBF_DOMAINS, VBF_PKEYS, VBF_THREADS } from './layout.ts';
 import { dropMr } from './memory-regions.ts';
 import { addLink } from './links.ts';
 import { tableEntry } from './partition-keys.ts';
+import { announcePorts, portWith, setPkey, setPort, type PortSettings } from './management.ts';
 import { openPort } from './ports.ts';
 import { dropQp } from './queue-pairs.ts';
 import type { AdapterCounters, FirmwareModules, PeerMemory } from './types.ts';
@@ -67,6 +68,23 @@ export class HostAdapter {
     const entry = tableEntry(slot, pkey, limited);
     const pkeys = Array.from({ length: VBF_PKEYS }, (_, i) => (i === 0 ? entry : 0));
     this.memory.domain(slot).set({ pkey: entry, pkeys });
+  }
+
+  /** Sets an entry of a domain's P_Key table: a partition, and 0x8000 for a full member. */
+  setPkey(slot: number, index: number, pkey: number): void {
+    setPkey(this.memory, slot, index, pkey);
+  }
+
+  /** Manages a port from outside the subnet. Throws an Error when no port has the LID. */
+  setPort(lid: number, settings: PortSettings): void {
+    const port = portWith(this.memory, lid);
+    if (port === undefined) throw new Error(`no port of this process has LID ${lid}`);
+    setPort(this.memory, port, settings, (qpn) => this.#main.core.qp_opened(qpn));
+  }
+
+  /** Whether guests may manage the subnet by packets (R48). They may not unless this was called. */
+  allowInBandManagement(allowed: boolean): void {
+    this.memory.header.publish('in_band', allowed ? 1 : 0);
   }
 
   /** A context for a thread of the domain. Throws an Error when there is none left. */
@@ -221,6 +239,7 @@ export class HostAdapter {
   }
 
   tick(nowMs: number): void {
+    announcePorts(this.memory, this.#main);
     this.#main.core.tick(Math.floor(nowMs) >>> 0);
   }
 

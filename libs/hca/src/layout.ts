@@ -16,6 +16,7 @@ export const VBF_MR_WINDOW = 1;
 export const VBF_SLOW_LINK = 1;
 export const VBF_SLOW_TYPE = 2;
 export const VBF_SLOW_SHAPED = 4;
+export const VBF_SLOW_DOWN = 8;
 export const VBF_RAISE_FATAL = 1;
 export const VBF_RAISE_REQUEST = 2;
 export const VBF_RAISE_ACCESS = 4;
@@ -161,7 +162,9 @@ export const port = struct(
     rx_packets: u64,
     tx_drops: u64,
     rx_drops: u64,
-    reserved: array(u64, 11),
+    announce: u32,
+    reserved0: u32,
+    reserved: array(u64, 10),
   },
   256,
 );

@@ -26,6 +26,7 @@ import { RETIRED, type QpRow } from './adapter-memory.ts';
 import { Refusal, freeEntry, requireRing, type CommandContext } from './command-context.ts';
 import { requireCq } from './completion-queues.ts';
 import { keepCounts } from './counters.ts';
+import { holdOf } from './management.ts';
 import { requirePd } from './memory-regions.ts';
 import { VBF_CQS, VBF_QPS, VBF_SLOW_LINK, VBF_SLOW_TYPE, VBF_SRQS, type qp as qpLayout } from './layout.ts';
 import { wantLink } from './links.ts';
@@ -69,7 +70,8 @@ function receiveQueueOf(context: CommandContext, wish: StructValue<typeof create
 export function slowOf({ memory }: Pick<CommandContext, 'memory'>, qp: QpRow): number {
   const domain = memory.domain(qp.get('slot'));
   const link = qp.get('link') === 0 ? 0 : VBF_SLOW_LINK;
-  return link | (qp.get('type') === VB_QPT_RC ? 0 : VBF_SLOW_TYPE) | shapingOf(domain, memory.port(domain.get('port') - 1));
+  const hold = holdOf(memory, qp.get('lid'), qp.get('dest_lid'));
+  return link | hold | (qp.get('type') === VB_QPT_RC ? 0 : VBF_SLOW_TYPE) | shapingOf(domain, memory.port(domain.get('port') - 1));
 }
 
 export function createQp(context: CommandContext, input: Uint8Array): Uint8Array {
