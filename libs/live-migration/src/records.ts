@@ -24,7 +24,7 @@ export const pageRecord = struct(
 export const recordKind = { zeroes: 1, raw: 2, delta: 3, deflated: 4 } as const;
 
 export interface EncodeOptions {
-  /** Pages that changed a little travel as their difference. */
+  /** Pages that changed a little travel as their difference; one that was all zeroes before travels as it is. */
   readonly delta: boolean;
   /** Level of DEFLATE, 1 to 9; 0 for none. */
   readonly compression: number;
