@@ -42,6 +42,7 @@ export async function startMigrationController(
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, stopRunsMs)));
     await Promise.race([Promise.allSettled([...runs]), late]);
     clearTimeout(timer);
+    await migrations.stop();
   };
   let stopped: Promise<void> | undefined;
   return { name: 'migration-controller', notReady: () => Promise.resolve(undefined), stop: () => (stopped ??= stop()) };

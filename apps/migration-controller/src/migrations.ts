@@ -14,7 +14,15 @@ import {
   type MigrationState,
 } from '@verbena/domain-migration';
 import { vmDecider, type VmState } from '@verbena/domain-vm';
-import { handle, type EventMetadata, type EventStore, type Handled } from '@verbena/event-sourcing';
+import {
+  handle,
+  runProjection,
+  type EventMetadata,
+  type EventStore,
+  type Handled,
+  type ProjectionRunner,
+  type RecordedEvent,
+} from '@verbena/event-sourcing';
 import { callContext, currentTraceparent } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
 
@@ -27,7 +35,6 @@ interface Entry {
   readonly version: number;
 }
 
-const pageSize = 5_000;
 const mostTries = 10;
 
 /** The hand-over is refused for good: the VM has ended, or its owner has called the migration off. */
@@ -42,6 +49,7 @@ export class Migrations {
   readonly #vms;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<(id: string) => void>();
+  #runner: ProjectionRunner<Migrations> | undefined;
 
   private constructor(store: EventStore, clock: Clock) {
     this.#store = store;
@@ -50,18 +58,23 @@ export class Migrations {
     this.#vms = handle(store, vmDecider, (id: string) => id);
   }
 
-  /** Folds every migration of the log. */
+  /** Folds every migration of the log, and follows it. */
   static async open(store: EventStore, clock: Clock): Promise<Migrations> {
     const all = new Migrations(store, clock);
-    for (let after: bigint | undefined; ;) {
-      const page = await store.readAll({ filter: { stream: 'mig-*' }, limit: pageSize, ...(after !== undefined && { after }) });
-      for (const { stream, event, version } of page) {
-        const state = all.#entries.get(stream)?.state ?? migrationDecider.initial;
-        all.#entries.set(stream, { state: migrationDecider.evolve(state, event as MigrationEvent), version });
-      }
-      after = page.at(-1)?.position;
-      if (page.length < pageSize || after === undefined) return all;
-    }
+    all.#runner = await runProjection(store, {
+      name: 'migrations',
+      initial: all,
+      filter: { stream: 'mig-*' },
+      evolve: (migrations, recorded) => {
+        migrations.#follow(recorded);
+        return migrations;
+      },
+    });
+    return all;
+  }
+
+  async stop(): Promise<void> {
+    await this.#runner?.stop();
   }
 
   /** In the order in which they were requested. */
@@ -159,6 +172,13 @@ export class Migrations {
       ...(known !== undefined && { correlationId: known.jobId, epoch: known.fence }),
       ...(traceparent !== undefined && { traceparent }),
     };
+  }
+
+  /** What this life of the controller has written itself is known already. */
+  #follow({ stream, event, version }: RecordedEvent): void {
+    const known = this.#entries.get(stream);
+    if (version !== (known?.version ?? 0) + 1) return;
+    this.#remember(stream, { state: migrationDecider.evolve(known?.state ?? migrationDecider.initial, event as MigrationEvent), version });
   }
 
   #remember(id: string, { state, version }: Entry): void {

@@ -249,6 +249,24 @@ describe('storage gives node-agents the event log', () => {
       'VmBooted by node-0',
       'VmBooted by node-0',
     ]);
+
+    // A migration gives it to node-1, under an epoch of its own; and later back.
+    const handOver = async (nodeId: string, nodeEpoch: number, epoch: number): Promise<void> => {
+      const event = { type: 'VmHandedOver', data: { migrationId: 'mig-2c6v8n', fromNodeId: '', nodeId, nodeEpoch } };
+      const options = { metadata: { actor: 'migration-controller', tenant: 'default', epoch } };
+      expect((await store.append([{ stream: 'vm-9', expectedVersion: 'any', events: [event] }], options)).ok).toBe(true);
+    };
+    await handOver('node-1', 1, 3);
+    expect(await failure(as('node-0', { stream: 'vm-9', expectedVersion: 4, events: booted, epoch: 2n }))).toMatchObject({
+      code: Code.FailedPrecondition,
+    });
+    await denied(as('node-0', { stream: 'vm-9', expectedVersion: 4, events: booted, epoch: 3n }), 'the VM is of node node-1');
+    await denied(as('node-1', { stream: 'vm-9', expectedVersion: 4, events: booted, epoch: 1n }), 'is 3 since it was handed over, not 1');
+    await as('node-1', { stream: 'vm-9', expectedVersion: 4, events: booted, epoch: 3n });
+    await handOver('node-0', 2, 4);
+    await as('node-0', { stream: 'vm-9', expectedVersion: 6, events: booted, epoch: 4n });
+    await register('node-0', 2, 3);
+    await denied(as('node-0', { stream: 'vm-9', expectedVersion: 7, events: booted, epoch: 5n }), 'not 5');
     await own.stop();
     await bus.close();
   });
