@@ -24,8 +24,9 @@ export function stateOf({ rounds, last, downtime }: Migration): {
 export function outcome(migration: Migration): string {
   const { id, vmId, sourceNodeId, targetNodeId, phase, rounds, pause, detail } = migration;
   const { bytes, downtime } = stateOf(migration);
-  if (phase !== 'completed')
-    return `${vmId} stays on ${phase === 'failed' && detail.includes('handed') ? targetNodeId : sourceNodeId}: ${id} ${phase} (${detail})`;
+  // After the hand-over only the VM's own end can end the migration otherwise.
+  if (phase === 'failed' && detail.includes(`VM ${vmId} is `)) return `${vmId} is gone: ${id} failed (${detail})`;
+  if (phase !== 'completed') return `${vmId} stays on ${sourceNodeId}: ${id} ${phase} (${detail})`;
   const sent = `${humanBytes(bytes)} in ${String(rounds.length)} rounds and a rest`;
   return `${vmId} is on ${targetNodeId}: ${sent}, stood for ${downtime}, its job for ${ms(pause)}`;
 }
