@@ -1,7 +1,7 @@
 /** A program goes from host to host while it runs, and nobody who reads what it writes can tell. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { example, guest } from '@verbena/framework';
+import { guest } from '@verbena/framework';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StoryCluster } from './cluster.ts';
 
@@ -65,55 +65,3 @@ describe('a VM that moves from host to host while its program runs', () => {
     expect((await cluster.sandbox.json<Vms>(['vms'])).vms).toHaveLength(1);
   });
 });
-
-describe('the VMs of an MPI job that move one after another', () => {
-  let cluster: StoryCluster;
-  beforeAll(async () => {
-    cluster = await StoryCluster.up({ hosts: 3, cores: 2 });
-  });
-  afterAll(() => cluster.down());
-
-  const program = [example('heat2d'), '--', '96', '60000'];
-  const heat = async (name: string): Promise<{ code: number | null; stdout: string; picture: string }> => {
-    const { code, stdout } = await cluster.run(['-n', '3', '--out', join(cluster.sandbox.work, name), ...program]);
-    return { code, stdout, picture: await pictureOf(join(cluster.sandbox.work, name)) };
-  };
-
-  it('compute what they compute without moving', async () => {
-    const out = join(cluster.sandbox.work, 'moved');
-    const run = cluster.sandbox.start(['run', '-n', '3', '--out', out, ...program]);
-    const { vms } = await until(async () => {
-      const all = await cluster.sandbox.json<Vms>(['vms']);
-      const ours = all.vms.filter(({ jobId }) => jobId !== undefined && jobId !== '');
-      return ours.length === 3 ? { vms: ours } : undefined;
-    });
-    for (const { id } of vms) {
-      const { code, stderr } = await cluster.sandbox.cli(['migrate', id]);
-      expect([code, stderr]).toEqual([0, '']);
-    }
-    const { code, stdout } = await run.ended;
-    const moved = { code, stdout, picture: await pictureOf(out) };
-    const { migrations } = await cluster.sandbox.json<Migrations>(['migrations']);
-    expect(migrations.map(({ phase }) => phase)).toEqual(['completed', 'completed', 'completed']);
-    const still = await heat('still');
-    expect([moved.code, moved.picture === still.picture]).toEqual([0, true]);
-    expect(still.picture.length).toBeGreaterThan(96 * 96);
-    const untimed = (text: string): string => text.replace(/[\d.]+ *(?:s|ms|seconds|GB\/s|Mflop\/s)\b.*/g, '');
-    expect(untimed(moved.stdout)).toBe(untimed(still.stdout));
-  });
-});
-
-/** What rank 0 has drawn. */
-async function pictureOf(out: string): Promise<string> {
-  const file = join(out, 'heat.ppm');
-  return readFile(file, 'latin1').catch(() => readFile(join(out, 'rank-0', 'heat.ppm'), 'latin1'));
-}
-
-async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (let turn = 0; turn < 200; turn++) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error('it never came to this');
-}
