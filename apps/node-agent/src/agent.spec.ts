@@ -146,6 +146,24 @@ describe('VMs', () => {
     expect(cluster.events[0]?.epoch).toBe(1n);
   });
 
+  it('obey the scheduler of the highest term that the node has heard of, and one that leads no more in nothing', async () => {
+    await cluster.start(1);
+    const image = cluster.image(content(100));
+    const boot = (id: string, term: bigint): Promise<unknown> =>
+      cluster.agent(0).bootVm({ vmId: id, imageDigest: image.digest, memoryBytes: 1n << 20n, tenant: 'default', term });
+    const [first = ''] = await cluster.boot(0, image, 1);
+    await boot('vm-new', 8n);
+    const old = { code: Code.FailedPrecondition, rawMessage: expect.stringContaining('term 7 leads no more') as string };
+    const agent = cluster.agent(0);
+    await expect(boot('vm-old', 7n)).rejects.toMatchObject(old);
+    await expect(agent.destroyVm({ vmId: first, term: 7n })).rejects.toMatchObject(old);
+    await expect(agent.startRanks({ jobId: 'job-1', term: 7n })).rejects.toMatchObject(old);
+    await expect(agent.stopRanks({ jobId: 'job-1', destroyVms: true, term: 7n })).rejects.toMatchObject(old);
+    expect((await agent.listLocalVms({})).vms.map((vm) => vm.vmId).sort()).toEqual(['vm-0-0', 'vm-new']);
+    await agent.destroyVm({ vmId: first, term: 9n });
+    await expect(boot('vm-old', 8n)).rejects.toThrow('term 8 leads no more');
+  });
+
   it('are refused when cores or memory are gone', async () => {
     await cluster.start(1, { cores: 2, memoryBytes: 3 << 20 });
     const image = cluster.image(content(100));
