@@ -32,6 +32,8 @@ export interface ProcessClusterSettings {
   readonly cores: number;
   readonly memoryBytes?: number;
   readonly logLevel?: string;
+  /** Services of which a second replica stands by, as "scheduler-2". */
+  readonly standby?: readonly ('scheduler' | 'image-manager' | 'migration-controller')[];
   /** A Postgres server to use; one of its own when absent. */
   readonly databaseUrl?: string;
   /** More variables for the processes of a service. */

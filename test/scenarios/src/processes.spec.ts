@@ -1,6 +1,6 @@
 /** Each service and each node-agent in a process of its own; NATS and Postgres are real. What is killed comes back, and nobody has to help. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { jobv1, nodev1 } from '@verbena/contracts';
+import { eventv1, jobv1, nodev1 } from '@verbena/contracts';
 import { example, ProcessCluster, Sandbox, type Ended, type Running } from '@verbena/framework';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -34,7 +34,7 @@ describe('a cluster of processes', () => {
   let sandbox: Sandbox;
   let program: string;
   beforeAll(async () => {
-    [cluster, sandbox] = await Promise.all([ProcessCluster.start({ hosts: 2, cores: 2 }), Sandbox.create()]);
+    [cluster, sandbox] = await Promise.all([ProcessCluster.start({ hosts: 2, cores: 2, standby: ['scheduler'] }), Sandbox.create()]);
     program = await sandbox.file('ticking.c', ticking);
     // The MPI library is compiled with the first program of a fresh clone, which takes its time.
     await sandbox.cli(['cc', '-o', `${program}.vmi`, program], { timeoutMs: 280_000 });
@@ -84,6 +84,33 @@ describe('a cluster of processes', () => {
       .toBe(jobv1.JobState.COMPLETED);
     await running.ended;
     await verified('-n', '4', example('hello'));
+  });
+
+  it('goes on under the other scheduler when the one that leads is gone, and has one leader at a time', async () => {
+    const terms = async (): Promise<string[]> => {
+      const filter = { stream: 'leader-scheduler' };
+      const { events } = await cluster.client(eventv1.EventService).listEvents({ filter, pageSize: 1_000 });
+      return events.map(({ data }) => (JSON.parse(new TextDecoder().decode(data)) as { candidate: string }).candidate);
+    };
+    const leader = (await terms()).at(-1) ?? '';
+    const name = ['scheduler', 'scheduler-2'].find((each) => leader.endsWith(`-${String(cluster.pid(each))}`)) ?? '';
+    const other = name === 'scheduler' ? 'scheduler-2' : 'scheduler';
+    const running = start('-n', '2', program, '--', '30');
+    await running.printed(/tick 3\n/);
+    await cluster.hold(name);
+    try {
+      const { code, stdout } = await running.ended;
+      expect([code, stdout.endsWith('counted 60\n')]).toEqual([0, true]);
+      expect((await terms()).at(-1)).toMatch(new RegExp(`-${String(cluster.pid(other))}$`));
+      await verified('-n', '4', example('hello'));
+    } finally {
+      cluster.release(name);
+    }
+    await cluster.ready();
+    const before = await terms();
+    await verified('-n', '4', example('hello'));
+    // One that comes back stands by.
+    expect(await terms()).toEqual(before);
   });
 
   it('frees what a node-agent held that was killed, and gives it work again', async () => {

@@ -29,6 +29,8 @@ import { SupervisedProcess } from './supervised.ts';
 export interface ProcessClusterOptions extends Omit<ClusterOptions, 'hypervisor'> {
   /** A directory with the services bundled; from source when absent. */
   readonly bundle?: string;
+  /** Services of which a second replica stands by, as "<name>-2". */
+  readonly standby?: readonly (typeof databaseServices)[number][];
   /** More variables for the processes of a service, or for all of them. */
   readonly environment?: (service: string) => Readonly<Record<string, string>>;
 }
@@ -93,7 +95,7 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
           service,
           {
             natsUrl: nats.url,
-            credentials: nats.credentialsOf(name),
+            credentials: nats.credentialsOf(service === 'node-agent' ? name : service),
             databaseUrl: postgres.databaseUrl,
             dataDir: join(dataDir, directory),
             logLevel,
@@ -111,6 +113,7 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
       launch(new SupervisedProcess(spec, log));
     };
     for (const service of databaseServices) spawnService(service, service, service, () => ({}));
+    for (const service of options.standby ?? []) spawnService(service, `${service}-2`, `${service}-2`, () => ({}));
     const memory = options.memoryBytes ?? defaultHostMemory(options.hosts, options.cores);
     for (let index = 0; index < options.hosts; index++)
       spawnService('node-agent', `node-${String(index)}`, `node-${String(index)}`, () => ({
