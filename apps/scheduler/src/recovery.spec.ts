@@ -85,6 +85,18 @@ describe('a start on the log of a former life', () => {
     expect(await cluster.finish(id)).toMatchObject({ state: JobState.COMPLETED, attempt: 2, requeues: 1 });
   });
 
+  it('does not wait for the answer of a node that has died and come anew', async () => {
+    cluster = await testCluster([1, 1]);
+    cluster.agent(0).bootGate = new Promise(() => undefined);
+    const { id } = await cluster.submit();
+    await cluster.eventually('it boots', () => cluster.agent(0).vms.size === 1);
+    cluster.agent(0).vms.clear();
+    cluster.agent(0).bootGate = undefined;
+    await cluster.agent(0).register();
+    // The clock stands still: nothing here is over because time has passed.
+    expect(await cluster.finish(id)).toMatchObject({ state: JobState.COMPLETED, attempt: 1 });
+  });
+
   it('queues again what had not started, in its place', async () => {
     cluster = await testCluster([2]);
     const gate = Promise.withResolvers<void>();

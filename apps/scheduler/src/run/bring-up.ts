@@ -49,9 +49,11 @@ export async function evict(work: Work): Promise<void> {
     mine
       .filter(({ id }) => !taken.has(id))
       .map(({ id, state }) =>
-        tracked(work, bus.client(nodev1.NodeAgentService, state.nodeId).destroyVm({ vmId: id, term }, { timeoutMs: destroyMs })).catch(
-          (error: unknown) => log.warn({ vm: id, error: messageOf(error) }, 'an idle VM could not be destroyed'),
-        ),
+        tracked(
+          work,
+          state.nodeId,
+          bus.client(nodev1.NodeAgentService, state.nodeId).destroyVm({ vmId: id, term }, { timeoutMs: destroyMs }),
+        ).catch((error: unknown) => log.warn({ vm: id, error: messageOf(error) }, 'an idle VM could not be destroyed')),
       ),
   );
 }
@@ -112,7 +114,7 @@ export async function bootVms(work: Work): Promise<readonly JobRequest[]> {
         term,
       };
       try {
-        await tracked(work, bus.client(nodev1.NodeAgentService, nodeId).bootVm(request, { timeoutMs: config.bootTimeoutMs }));
+        await tracked(work, nodeId, bus.client(nodev1.NodeAgentService, nodeId).bootVm(request, { timeoutMs: config.bootTimeoutMs }));
       } catch (error) {
         await stillThere(work);
         throw await explained(ports, job, error, 'boot-failed', `VM ${vmId} did not boot on ${nodeName}`);
@@ -147,7 +149,7 @@ export async function connect(work: Work): Promise<readonly JobRequest[]> {
         const request = { jobId, spec, ranks, nodesByRank, pkey, fabric, attempt, term };
         try {
           const call = bus.client(nodev1.NodeAgentService, nodeId).startRanks(request, { timeoutMs: config.startTimeoutMs });
-          const { meetings } = await tracked(work, call);
+          const { meetings } = await tracked(work, nodeId, call);
           startedOn.add(nodeId);
           for (const { generation, cards } of meetings) rendezvous.recall(jobId, nodeId, generation, cards);
         } catch (error) {

@@ -35,7 +35,7 @@ export class JobRun {
   /** Ends what is under way when the log decides otherwise. */
   #turn = new AbortController();
   /** Of the present placement. */
-  #inFlight = new Set<Promise<unknown>>();
+  #inFlight = new Map<Promise<unknown>, string>();
   #startedOn = new Set<string>();
 
   constructor(jobId: string, ports: RunPorts) {
@@ -90,7 +90,7 @@ export class JobRun {
       await backward(startSaga, this.#work(), this.#port(), stopping);
       await this.#commit([{ type: 'FinishRequeue', data: {} }]);
       this.#startedOn = new Set();
-      this.#inFlight = new Set();
+      this.#inFlight = new Map();
     } else await this.#start();
   }
 

@@ -20,7 +20,10 @@ export async function stopOnNodes(work: Work, signal: AbortSignal): Promise<void
   const { ports, inFlight, startedOn } = work;
   const job = work.job();
   if (job.assignments.length === 0) return;
-  await bounded(ports, inFlightMs, Promise.all(inFlight));
+  // What a node was told that is another one by now came to nothing, whenever its call ends.
+  const gone = new Set(job.assignments.filter((assignment) => isGone(ports, assignment)).map(({ nodeId }) => nodeId));
+  const calls = [...inFlight].filter(([, nodeId]) => !gone.has(nodeId)).map(([call]) => call);
+  await bounded(ports, inFlightMs, Promise.all(calls));
   // Nothing has run: VMs that have booted, or still do, are idle then, and good for whoever comes next.
   if (job.status === 'requeueing' && job.startedAt === undefined) return;
   const stopped = new Set<string>();

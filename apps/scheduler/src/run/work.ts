@@ -12,16 +12,16 @@ export interface Work {
   /** Nodes that have taken the start of the ranks in this life of the scheduler. */
   readonly startedOn: Set<string>;
   /** Calls that are not cut off when the job is over: what they make must be there to be destroyed. */
-  readonly inFlight: Set<Promise<unknown>>;
+  readonly inFlight: Map<Promise<unknown>, string>;
 }
 
-/** Registers a call that is not cut off when the job is over. */
-export function tracked<T>({ inFlight }: Pick<Work, 'inFlight'>, call: Promise<T>): Promise<T> {
+/** Registers a call to a node that is not cut off when the job is over. */
+export function tracked<T>({ inFlight }: Pick<Work, 'inFlight'>, nodeId: string, call: Promise<T>): Promise<T> {
   const settled = call.then(
     () => undefined,
     () => undefined,
   );
-  inFlight.add(settled);
+  inFlight.set(settled, nodeId);
   void settled.then(() => inFlight.delete(settled));
   return call;
 }
