@@ -2,14 +2,16 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { PeerPort } from '@verbena/fabric';
-import type { ProgramExit } from '@verbena/hypervisor';
+import type { ProgramExit, ReleaseMode } from '@verbena/hypervisor';
 import type { Share, ShareHooks, SharePlan } from './guest-share.ts';
 
 export type Ask =
   | { readonly what: 'open'; readonly plan: SharePlan }
   | { readonly what: 'learn'; readonly peers: readonly PeerPort[] }
   | { readonly what: 'boot' | 'exec' | 'waitsFor' | 'close' }
-  | { readonly what: 'kill'; readonly reason: string };
+  | { readonly what: 'kill'; readonly reason: string }
+  | { readonly what: 'quiesce'; readonly epoch: number; readonly timeoutMs: number }
+  | { readonly what: 'release'; readonly epoch: number; readonly mode: ReleaseMode };
 
 export type ToShare =
   | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask }
@@ -119,6 +121,14 @@ export class ForkedShare implements Share {
 
   async kill(reason: string): Promise<void> {
     await this.#ask({ what: 'kill', reason }).catch(() => undefined);
+  }
+
+  async quiesce(epoch: number, timeoutMs: number): Promise<boolean> {
+    return (await this.#ask({ what: 'quiesce', epoch, timeoutMs }).catch(() => false)) === true;
+  }
+
+  async release(epoch: number, mode: ReleaseMode): Promise<void> {
+    await this.#ask({ what: 'release', epoch, mode }).catch(() => undefined);
   }
 
   async waitsFor(): Promise<ReadonlyMap<number, string>> {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { GuestImage } from '@verbena/guest-image';
 import type { IoPath, ProgramExit } from '@verbena/hypervisor';
 import { ForkedShare } from './forked-share.ts';
+import { keepQuiescing, type Quiescing, type QuiescingTally } from './quiescing.ts';
 import { LocalShare, type Share, type SharePlan } from './guest-share.ts';
 
 export interface GuestRun {
@@ -30,6 +31,8 @@ export interface GuestRun {
   readonly ioPath?: IoPath;
   /** Ranks that still run after this many milliseconds are killed. Default 60,000. */
   readonly limitMs?: number;
+  /** Stops and renews the channels while the programs run. */
+  readonly quiescing?: Quiescing;
   /** Called with the process ids of the shares when all programs run. */
   readonly onRunning?: (pids: readonly number[]) => void;
 }
@@ -41,6 +44,8 @@ export interface GuestRunResult {
   readonly stderr: readonly string[];
   /** What each rank was waiting for when the limit ended it; empty when it did not. */
   readonly waitsFor: readonly string[];
+  /** When the run asked for it. */
+  readonly quiescing: QuiescingTally | undefined;
 }
 
 /** Hands every rank's card to every rank, once all of a round are there. */
@@ -142,7 +147,16 @@ async function execute(run: GuestRun, shares: readonly Share[]): Promise<GuestRu
       killAll(`the test's limit of ${String(limitMs)} ms has passed`),
     );
   }, limitMs);
+  const over = new AbortController();
+  for (const { promise } of exits) void promise.then(() => over.abort());
+  const quiescing = run.quiescing === undefined ? undefined : keepQuiescing(shares, run.quiescing, over.signal);
   const ended = await Promise.all(exits.map(({ promise }) => promise));
   clearTimeout(limit);
-  return { exits: ended, stdout: texts.map((each) => each.stdout), stderr: texts.map((each) => each.stderr), waitsFor };
+  return {
+    quiescing: await quiescing,
+    exits: ended,
+    stdout: texts.map((each) => each.stdout),
+    stderr: texts.map((each) => each.stderr),
+    waitsFor,
+  };
 }

@@ -4,7 +4,7 @@
  */
 import { createSubnet, type PeerPort, type Subnet } from '@verbena/fabric';
 import { createEmbeddedHypervisor, WorkerPool } from '@verbena/hypervisor';
-import type { Domain, DomainCounters, Hypervisor, IoPath, ProgramExit, RunningProgram } from '@verbena/hypervisor';
+import type { Domain, DomainCounters, Hypervisor, IoPath, ProgramExit, ReleaseMode, RunningProgram } from '@verbena/hypervisor';
 import { vmId } from '@verbena/ids';
 
 /** Structured-cloneable. */
@@ -41,6 +41,10 @@ export interface Share {
   boot(): Promise<void>;
   exec(hooks: ShareHooks): Promise<void>;
   kill(reason: string): Promise<void>;
+  /** Asks all programs to stop their channels; false when one of them has ended or has not stopped in time. */
+  quiesce(epoch: number, timeoutMs: number): Promise<boolean>;
+  /** Lets those go on that have stopped, and withdraws the request from the others. */
+  release(epoch: number, mode: ReleaseMode): Promise<void>;
   /** What each rank waits for, by rank. */
   waitsFor(): Promise<ReadonlyMap<number, string>>;
   close(): Promise<void>;
@@ -116,6 +120,16 @@ export class LocalShare implements Share {
       this.#programs.push(program);
       void program.exit.then((exit) => hooks.exited(rank, exit));
     }
+  }
+
+  async quiesce(epoch: number, timeoutMs: number): Promise<boolean> {
+    const stopped = await Promise.allSettled(this.#programs.map((program) => program.quiesce(epoch, { timeoutMs })));
+    return stopped.every(({ status }) => status === 'fulfilled');
+  }
+
+  release(epoch: number, mode: ReleaseMode): Promise<void> {
+    for (const program of this.#programs) program.release(epoch, mode);
+    return Promise.resolve();
   }
 
   async kill(reason: string): Promise<void> {

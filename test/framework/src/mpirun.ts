@@ -1,7 +1,7 @@
 /**
  * A developer's mpirun without a control plane, for trying a guest: node --conditions=verbena-source test/framework/src/mpirun.ts
  * -n 4 [--hosts 2] [--processes 2] [--spin 2000] [--limit 60000]
- * [--io split] prog.c [compiler flags] [-- arguments],
+ * [--quiesce SEED[:MEAN MS]] [--io split] prog.c [compiler flags] [-- arguments],
  * or with a .vmi file instead of sources
  */
 import { looksLikeImageFile, readImageFile, type GuestImage } from '@verbena/guest-image';
@@ -10,11 +10,12 @@ import type { IoPath } from '@verbena/hypervisor';
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { runGuests } from './guest-runner.ts';
+import type { Quiescing } from './quiescing.ts';
 
 const split = process.argv.indexOf('--');
 const own = process.argv.slice(2, split < 0 ? undefined : split);
 const args = split < 0 ? [] : process.argv.slice(split + 1);
-const named = new Set(['-n', '--hosts', '--processes', '--spin', '--limit', '--io']);
+const named = new Set(['-n', '--hosts', '--processes', '--spin', '--limit', '--io', '--quiesce']);
 const options: string[] = [];
 const sources: string[] = [];
 for (let i = 0; i < own.length; i++) {
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     processes: { type: 'string' },
     spin: { type: 'string' },
     limit: { type: 'string' },
+    quiesce: { type: 'string' },
     io: { type: 'string' },
   },
 });
@@ -50,6 +52,11 @@ async function imageOf(words: readonly string[]): Promise<GuestImage> {
 
 const image = await imageOf(sources);
 
+function quiescingOf(text: string): Quiescing {
+  const [seed = 1, everyMs = 10] = text.split(':').map(Number);
+  return { seed, everyMs };
+}
+
 const size = Number(values.n ?? 1);
 const result = await runGuests({
   image,
@@ -60,6 +67,7 @@ const result = await runGuests({
   env: Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[0].startsWith('VERBENA_'))),
   ioPath: (values.io ?? 'bypass') as IoPath,
   limitMs: Number(values.limit ?? 60_000),
+  ...(values.quiesce === undefined ? {} : { quiescing: quiescingOf(values.quiesce) }),
   ...(values.spin === undefined ? {} : { spinNs: Number(values.spin) }),
 });
 result.exits.forEach((exit, rank) => {
@@ -73,5 +81,6 @@ result.exits.forEach((exit, rank) => {
     );
   }
 });
+if (result.quiescing !== undefined) process.stdout.write(`channels: ${JSON.stringify(result.quiescing)}\n`);
 process.exitCode = result.exits.find((exit) => exit.exitCode !== 0)?.exitCode ?? 0;
 void closeToolchain();

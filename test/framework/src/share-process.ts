@@ -38,6 +38,10 @@ async function answer(ask: Ask): Promise<unknown> {
       return exec();
     case 'kill':
       return opened().kill(ask.reason);
+    case 'quiesce':
+      return opened().quiesce(ask.epoch, ask.timeoutMs);
+    case 'release':
+      return opened().release(ask.epoch, ask.mode);
     case 'waitsFor':
       return opened().waitsFor();
     case 'close':

@@ -29,7 +29,7 @@ export const word = {
   suspend: 8,
   /** The epoch for which the guest is asked to its safepoint; 0 for none. */
   quiesce: 9,
-  /** (epoch << 2) | RELEASE_* of the last release. */
+  /** (epoch << 2) | RELEASE_* for a guest in its safepoint; 0 again when the guest has read it. */
   release: 10,
 } as const;
 

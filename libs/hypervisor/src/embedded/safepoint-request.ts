@@ -9,6 +9,7 @@ import {
   VB_HC_SAFEPOINT,
   VB_SAFEPOINT_NO_CHANNELS,
 } from '@verbena/guest-abi';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SuspendError, type ProgramState, type Quiesced, type ReleaseMode } from '../suspended.ts';
 import { RELEASE_EPOCH_SHIFT, RELEASE_NEW_ADAPTER, RELEASE_SAME, word, type ControlBlock } from './control-block.ts';
 import { setGuestControl } from './guest-events.ts';
@@ -32,7 +33,18 @@ export class SafepointRequest {
     this.#memory = memory;
   }
 
-  quiesce(epoch: number, timeoutMs = defaultTimeoutMs): Promise<Quiesced> {
+  /** A guest that was released and has not woken yet is waited for: the next release would take the place of the one that it has to read. */
+  async quiesce(epoch: number, timeoutMs = defaultTimeoutMs): Promise<Quiesced> {
+    const until = performance.now() + timeoutMs;
+    while (this.#control.load(word.release) !== 0 && this.#memory() !== undefined) {
+      if (performance.now() > until)
+        throw new SuspendError('timeout', `the guest did not leave its safepoint within ${String(timeoutMs)} ms`);
+      await sleep(1);
+    }
+    return this.#ask(epoch, timeoutMs);
+  }
+
+  #ask(epoch: number, timeoutMs: number): Promise<Quiesced> {
     const memory = this.#memory();
     if (!Number.isInteger(epoch) || epoch < 1 || epoch >= epochLimit)
       return Promise.reject(new RangeError(`an epoch is 1 to 2^30 - 1, not ${String(epoch)}`));
@@ -77,7 +89,7 @@ export class SafepointRequest {
     const reached = this.#waiting === undefined;
     this.#waiting?.settle(why);
     setGuestControl(memory, reached ? 0 : (epoch << VB_CONTROL_EPOCH_SHIFT) | VB_CONTROL_CANCELLED);
-    this.#control.store(word.release, (epoch << RELEASE_EPOCH_SHIFT) | (mode === 'same' ? RELEASE_SAME : RELEASE_NEW_ADAPTER));
+    if (reached) this.#control.store(word.release, (epoch << RELEASE_EPOCH_SHIFT) | (mode === 'same' ? RELEASE_SAME : RELEASE_NEW_ADAPTER));
     this.#control.store(word.quiesce, 0);
     this.#control.ring();
   }

@@ -21,6 +21,8 @@ export const safepoint: HypercallHandler = ({ vmm, clock, suspension }, ...args)
     vmm.sleep(VCPU_WAITING, () => void Atomics.wait(control.words, word.bell, bell));
   }
   const release = control.load(word.release);
+  // Read once: until then nobody may ask for another epoch.
+  Atomics.compareExchange(control.words, word.release, release, 0);
   const answers = release >>> RELEASE_EPOCH_SHIFT === epoch;
   return answers && (release & modeMask) === RELEASE_NEW_ADAPTER ? VB_SAFEPOINT_NEW_ADAPTER : VB_SAFEPOINT_SAME;
 };

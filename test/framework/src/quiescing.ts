@@ -1,0 +1,60 @@
+/**
+ * Stops a running job's channels again and again at moments that a seed chooses, and lets it go on: with the channels it has, as if all its
+ * adapters were new, or in the middle of stopping. What the hypervisor's users do for a move or a checkpoint, without either.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Share } from './guest-share.ts';
+
+export interface Quiescing {
+  readonly seed: number;
+  /** Mean time between two attempts. */
+  readonly everyMs: number;
+  /** An attempt that has not stopped every rank by then is withdrawn. Default 5,000. */
+  readonly patienceMs?: number;
+}
+
+/** How many attempts ended in each way. */
+export interface QuiescingTally {
+  same: number;
+  renewed: number;
+  withdrawn: number;
+  /** Withdrawn because a rank did not stop in time. */
+  late: number;
+}
+
+function randomOf(seed: number): () => number {
+  let state = (seed * 2654435761 + 12345) >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state >>> 8) / 2 ** 24;
+  };
+}
+
+/** Works until `over` is aborted, then withdraws what it has begun. */
+export async function keepQuiescing(shares: readonly Share[], plan: Quiescing, over: AbortSignal): Promise<QuiescingTally> {
+  const { seed, everyMs, patienceMs = 5000 } = plan;
+  const random = randomOf(seed);
+  const tally: QuiescingTally = { same: 0, renewed: 0, withdrawn: 0, late: 0 };
+  const pause = (ms: number): Promise<unknown> => sleep(ms, undefined, { signal: over }).catch(() => undefined);
+  const release = (epoch: number, mode: 'same' | 'new-adapter'): Promise<unknown> =>
+    Promise.all(shares.map((share) => share.release(epoch, mode)));
+  for (let epoch = 1; !over.aborted; epoch++) {
+    await pause(random() * 2 * everyMs);
+    const choice = random();
+    const stopped = Promise.all(shares.map((share) => share.quiesce(epoch, patienceMs))).then((all) => all.every(Boolean));
+    if (choice < 0.3) {
+      await pause(random() * 3);
+      await release(epoch, 'same');
+      tally.withdrawn++;
+      await stopped;
+    } else if (!(await stopped)) {
+      await release(epoch, 'same');
+      if (!over.aborted) tally.late++;
+    } else {
+      const mode = choice < 0.6 ? 'same' : 'new-adapter';
+      await release(epoch, mode);
+      tally[mode === 'same' ? 'same' : 'renewed']++;
+    }
+  }
+  return tally;
+}
