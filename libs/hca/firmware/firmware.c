@@ -161,6 +161,9 @@ EXPORT(wire_doze) uint32_t wire_doze(void) { return wire_hold(); }
 
 EXPORT(wire_resume) void wire_resume(uint32_t held) { wire_release(held); }
 
-EXPORT(tick) void tick(uint32_t now_ms) { timer_tick(now_ms); }
+EXPORT(tick) void tick(uint32_t now_ms) {
+  timer_tick(now_ms);
+  arbitrate_all();
+}
 
 EXPORT(recover) void recover(uint32_t thread) { recover_thread(thread); }

@@ -61,7 +61,8 @@ struct vbf_header {
   uint32_t guest_polls;    /* grows while guests' threads do the link worker's part */
   uint32_t srq_high;
   uint32_t in_band;        /* subnet management packets of guests are heard */
-  uint32_t reserved[3];
+  uint32_t shaped;         /* some port or domain has a limit of rate */
+  uint32_t reserved[2];
 };
 
 /*
@@ -112,7 +113,7 @@ struct vbf_port {
   uint8_t lane_weight[VBF_PORT_LANES];
   uint64_t tx_messages, tx_bytes, rx_messages, rx_bytes, rx_errors, tx_waits, tx_packets, rx_packets, tx_drops, rx_drops; /* of domains that are gone */
   uint32_t announce;       /* VB_EVENT_* that its domains are to be told, and 1; 0: none */
-  uint32_t reserved0;
+  uint32_t resting;        /* the domain whose turn it is goes on with what is left of its share */
   uint64_t reserved[10];
 };
 
@@ -381,7 +382,7 @@ struct vbf_thread {
   uint32_t poll_next;            /* link */
   uint32_t busy;                 /* 1 while a doorbell is carried out */
   uint32_t invalidating;         /* waits until nobody uses a key any more, and copies nothing meanwhile */
-  uint32_t reserved;
+  uint32_t arbitrating;          /* carries out a request whose turn it is */
 };
 
 #endif

@@ -40,6 +40,9 @@ static void recover_thread(uint32_t number) {
   for (uint32_t i = 0; i < load32(&header()->srq_high); i++)
     if (load32(&srq_at(i)->lock) >> 1 == number + 1) lock_drop(&srq_at(i)->lock);
   store32(&dead->invalidating, 0);
+  dead->arbitrating = 0;
+  for (uint32_t i = 0; i < VBF_PORTS && port_at(i)->state != 0; i++)
+    if (load32(&port_at(i)->lock) >> 1 == number + 1) lock_drop(&port_at(i)->lock);
   uint32_t high = load32(&header()->qp_high);
   for (uint32_t i = 0; i < high; i++) {
     struct vbf_qp *qp = qp_at(i);

@@ -99,6 +99,7 @@ enum sent { SENT_ALL, SENT_SOME, RING_FULL };
 
 /* A drained queue (SQD) still finishes what it has begun. */
 static inline bool may_send(const struct vbf_qp *qp) {
+  if (UNLIKELY(qp->slow & VBF_SLOW_SHAPED) && !self()->arbitrating) return false;
   if (LIKELY(qp->state == VB_QPS_RTS)) return true;
   return qp->state == VB_QPS_SQD && (qp->tx_offset != 0 || (int32_t)(qp->sq_next - qp->sq_high) < 0);
 }

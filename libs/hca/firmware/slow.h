@@ -2,7 +2,7 @@
 #ifndef VBF_SLOW_H
 #define VBF_SLOW_H
 
-#include "engage.h"
+#include "arbiter.h"
 
 /* A port on the way is down: what is reliable waits, until its retries are used up; the rest is lost. */
 static void request_hold(struct vbf_qp *qp) {
@@ -13,7 +13,7 @@ static void request_hold(struct vbf_qp *qp) {
 }
 
 /* Does what is posted. The caller holds sq_lock. */
-static void slow_run(struct vbf_qp *qp) {
+void slow_run(struct vbf_qp *qp) {
   if (qp->state == VB_QPS_ERR || qp->state == VB_QPS_SQE) flush_send_queue(qp);
   else if ((qp->slow & VBF_SLOW_DOWN) && sends(qp)) request_hold(qp);
   else if (qp->link != 0 && sends(qp)) remote_run(qp);
@@ -23,7 +23,7 @@ static void slow_run(struct vbf_qp *qp) {
 }
 
 /* After the lock was dropped: frames may wait for somebody who moves them. */
-static void slow_push(const struct vbf_qp *qp) {
+void slow_push(const struct vbf_qp *qp) {
   flush_deferred();
   if (qp->link != 0) return guest_push(link_of(qp));
   if (qp->type != VB_QPT_UD) return;
@@ -39,19 +39,24 @@ static __attribute__((noinline)) void slow_doorbell(struct vbf_qp *qp, uint32_t 
     qp_broken(qp);
   } else {
     qp->sq_tail = tail;
-    slow_run(qp);
+    if ((qp->slow & VBF_SLOW_SHAPED) == 0 || qp->state != VB_QPS_RTS || (qp->slow & VBF_SLOW_DOWN)) slow_run(qp);
   }
+  bool shaped = qp->slow & VBF_SLOW_SHAPED;
   lock_drop(&qp->sq_lock);
   slow_push(qp);
+  if (shaped) arbitrate(port_at(domain_at(qp->slot)->port - 1));
 }
 
 /* Something has changed for the better: goes on. No lock may be held. */
 __attribute__((noinline)) void slow_resume(struct vbf_qp *qp) {
   lock_take(&qp->sq_lock);
+  bool shaped = (qp->slow & VBF_SLOW_SHAPED) != 0 && qp->state == VB_QPS_RTS;
+  if (shaped && qp->waiting != VBF_WAIT_DATA) qp->waiting = 0;
   if (qp->link != 0 && sends(qp)) pend(qp);
-  else slow_run(qp);
+  else if (!shaped || (qp->slow & VBF_SLOW_DOWN)) slow_run(qp);
   lock_drop(&qp->sq_lock);
   flush_deferred();
+  if (shaped && own_slot() == qp->slot) arbitrate(port_at(domain_at(qp->slot)->port - 1));
 }
 
 /* VB_UAR_SRQ */

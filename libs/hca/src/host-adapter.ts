@@ -14,6 +14,7 @@ import { addLink } from './links.ts';
 import { tableEntry } from './partition-keys.ts';
 import { announcePorts, portWith, setPkey, setPort, type PortSettings } from './management.ts';
 import { openPort } from './ports.ts';
+import { setShare, shapeAll, type DomainShare } from './shaping.ts';
 import { dropQp } from './queue-pairs.ts';
 import type { AdapterCounters, FirmwareModules, PeerMemory } from './types.ts';
 import type { WireInit } from './wire-engine.ts';
@@ -56,6 +57,7 @@ export class HostAdapter {
         row.clear({ lid, port_guid: guid, weight: 1, port: openPort(this.memory, lid, guid) + 1 });
         const peer = { slot, epoch: (old + 1) >>> 0, memory };
         row.publish('epoch', peer.epoch);
+        shapeAll(this.memory);
         this.#main.learn(peer);
         return peer;
       }
@@ -80,6 +82,11 @@ export class HostAdapter {
     const port = portWith(this.memory, lid);
     if (port === undefined) throw new Error(`no port of this process has LID ${lid}`);
     setPort(this.memory, port, settings, (qpn) => this.#main.core.qp_opened(qpn));
+  }
+
+  /** What a domain gets of its port when the port has a rate, and its own limit. Throws a RangeError for what cannot be. */
+  setShare(slot: number, share: DomainShare): void {
+    setShare(this.memory, slot, share);
   }
 
   /** Whether guests may manage the subnet by packets (R48). They may not unless this was called. */

@@ -90,7 +90,8 @@ export const header = struct(
     guest_polls: u32,
     srq_high: u32,
     in_band: u32,
-    reserved: array(u32, 3),
+    shaped: u32,
+    reserved: array(u32, 2),
   },
   64,
 );
@@ -163,7 +164,7 @@ export const port = struct(
     tx_drops: u64,
     rx_drops: u64,
     announce: u32,
-    reserved0: u32,
+    resting: u32,
     reserved: array(u64, 10),
   },
   256,
@@ -394,5 +395,5 @@ export const thread = struct('vbf_thread', {
   poll_next: u32,
   busy: u32,
   invalidating: u32,
-  reserved: u32,
+  arbitrating: u32,
 });

@@ -11,6 +11,7 @@ import { Refusal, type CommandContext } from './command-context.ts';
 import type { FirmwareInstance } from './firmware-instance.ts';
 import { VBF_DOMAINS, VBF_PKEYS, VBF_PORTS, VBF_SLOW_DOWN } from './layout.ts';
 import { FULL_MEMBER, tableEntry } from './partition-keys.ts';
+import { shapeAll } from './shaping.ts';
 
 /** Status of a packet (section 13.4.7): the attribute is not supported, the values make no sense. */
 const UNSUPPORTED = 0x0c;
@@ -23,6 +24,10 @@ export interface PortSettings {
   readonly mKey?: bigint;
   /** Virtual lane of each of the 16 service levels. */
   readonly laneOf?: readonly number[];
+  /** Weight of each of the 8 virtual lanes, 1 to 255. */
+  readonly laneWeights?: readonly number[];
+  /** Bytes a millisecond that leave the port; 0: as fast as it goes. */
+  readonly rate?: number;
 }
 
 /** The port with this LID, or undefined. */
@@ -41,6 +46,9 @@ export function setPort(memory: AdapterMemory, port: PortRow, settings: PortSett
   if (settings.laneOf !== undefined) {
     port.set({ lane_of: Uint8Array.from(settings.laneOf), lane_mask: settings.laneOf.reduce((mask, lane) => mask | (1 << lane), 1) });
   }
+  if (settings.laneWeights !== undefined) port.set({ lane_weight: Uint8Array.from(settings.laneWeights) });
+  if (settings.rate !== undefined) port.set({ rate: settings.rate, credit: 0 });
+  shapeAll(memory);
   if (settings.state === undefined || settings.state === port.load('state')) return;
   port.publish('state', settings.state);
   port.publish('announce', 1 + (settings.state === abi.VB_PORT_ACTIVE ? abi.VB_EVENT_PORT_ACTIVE : abi.VB_EVENT_PORT_ERR));

@@ -34,7 +34,7 @@ import { RQ_STRIDES, SQ_STRIDES } from './limits.ts';
 import { pkeysMatch } from './partition-keys.ts';
 import { attributesOf, checkAttributes, setAttributes, type Wish } from './qp-attributes.ts';
 import { transitionFor } from './qp-states.ts';
-import { shapingOf } from './shaping.ts';
+import { laneWeight, shapingOf } from './shaping.ts';
 import { requireSrq } from './shared-receive-queues.ts';
 
 const GENERATIONS = 2 ** 10;
@@ -183,6 +183,7 @@ export function modifyQp(context: CommandContext, input: Uint8Array): Uint8Array
   else if (to === VB_QPS_ERR) failQp(context, qp, from);
   else {
     setAttributes(context, qp, wish);
+    qp.set({ weight: laneWeight(context.memory.port(context.domain.get('port') - 1), qp.get('sl')) });
     if (destination !== undefined) {
       qp.set(destination);
       qp.set({ slow: slowOf(context, qp) });

@@ -63,8 +63,13 @@ export class HandHost {
     return this.guestIn(alone && first !== undefined ? first : this.process(), pkey, pages);
   }
 
-  guestIn(process: HandProcess, pkey = 1, pages = 256): HandGuest {
-    const guest = new HandGuest(this, process, pkey, pages);
+  /** A guest more at the port of another. */
+  guestAt(other: HandGuest): HandGuest {
+    return this.guestIn(other.process, other.pkey, 1024, other.lid);
+  }
+
+  guestIn(process: HandProcess, pkey = 1, pages = 256, lid = this.guests.length + 1): HandGuest {
+    const guest = new HandGuest(this, process, pkey, pages, lid);
     for (const { ends, numbers } of this.links) {
       const here = ends.indexOf(process);
       if (here >= 0) ends[1 - here]?.adapter.route(guest.lid, numbers[1 - here]);
@@ -139,14 +144,14 @@ export class HandGuest {
   readonly host: HandHost;
   readonly process: HandProcess;
 
-  constructor(host: HandHost, process: HandProcess, pkey: number, pages: number) {
+  constructor(host: HandHost, process: HandProcess, pkey: number, pages: number, lid: number) {
     this.host = host;
     this.process = process;
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
     this.view = new DataView(this.memory.buffer);
     this.bytes = new Uint8Array(this.memory.buffer);
     const { adapter } = process;
-    this.peer = adapter.addDomain(this.memory, host.guests.length + 1, 1n);
+    this.peer = adapter.addDomain(this.memory, lid, 1n);
     process.learn(this.peer);
     this.pkey = pkey;
     adapter.setPartition(this.peer.slot, pkey);
