@@ -65,3 +65,33 @@ describe('a VM that moves from host to host while its program runs', () => {
     expect((await cluster.sandbox.json<Vms>(['vms'])).vms).toHaveLength(1);
   });
 });
+
+describe('the VMs of an MPI job that move one after another', () => {
+  let cluster: StoryCluster;
+  beforeAll(async () => {
+    cluster = await StoryCluster.up({ hosts: 3, cores: 2 });
+  });
+  afterAll(() => cluster.down());
+
+  const ranks = 3;
+  const steps = 1_500;
+  const every = 20;
+
+  it('lose no message, get none twice, and compute what they compute without moving', async () => {
+    const run = cluster.sandbox.start(['run', '-n', String(ranks), guest('halo-walk'), '--', String(steps)]);
+    await run.printed(/step 20/, 150_000);
+    const { vms } = await cluster.sandbox.json<Vms>(['vms']);
+    const ours = vms.filter(({ jobId }) => jobId !== undefined && jobId !== '');
+    expect(ours).toHaveLength(ranks);
+    for (const { id } of ours) {
+      const { code, stdout, stderr } = await cluster.sandbox.cli(['migrate', id]);
+      expect([code, stderr], stdout).toEqual([0, '']);
+    }
+    const { code, stdout } = await run.ended;
+    const told = Array.from({ length: steps / every }, (_, index) => index * every);
+    const total = told.reduce((sum, step) => sum + ranks * step * 1000 + (ranks * (ranks - 1)) / 2, 0);
+    expect([code, stdout.trimEnd().split('\n')]).toEqual([0, [...told.map((step) => `step ${String(step)}`), `total ${String(total)}`]]);
+    const { migrations } = await cluster.sandbox.json<Migrations>(['migrations']);
+    expect(migrations.map(({ phase }) => phase)).toEqual(ours.map(() => 'completed'));
+  });
+});
