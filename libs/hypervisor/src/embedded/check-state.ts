@@ -4,6 +4,7 @@ import type { DomainConfig, DomainState, IoPath } from '../port.ts';
 import { SuspendError, type OpenFile, type ProgramState } from '../suspended.ts';
 import type { GuestModule } from './module-cache.ts';
 import { checkFilePath } from './program-files.ts';
+import { misshapen } from './state-shape.ts';
 
 const restartable: ReadonlySet<number> = new Set([VB_HC_BLOCK, VB_HC_SAFEPOINT]);
 const timeLimit = 2n ** 62n;
@@ -34,6 +35,8 @@ export function checkState(state: ProgramState, { config, module, openFiles, rec
   };
   const { suspendable } = module;
   if (typeof suspendable === 'string') return refuse(suspendable);
+  const wrong = misshapen(state);
+  if (wrong.length > 0) refuse(`its state is damaged: ${wrong.join(', ')}`);
   if (state.imageDigest !== config.image.digest) refuse(`it runs the image ${state.imageDigest}, the domain has ${config.image.digest}`);
   if (!movable.has(state.ioPath)) refuse(`it is on the I/O path ${state.ioPath}`);
   const { memoryBytes, memoryLimitBytes } = state;
