@@ -8,6 +8,35 @@ const program = (name: string): string => new URL(`../programs/${name}.c`, impor
 const nas = (name: string): string => new URL(`../../guests/nas/${name}.c`, import.meta.url).pathname;
 const mpichMissing = 'MPICH is not installed (Debian: apt-get install mpich)';
 
+interface Call {
+  readonly name: string;
+  /** What programs/collective.c measures, and with how many bytes. */
+  readonly what: string;
+  readonly bytes: number;
+  readonly ranks: number;
+  readonly rounds: number;
+  /** Fewer where the peer takes long: its ranks poll, and 16 of them share two cores. */
+  readonly peerRounds?: number;
+  readonly floor: number;
+  readonly aim: number;
+}
+
+const crowded = { ranks: 16, floor: 0.5, aim: 0.1 };
+const pair = { ranks: 2, floor: 1.2, aim: 0.7 };
+/** The MPI library beside MPICH over shared memory. */
+const collectives: readonly Call[] = [
+  { name: '8 B messages in windows of 64', what: 'rate', bytes: 8, rounds: 20_000, ...pair, floor: 2, aim: 1 },
+  { name: '8 B Allreduce, 2 ranks', what: 'allreduce', bytes: 8, rounds: 100_000, ...pair },
+  { name: '64 KiB Allreduce, 2 ranks', what: 'allreduce', bytes: 1 << 16, rounds: 5000, ...pair },
+  { name: '4 MiB Allreduce, 2 ranks', what: 'allreduce', bytes: 1 << 22, rounds: 60, ...pair },
+  { name: '1 KiB Alltoall, 2 ranks', what: 'alltoall', bytes: 1 << 10, rounds: 20_000, ...pair },
+  { name: '1 MiB vector of every second double, half round trip', what: 'vector', bytes: 1 << 20, rounds: 200, ...pair },
+  { name: '8 B put and flush, 2 ranks', what: 'put', bytes: 8, rounds: 20_000, ...pair },
+  { name: '64 KiB Allreduce, 16 ranks', what: 'allreduce', bytes: 1 << 16, rounds: 50, peerRounds: 4, ...crowded },
+  { name: '4 MiB Allreduce, 16 ranks', what: 'allreduce', bytes: 1 << 22, rounds: 3, peerRounds: 1, ...crowded },
+  { name: '1 KiB Alltoall, 16 ranks', what: 'alltoall', bytes: 1 << 10, rounds: 100, peerRounds: 4, ...crowded },
+];
+
 export function figures(ours: Ours, peers: Peers, trips: RoundTrips): readonly Figure[] {
   const latency = ['latency', '8', '200000'];
   const tcpLatency = ['latency', '8', '10000'];
@@ -29,6 +58,7 @@ export function figures(ours: Ours, peers: Peers, trips: RoundTrips): readonly F
   });
   const us = (output: string): number => value(output, 'latency_us');
   const megabytes = (output: string): number => value(output, 'bandwidth_mb_s');
+  const call = (output: string): number => value(output, 'call_us');
   const reduce = (output: string): number => value(output, 'allreduce_us');
   return [
     {
@@ -115,6 +145,16 @@ export function figures(ours: Ours, peers: Peers, trips: RoundTrips): readonly F
       aim: 0.2,
       rounds: 3,
     },
+    ...collectives.map(({ what, bytes, ranks, rounds, peerRounds, floor, aim, name }) => ({
+      name,
+      unit: 'us',
+      ours: side(program('collective'), ranks, [what, String(bytes), String(rounds)], call),
+      peer: mpich(program('collective'), ranks, [what, String(bytes), String(peerRounds ?? rounds)], call),
+      smallerIsBetter: true,
+      floor,
+      aim,
+      rounds: 3,
+    })),
     {
       name: 'RPC over NATS, round trip',
       unit: 'us',

@@ -6,9 +6,9 @@
  */
 #include "schedule.h"
 
-/* inout = left op right, where `other` came from the lower ranks or from the higher ones. */
+/* Operations whose operands may change places need no copy. inout = left op right, where `other` came from the lower ranks or from the higher ones. */
 static void combine(void *inout, void *other, bool other_is_lower, size_t count, const struct vbmpi_reduction *reduction) {
-  if (other_is_lower) {
+  if (other_is_lower || reduction->symmetric) {
     vbmpi_coll_reduce(reduction, other, inout, count);
   } else {
     vbmpi_coll_reduce(reduction, inout, other, count);

@@ -98,6 +98,8 @@ void vbmpi_alltoall_in_place(const struct vbmpi_blocks *in, struct vbmpi_comm *c
 /* Reductions. `inout` holds this process's contribution and, where it gets one, receives the result. */
 void vbmpi_reduce_binomial(void *inout, size_t count, const struct vbmpi_reduction *reduction, int root, struct vbmpi_comm *comm);
 void vbmpi_allreduce_doubling(void *inout, size_t count, const struct vbmpi_reduction *reduction, struct vbmpi_comm *comm);
+/* `out` is the contribution, or MPI_IN_PLACE when it is in `in` already. Two processes. */
+void vbmpi_allreduce_pieces(const void *out, void *in, size_t count, const struct vbmpi_reduction *reduction, struct vbmpi_comm *comm);
 void vbmpi_allreduce_rabenseifner(void *inout, size_t count, const struct vbmpi_reduction *reduction, struct vbmpi_comm *comm);
 /* Leaves block `rank` of the result in `in`; counts[i] elements for process i. `work` (all elements) is overwritten. */
 void vbmpi_reduce_scatter_pairwise(void *work, void *in, const struct vbmpi_vector *counts, const struct vbmpi_reduction *reduction,

@@ -6,7 +6,9 @@
 void vbmpi_allreduce_in_place(void *inout, size_t count, const struct vbmpi_reduction *reduction, struct vbmpi_comm *comm) {
   size_t bytes = count * reduction->layout.size;
   if (comm->size == 1 || count == 0) return;
-  if (bytes >= LONG_ALLREDUCE && reduction->commutes && count >= (size_t)comm->size && comm->size > 2) {
+  if (bytes >= LONG_ALLREDUCE && comm->size == 2) {
+    vbmpi_allreduce_pieces(MPI_IN_PLACE, inout, count, reduction, comm);
+  } else if (bytes >= LONG_ALLREDUCE && reduction->commutes && count >= (size_t)comm->size && comm->size > 2) {
     vbmpi_allreduce_rabenseifner(inout, count, reduction, comm);
   } else {
     vbmpi_allreduce_doubling(inout, count, reduction, comm);
@@ -30,8 +32,12 @@ static int allreduce(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Da
   if (c->local) {
     vbmpi_inter_allreduce(sendbuf, recvbuf, (size_t)count, &reduction, c);
   } else {
-    if (sendbuf != MPI_IN_PLACE) vbmpi_coll_copy(sendbuf, (size_t)count, type, recvbuf, (size_t)count, type);
-    vbmpi_allreduce_in_place(recvbuf, (size_t)count, &reduction, c);
+    if (c->size == 2 && (size_t)count * reduction.layout.size >= LONG_ALLREDUCE) {
+      vbmpi_allreduce_pieces(sendbuf, recvbuf, (size_t)count, &reduction, c);
+    } else {
+      if (sendbuf != MPI_IN_PLACE) vbmpi_coll_copy(sendbuf, (size_t)count, type, recvbuf, (size_t)count, type);
+      vbmpi_allreduce_in_place(recvbuf, (size_t)count, &reduction, c);
+    }
   }
   return vbmpi_coll_end(&call);
 }

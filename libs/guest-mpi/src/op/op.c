@@ -33,6 +33,7 @@ int vbmpi_reduction_of(MPI_Op op, MPI_Datatype type, struct vbmpi_comm *comm, co
   }
   if (!is_predefined(op)) return vbmpi_fail(comm, MPI_ERR_OP, function, op == MPI_OP_NULL ? "the operation is MPI_OP_NULL" : "invalid operation");
   reduction->kernel = kernel_of(op, vbmpi_value_of(type));
+  reduction->symmetric = op == MPI_SUM || op == MPI_PROD;
   if (reduction->kernel == 0)
     return vbmpi_fail(comm, MPI_ERR_OP, function, "this predefined operation is not defined for this datatype (MPI-3.1, section 5.9.2)");
   return MPI_SUCCESS;

@@ -25,6 +25,7 @@ struct vbmpi_reduction {
   MPI_User_function_c *user_large; /* the user's with large counts */
   MPI_Datatype type;
   bool commutes;
+  bool symmetric;                  /* and gives the same bits when its operands change places */
   struct vbmpi_layout layout;
 };
 
