@@ -103,6 +103,7 @@ export const VB_CMD_QUERY_COUNTERS = 22;
 export const VB_CMD_QUERY_QP_ATTR = 23;
 export const VB_CMD_QUERY_LIMITS = 24;
 export const VB_CMD_MAD = 25;
+export const VB_CMD_OPEN_CHANNEL = 64;
 export const VB_REREG_TRANSLATION = 1;
 export const VB_REREG_PD = 2;
 export const VB_REREG_ACCESS = 4;

@@ -93,4 +93,6 @@ const [, , directory, digest] = process.argv;
 if (directory === undefined || digest === undefined) throw new Error('usage: firmware-build.ts <directory> <digest>');
 keep(directory, `peer-${digest}.wasm`, optimised(readFileSync(join(FIRMWARE_DIRECTORY, 'peer.wat'), 'utf8')));
 keep(directory, `stream-${digest}.wasm`, optimised(readFileSync(join(FIRMWARE_DIRECTORY, 'stream.wat'), 'utf8')));
+for (const name of ['channel', 'switch'])
+  keep(directory, `${name}-${digest}.wasm`, optimised(readFileSync(join(FIRMWARE_DIRECTORY, `${name}.wat`), 'utf8')));
 keep(directory, `core-${digest}.wasm`, optimised(replaceImports(await compileCore())));

@@ -51,23 +51,27 @@ async function built(name: FirmwarePart, digest: string): Promise<Uint8Array<Arr
   return fresh;
 }
 
-export type FirmwarePart = 'core' | 'peer' | 'stream';
+const parts = ['core', 'peer', 'stream', 'channel', 'switch'] as const;
+export type FirmwarePart = (typeof parts)[number];
+type Binaries = Readonly<Record<FirmwarePart, Uint8Array<ArrayBuffer>>>;
 
 let loading: Promise<FirmwareModules> | undefined;
 
 /** The firmware's binaries: those beside us in a bundle, else built from source on first use. */
-export async function firmwareBytes(): Promise<Readonly<Record<FirmwarePart, Uint8Array<ArrayBuffer>>>> {
-  const [core, peer, stream] = (['core', 'peer', 'stream'] as const).map((name) =>
-    readOrUndefined(join(PREBUILT_DIRECTORY, `${name}.wasm`)),
-  );
-  if (core !== undefined && peer !== undefined && stream !== undefined) return { core, peer, stream };
+export async function firmwareBytes(): Promise<Binaries> {
+  const found = parts.map((name) => [name, readOrUndefined(join(PREBUILT_DIRECTORY, `${name}.wasm`))] as const);
+  if (found.every(([, bytes]) => bytes !== undefined)) return Object.fromEntries(found) as Binaries;
   const digest = digestOfSources();
-  return { core: await built('core', digest), peer: await built('peer', digest), stream: await built('stream', digest) };
+  // One after the other: the first builds all of them.
+  const fresh: [FirmwarePart, Uint8Array<ArrayBuffer>][] = [];
+  for (const name of parts) fresh.push([name, await built(name, digest)]);
+  return Object.fromEntries(fresh) as Binaries;
 }
 
 async function load(): Promise<FirmwareModules> {
-  const { core, peer, stream } = await firmwareBytes();
-  return { core: await compileOptimised(core), peer: await compileOptimised(peer), stream: await compileOptimised(stream) };
+  const bytes = await firmwareBytes();
+  const compiled = await Promise.all(parts.map(async (name) => [name, await compileOptimised(bytes[name])] as const));
+  return Object.fromEntries(compiled) as unknown as FirmwareModules;
 }
 
 /** The firmware, built on first use (some seconds) and compiled once per process. Throws an Error with the compiler's words if it cannot. */

@@ -8,7 +8,7 @@ import { COMMANDS } from './commands.ts';
 import { FirmwareInstance } from './firmware-instance.ts';
 import { LIMITS } from './limits.ts';
 import { streamOver } from './stream.ts';
-import type { Adapter, AdapterWorkerInit, CommandResult, PortMessage } from './types.ts';
+import type { Adapter, AdapterWorkerInit, CommandResult, PeerMemory, PortMessage } from './types.ts';
 
 const refused = (status: number): CommandResult => ({ status, output: new Uint8Array() });
 
@@ -24,14 +24,20 @@ export function openAdapter(init: AdapterWorkerInit): Adapter {
   const firmware: FirmwareInstance = new FirmwareInstance(init.firmware, memory, init.thread, init.slot, init.guestMemory, connect, () =>
     drain(),
   );
+  const peers = new Map(init.peers.map((peer) => [peer.slot, peer]));
   for (const peer of init.peers) firmware.learn(peer);
   const domain = memory.domain(init.slot);
 
   const drain = (): void => {
     for (let next = receiveMessageOnPort(init.port); next !== undefined; next = receiveMessageOnPort(init.port)) {
       const message = next.message as PortMessage;
-      if (message.kind === 'learn') firmware.learn(message.peer);
-      else firmware.forget(message.slot, message.epoch);
+      if (message.kind === 'learn') {
+        firmware.learn(message.peer);
+        peers.set(message.peer.slot, message.peer);
+      } else {
+        firmware.forget(message.slot, message.epoch);
+        if (peers.get(message.slot)?.epoch === message.epoch) peers.delete(message.slot);
+      }
     }
   };
 
@@ -72,5 +78,14 @@ export function openAdapter(init: AdapterWorkerInit): Adapter {
     }
   };
 
-  return { uarWrite: firmware.core.uar_write, command };
+  const neighbour = (slot: number): PeerMemory | undefined => {
+    drain();
+    const peer = peers.get(slot);
+    const [row, own] = [memory.domain(slot), domain];
+    const here =
+      peer !== undefined && row.get('epoch') === peer.epoch && row.get('lid') === own.get('lid') && row.get('pkey') === own.get('pkey');
+    return here ? peer : undefined;
+  };
+
+  return { uarWrite: firmware.core.uar_write, command, neighbour };
 }

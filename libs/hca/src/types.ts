@@ -1,11 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Limits } from './limits.ts';
 
-/** The firmware of the adapter: `core` is the data path, `peer` the window into another domain's memory (one instance per peer and thread), `stream` a link's connection. */
+/** The firmware of the adapter: `core` is the data path, `peer` the window into another domain's memory (one instance per peer and thread), `stream` a link's connection; `channel` and `switch` are no adapter's: shared memory between the guests of a host. */
 export interface FirmwareModules {
   readonly core: WebAssembly.Module;
   readonly peer: WebAssembly.Module;
   readonly stream: WebAssembly.Module;
+  readonly channel: WebAssembly.Module;
+  readonly switch: WebAssembly.Module;
 }
 
 /** A domain's memory, as the threads of the domains that it may talk to know it. `epoch` tells apart the domains that used a slot. */
@@ -46,6 +48,8 @@ export interface Adapter {
   readonly uarWrite: Function;
   /** Runs a set-up command (VB_CMD_*) with its `in` structure as bytes. Never throws for anything a guest can send. */
   command(opcode: number, input: Uint8Array): CommandResult;
+  /** The memory of another domain of the partition on the same port; undefined when there is none in this slot. */
+  neighbour?(slot: number): PeerMemory | undefined;
 }
 
 /** What the firmware counted for one domain. Bytes are payload. */

@@ -42,6 +42,25 @@ describe('what a message costs', () => {
     expect(block).toBeLessThan(counters.messagesSent);
   });
 
+  it('a million of them by the path ivc between VMs of one host: no VMM, no driver domain, no adapter (R43)', async () => {
+    const { exits } = await runGuests({ image, size: 2, hosts: 1, ioPath: 'ivc', limitMs: 110_000, args: ['bandwidth', '8', '62500'] });
+    expect(exits.map(({ cause, exitCode, detail }) => [cause, exitCode, detail])).toEqual(Array(2).fill(['exited', 0, '']));
+    const counters = exits[0]?.counters;
+    expect(counters?.channelMessages).toBeGreaterThanOrEqual(1_000_000);
+    // One doorbell announces the receive requests of the queue pair to the neighbour, which is there and is not used.
+    expect(counters).toMatchObject({ messagesSent: 0, doorbells: 1, dataPathVmmOperations: 0, driverDomainOperations: 0 });
+  });
+
+  it('copies once what is long (R44), and goes by the adapter to VMs of another host', async () => {
+    const long = await runGuests({ image, size: 2, hosts: 1, ioPath: 'ivc', limitMs: 60_000, args: ['bandwidth', '1048576', '2'] });
+    const sent = long.exits[0]?.counters;
+    expect(sent?.channelBytes).toBeGreaterThanOrEqual(32 * 2 ** 20);
+    expect(sent?.copiedBytes).toBe(sent?.channelBytes);
+    const apart = await runGuests({ image, size: 2, hosts: 2, ioPath: 'ivc', limitMs: 60_000, args: ['bandwidth', '8', '10'] });
+    expect(apart.exits[0]?.counters.channelMessages).toBe(0);
+    expect(apart.exits[0]?.counters.messagesSent).toBeGreaterThan(160);
+  });
+
   it('enters the VMM once for each doorbell by the path vmm (R1)', async () => {
     const counters = await exchange('vmm', 500);
     expect(counters.messagesSent).toBeGreaterThanOrEqual(8000);

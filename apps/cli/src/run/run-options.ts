@@ -41,6 +41,7 @@ export const ioPaths: Readonly<Record<string, jobv1.IoPath>> = {
   vmm: IoPath.VMM,
   split: IoPath.SPLIT,
   sriov: IoPath.SRIOV,
+  ivc: IoPath.IVC,
 };
 const ioPathNames = Object.keys(ioPaths);
 

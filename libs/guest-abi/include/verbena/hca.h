@@ -183,6 +183,7 @@ struct vb_cqe {
 #define VB_CMD_QUERY_QP_ATTR 23u
 #define VB_CMD_QUERY_LIMITS 24u
 #define VB_CMD_MAD 25u             /* a subnet management packet: refused (VB_EPERM) unless the subnet is managed in band */
+#define VB_CMD_OPEN_CHANNEL 64u    /* in: vb_cmd_handle, the slot of a domain on the same host, or one's own: whether this VM has channels (ivc.h) */
 
 struct vb_cmd_handle { uint32_t handle; uint32_t reserved; };  /* in of the destroy commands; out of ALLOC_PD, CREATE_CQ */
 

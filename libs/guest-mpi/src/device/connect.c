@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "channel.h"
 #include "device.h"
 #include "env/error.h"
 
@@ -15,6 +16,8 @@ struct card {
   uint32_t host;
   uint32_t slots;
   uint32_t buffer_bytes;
+  uint32_t domain_slot;
+  uint32_t channels;   /* 1: this VM has channels to those of its host */
 };
 struct line {
   uint32_t qpn;
@@ -146,7 +149,8 @@ static void exchange_cards(struct vbmpi_device *device) {
     size_t bytes = sizeof(struct card) + lines * sizeof(struct line);
     uint8_t mine[VB_CARD_MAX];
     struct card card = {.version = CARD_VERSION, .lid = vb_boot_info()->lid, .host = vb_boot_info()->host_index, .slots = device->slots,
-                        .buffer_bytes = (uint32_t)device->buffer_bytes};
+                        .buffer_bytes = (uint32_t)device->buffer_bytes,
+                        .domain_slot = vb_boot_info()->domain_slot, .channels = device->mailbox != 0};
     memcpy(mine, &card, sizeof card);
     for (size_t i = 0; i < lines; i++) {
       struct line line = {.qpn = device->peers[first + i].qpn, .sent = device->peers[first + i].sent};
@@ -161,6 +165,9 @@ static void exchange_cards(struct vbmpi_device *device) {
         vbmpi_fatal(MPI_ERR_OTHER, function, "rank %d was built or configured differently: the ranks must run one program with one environment", rank);
       device->peers[rank].lid = card.lid;
       device->peers[rank].host = card.host;
+      device->peers[rank].slot = card.domain_slot;
+      if (round == 0 && rank != device->rank && device->mailbox != 0 && card.channels && card.host == vb_boot_info()->host_index)
+        vbmpi_channel_open(rank);
       if (rank == device->rank || me < first || me >= first + lines) continue;
       struct line line;
       memcpy(&line, theirs + sizeof card + (me - first) * sizeof line, sizeof line);
@@ -174,6 +181,7 @@ void vbmpi_connect(const char *name) {
   struct vbmpi_device *device = &vbmpi_device;
   function = name;
   create_all(device);
+  vbmpi_channel_prepare();
   exchange_cards(device);
   /* The second meeting keeps anyone from sending before everyone can receive. */
   uint32_t ready = 1;

@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <verbena/abi.h>
 #include <verbena/hca.h>
+#include <verbena/ivc.h>
 
 struct vbmpi_request;
 
@@ -36,6 +37,7 @@ enum vbmpi_message {
   VBMPI_RTS,
   VBMPI_CTS,
   VBMPI_ACK,
+  VBMPI_WRITTEN,          /* over a channel: the data that a CTS granted is there */
   VBMPI_CREDIT,           /* from here on: messages that cost no credit */
   VBMPI_MARK,
 };
@@ -82,12 +84,17 @@ struct vbmpi_peer {
   uint32_t marked;           /* the last that it was sent */
   uint32_t lid;
   uint32_t host;
+  uint32_t slot;
+  bool channel;              /* on the same host, and reached through shared memory (channel.h) */
   uint16_t sq_buffer[VBMPI_SQ_ENTRIES];   /* send buffer of each work request, or NO_BUFFER */
   uint32_t sq_write[VBMPI_SQ_ENTRIES];    /* request of each RDMA WRITE with immediate, or 0 */
 };
 
 struct vbmpi_device {
   int rank, size;
+  struct vb_ivc_entry *mailbox;     /* NULL: no channels */
+  uint32_t mailbox_mask, mailbox_count;
+  int channels;                     /* ranks that are reached through shared memory */
   struct vbmpi_peer *peers;         /* by rank in MPI_COMM_WORLD */
   size_t eager_max;
   size_t write_max;                 /* bytes of one RDMA WRITE; the adapter's limit is 2^30 */
@@ -145,6 +152,8 @@ void vbmpi_enqueue(struct vbmpi_request *request, int step);
 
 /* Called by progress (protocol.c). */
 void vbmpi_on_message(int source, const struct vbmpi_header *header, const uint8_t *payload, size_t bytes);
+/* One message, however it came. */
+void vbmpi_take_message(int source, const struct vbmpi_header *header, const uint8_t *payload, size_t bytes);
 void vbmpi_on_written(int source, uint32_t request);
 void vbmpi_on_write_done(uint32_t request);
 

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "channel.h"
 #include "device.h"
 #include "env/error.h"
 #include "pt2pt/request.h"
@@ -11,7 +12,7 @@ static inline uint8_t take_owed(struct vbmpi_peer *peer) {
   if (owed > 255) owed = 255;
   peer->owed -= owed;
   peer->rq_tail += owed;
-  vb_uar_write(VB_UAR_RQ, peer->qpn, peer->rq_tail);
+  if (!peer->channel) vb_uar_write(VB_UAR_RQ, peer->qpn, peer->rq_tail);
   return (uint8_t)owed;
 }
 
@@ -46,6 +47,10 @@ static inline uint64_t send_id(const struct vbmpi_peer *peer) {
 void vbmpi_post_inline(struct vbmpi_peer *peer, struct vbmpi_header *header, const void *payload, size_t bytes) {
   if (header->kind < VBMPI_CREDIT) peer->credits--;
   stamp(peer, header);
+  if (peer->channel) {
+    vbmpi_channel_post(peer, header, payload, bytes);
+    return;
+  }
   struct vb_send_wqe *wqe = next_wqe(peer, VB_WR_SEND, VB_SEND_INLINE);
   wqe->wr_id = send_id(peer);
   wqe->num_sge = 0;
@@ -61,6 +66,12 @@ void vbmpi_post_inline(struct vbmpi_peer *peer, struct vbmpi_header *header, con
 }
 
 bool vbmpi_post_buffered(struct vbmpi_peer *peer, struct vbmpi_header *header, const void *payload, size_t bytes) {
+  if (peer->channel) {
+    peer->credits--;
+    stamp(peer, header);
+    vbmpi_channel_post(peer, header, payload, bytes);
+    return true;
+  }
   if (vbmpi_device.free_buffers_used == 0) return false;
   uint16_t number = vbmpi_device.free_buffers[--vbmpi_device.free_buffers_used];
   uint8_t *buffer = vbmpi_device.send_buffers + number * vbmpi_device.buffer_bytes;
@@ -97,6 +108,10 @@ static void post_piece(struct vbmpi_peer *peer, struct vbmpi_request *request, u
 }
 
 bool vbmpi_post_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t lkey, uint32_t immediate) {
+  if (peer->channel) {
+    vbmpi_channel_write(peer, request, immediate);
+    return true;
+  }
   while (request->transfer - request->written > vbmpi_device.write_max) {
     if (peer->sq_tail - peer->sq_head >= VBMPI_SQ_ENTRIES) return false;
     post_piece(peer, request, lkey, VB_WR_RDMA_WRITE, VB_SEND_SIGNALED, vbmpi_device.write_max, 0);

@@ -1,6 +1,8 @@
 /* Progress: what arrives in the two completion queues, and what waits for credits. */
 #include "device.h"
 
+#include "channel.h"
+
 #include "coll/schedule.h"
 #include "env/error.h"
 #include "pt2pt/request.h"
@@ -68,6 +70,27 @@ static inline const uint8_t *message_of(const struct vbmpi_peer *peer, const str
   return cqe->flags & VB_CQE_F_INLINE ? cqe->inline_data : peer->buffers + (uint32_t)cqe->wr_id * vbmpi_device.buffer_bytes;
 }
 
+/* However it came; false for one that cost no credit. */
+static inline bool take_message(int source, const struct vbmpi_header *header, const uint8_t *payload, size_t bytes) {
+  struct vbmpi_peer *peer = &vbmpi_device.peers[source];
+  if (__builtin_expect(header->sequence != peer->received, 0))
+    vbmpi_fatal(MPI_ERR_INTERN, vbmpi_call, "message %u from rank %d is out of order (got %u)", peer->received, source, header->sequence);
+  peer->received++;
+  peer->credits += header->credits;
+  peer->choked = (header->kind & VBMPI_CHOKED) != 0;
+  if ((header->kind & VBMPI_KIND_MASK) >= VBMPI_CREDIT) {
+    if ((header->kind & VBMPI_KIND_MASK) == VBMPI_MARK) peer->mark = (uint32_t)header->tag;
+    /* These used one of the RESERVED buffers, which goes straight back. */
+    if (peer->channel) return false;
+    peer->rq_tail++;
+    vb_uar_write(VB_UAR_RQ, peer->qpn, peer->rq_tail);
+    return false;
+  }
+  if ((header->kind & VBMPI_KIND_MASK) == VBMPI_WRITTEN) vbmpi_on_written(source, header->receiver);
+  else vbmpi_on_message(source, header, payload, bytes);
+  return true;
+}
+
 static void take_receive(const struct vb_cqe *cqe) {
   int source = (int)(uint32_t)(cqe->wr_id >> 32);
   struct vbmpi_peer *peer = &vbmpi_device.peers[source];
@@ -86,22 +109,15 @@ static void take_receive(const struct vb_cqe *cqe) {
   }
   const uint8_t *message = message_of(peer, cqe);
   const struct vbmpi_header *header = (const struct vbmpi_header *)message;
-  if (__builtin_expect(cqe->byte_len < sizeof *header || header->sequence != peer->received, 0))
-    vbmpi_fatal(MPI_ERR_INTERN, vbmpi_call, "message %u from rank %d is out of order (got %u)", peer->received, source, header->sequence);
-  peer->received++;
-  peer->credits += header->credits;
-  peer->choked = (header->kind & VBMPI_CHOKED) != 0;
-  if ((header->kind & VBMPI_KIND_MASK) >= VBMPI_CREDIT) {
-    if ((header->kind & VBMPI_KIND_MASK) == VBMPI_MARK) peer->mark = (uint32_t)header->tag;
-    /* These used one of the RESERVED buffers, which goes straight back. */
-    peer->rq_tail++;
-    vb_uar_write(VB_UAR_RQ, peer->qpn, peer->rq_tail);
-    consumed_receive();
-    return;
-  }
-  vbmpi_on_message(source, header, message + sizeof *header, cqe->byte_len - sizeof *header);
+  if (__builtin_expect(cqe->byte_len < sizeof *header, 0))
+    vbmpi_fatal(MPI_ERR_INTERN, vbmpi_call, "message %u from rank %d has no header", peer->received, source);
+  bool costs = take_message(source, header, message + sizeof *header, cqe->byte_len - sizeof *header);
   consumed_receive();
-  account_credit(peer);
+  if (costs) account_credit(peer);
+}
+
+void vbmpi_take_message(int source, const struct vbmpi_header *header, const uint8_t *payload, size_t bytes) {
+  if (take_message(source, header, payload, bytes)) account_credit(&vbmpi_device.peers[source]);
 }
 
 void vbmpi_take_late(void) {
@@ -208,6 +224,7 @@ bool vbmpi_progress(void) {
   bool any = false;
   if (__builtin_expect(vb_event_page()->control != device->control, 0)) any = vbmpi_quiesce();
   if (__builtin_expect(device->size == 1, 0)) return vbmpi_schedules && vbmpi_schedules_advance();
+  if (device->mailbox != 0) any |= vbmpi_channel_poll();
   const struct vb_cqe *cqe;
   for (int burst = 0; burst < 64 && (cqe = next_cqe(device->recv_ring, device->recv_mask, device->recv_count)) != 0; burst++) {
     take_receive(cqe);

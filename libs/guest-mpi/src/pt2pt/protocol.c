@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/channel.h"
 #include "env/error.h"
 #include "device/wait.h"
 
@@ -195,14 +196,21 @@ static void post_rts(struct vbmpi_peer *peer, struct vbmpi_request *request) {
   vbmpi_page()->activity++;
 }
 
-static void post_cts(struct vbmpi_peer *peer, struct vbmpi_request *request) {
+static bool post_cts(struct vbmpi_peer *peer, struct vbmpi_request *request) {
   uint64_t address = (uintptr_t)request->data;
   uint32_t rkey = 0;
-  if (request->transfer) rkey = vbmpi_register(request->data, request->transfer)->rkey;
+  if (request->transfer && peer->channel) {
+    int grant = vbmpi_channel_grant(peer, request->data, request->transfer);
+    if (grant < 0) return false;
+    request->remote_rkey = rkey = (uint32_t)grant;
+  } else if (request->transfer) {
+    rkey = vbmpi_register(request->data, request->transfer)->rkey;
+  }
   struct vbmpi_header header = {.kind = VBMPI_CTS, .tag = (int32_t)rkey, .length = (uint32_t)request->transfer,
                                 .sender = request->remote_request, .receiver = request->index};
   vbmpi_post_inline(peer, &header, &address, sizeof address);
   vbmpi_page()->activity++;
+  return true;
 }
 
 bool vbmpi_post_step(struct vbmpi_peer *peer, struct vbmpi_request *request) {
@@ -213,10 +221,9 @@ bool vbmpi_post_step(struct vbmpi_peer *peer, struct vbmpi_request *request) {
       post_rts(peer, request);
       return true;
     case VBMPI_STEP_CTS:
-      post_cts(peer, request);
-      return true;
+      return post_cts(peer, request);
     case VBMPI_STEP_WRITE: {
-      uint32_t lkey = request->transfer ? vbmpi_register(request->data, request->transfer)->lkey : 0;
+      uint32_t lkey = request->transfer && !peer->channel ? vbmpi_register(request->data, request->transfer)->lkey : 0;
       return vbmpi_post_write(peer, request, lkey, request->remote_request);
     }
     case VBMPI_STEP_ACK: {
@@ -286,6 +293,7 @@ void vbmpi_on_message(int source, const struct vbmpi_header *header, const uint8
 void vbmpi_on_written(int source, uint32_t index) {
   struct vbmpi_request *request = expected(index, source, VBMPI_REQUEST_RECV);
   vbmpi_transfers--;
+  if (vbmpi_device.peers[source].channel && request->transfer) vbmpi_channel_revoke(request->remote_rkey);
   count_received(request->status_bytes);
   if (request->bounce) vbmpi_unpack(request->buffer, request->data, request->status_bytes, request->count, &request->layout);
   vbmpi_request_complete(request);

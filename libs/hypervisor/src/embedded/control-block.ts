@@ -56,16 +56,7 @@ export const VCPU_WAITING = 3;
 /** Paused: runs again when ATTENTION_PAUSE is cleared. */
 export const VCPU_PARKED = 4;
 
-export const fixedCounters = [
-  'vmmOperations',
-  'dataPathVmmOperations',
-  'outputBytes',
-  'cpuSeconds',
-  'consoleLines',
-  'copiedBytes',
-  'channelMessages',
-  'channelBytes',
-] as const;
+export const fixedCounters = ['vmmOperations', 'dataPathVmmOperations', 'outputBytes', 'cpuSeconds', 'consoleLines'] as const;
 export type FixedCounter = (typeof fixedCounters)[number];
 
 const wordCount = 16;

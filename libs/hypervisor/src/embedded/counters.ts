@@ -19,7 +19,11 @@ export function collectCounters(
   control: ControlBlock,
   adapter: AdapterCounters,
   memoryBytes: number,
-  path: { readonly driverOperations: number; readonly seconds: Readonly<Record<string, number>> },
+  path: {
+    readonly driverOperations: number;
+    readonly channel: { readonly messages: number; readonly bytes: number };
+    readonly seconds: Readonly<Record<string, number>>;
+  },
 ): DomainCounters {
   const made = callNames.map((name, slot) => [name, control.call(slot)] as const).filter(([, count]) => count > 0);
   return {
@@ -35,9 +39,9 @@ export function collectCounters(
     cpuSeconds: control.counter('cpuSeconds'),
     outputBytes: control.counter('outputBytes'),
     driverDomainOperations: path.driverOperations,
-    copiedBytes: adapter.bytesSent + control.counter('copiedBytes'),
-    channelMessages: control.counter('channelMessages'),
-    channelBytes: control.counter('channelBytes'),
+    copiedBytes: adapter.bytesSent + path.channel.bytes,
+    channelMessages: path.channel.messages,
+    channelBytes: path.channel.bytes,
     seconds: path.seconds,
   };
 }

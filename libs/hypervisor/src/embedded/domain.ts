@@ -53,6 +53,7 @@ export class EmbeddedDomain implements Domain {
   #lastMemoryBytes = 0;
   #path: HostPath | undefined;
   #lastDriverOperations = 0;
+  #lastChannel = { messages: 0, bytes: 0 };
   #booting: Promise<void> | undefined;
   #destroyed: Promise<void> | undefined;
 
@@ -211,6 +212,7 @@ export class EmbeddedDomain implements Domain {
     this.#lastTraffic = this.#traffic();
     this.#lastMemoryBytes = machine?.byteLength ?? 0;
     this.#lastDriverOperations = this.#path?.driverDomainOperations() ?? 0;
+    this.#lastChannel = this.#path?.channel() ?? { messages: 0, bytes: 0 };
     const counters = this.counters();
     this.#path = undefined;
     this.#retireMachine();
@@ -272,7 +274,11 @@ export class EmbeddedDomain implements Domain {
       this.#control,
       runs === undefined ? this.#lastTraffic : this.#traffic(),
       runs === undefined ? this.#lastMemoryBytes : runs.byteLength,
-      { driverOperations: this.#path?.driverDomainOperations() ?? this.#lastDriverOperations, seconds: this.#profile.seconds },
+      {
+        driverOperations: this.#path?.driverDomainOperations() ?? this.#lastDriverOperations,
+        channel: this.#path?.channel() ?? this.#lastChannel,
+        seconds: this.#profile.seconds,
+      },
     );
   }
 

@@ -45,7 +45,7 @@ export function launch(launcher: Launcher, { spec, temporaryDir, resumed }: Exec
   machine.enterCores();
   const { ioPath = 'bypass', pkey } = spec;
   const path = openHostPath({ ioPath, port, attachment, drivers, pkey, vmId: config.id });
-  const { adapter, frontend } = path;
+  const { adapter, frontend, segment } = path;
   const { rank, size, args, env, scratchDir, scratchBytes, outputLimitBytes } = spec;
   const limits = { scratchBytes, outputLimitBytes, memoryLimitBytes: config.memoryBytes, openFiles };
   const { suspendable } = module;
@@ -57,6 +57,7 @@ export function launch(launcher: Launcher, { spec, temporaryDir, resumed }: Exec
         module: module.module,
         ...(adapter && { adapter }),
         ...(frontend && { frontend }),
+        ...(segment && { segment }),
         ioPath,
         rank,
         size,

@@ -30,7 +30,7 @@ export function runProgram(order: RunOrder, answers: MessagePort, post: (message
     });
     const wasi = createWasi({ order, vmm, clock, suspension, console, firstSlot: hypercallSlots });
     close = wasi.close;
-    const adapter = openPath(order, vmm);
+    const { adapter, calls } = openPath(order, vmm);
     const { rank, size } = order;
     const context = {
       ...{ vmm, clock, suspension, adapter, answers, run: order.run, rank, size },
@@ -43,6 +43,7 @@ export function runProgram(order: RunOrder, answers: MessagePort, post: (message
       wasi_snapshot_preview1: wasi.imports,
       verbena: { hypercall: hypercallImport(context, false), hypercall_block: hypercallImport(context, true) },
       hca: { uar_write: adapter.uarWrite },
+      ivc: { ...calls },
     });
     const pointer = instance.exports['__stack_pointer'];
     if (pointer instanceof WebAssembly.Global) stackPointer = () => Number(pointer.value);

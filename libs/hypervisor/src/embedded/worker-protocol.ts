@@ -29,6 +29,8 @@ export interface RunOrder {
   readonly adapter?: AdapterWorkerInit;
   /** The adapter is in a driver domain. */
   readonly frontend?: FrontendStart;
+  /** Of the path ivc. */
+  readonly segment?: WebAssembly.Memory;
   readonly ioPath: IoPath;
   readonly rank: number;
   readonly size: number;

@@ -1,7 +1,10 @@
 /** The driver domains of a node (R18). Started when they are first needed; a new guest goes to the one that has the fewest. */
+import { Segments } from './segments.ts';
 import { DriverDomain, type DriverDomainOptions } from './driver-domain.ts';
 
 export class DriverDomains {
+  /** Of the jobs on this node. */
+  readonly segments = new Segments();
   readonly #all: DriverDomain[] = [];
 
   constructor(count: number, options: Omit<DriverDomainOptions, 'name'>) {

@@ -8,6 +8,9 @@ export interface HostPath {
   /** The adapter on the vCPU's own thread; absent when a driver domain has it. */
   readonly adapter?: AdapterWorkerInit;
   readonly frontend?: FrontendStart;
+  /** The job's segment on this host, for the path ivc. */
+  readonly segment?: WebAssembly.Memory;
+  channel(): { readonly messages: number; readonly bytes: number };
   driverDomainOperations(): number;
   /** Whether a driver domain works for this program now. */
   servedByDriver(): boolean;
@@ -15,7 +18,8 @@ export interface HostPath {
   close(): Promise<void>;
 }
 
-const alone = { driverDomainOperations: () => 0, servedByDriver: () => false, close: () => Promise.resolve() };
+const none = { messages: 0, bytes: 0 };
+const alone = { channel: () => none, driverDomainOperations: () => 0, servedByDriver: () => false, close: () => Promise.resolve() };
 
 export interface HostPathOptions {
   readonly ioPath: IoPath;
@@ -33,6 +37,7 @@ export function openHostPath({ ioPath, port, attachment, drivers, pkey, vmId }: 
     const driver = drivers.choose();
     const connection = driver.connect(port, attachment, pkey, vmId);
     return {
+      ...alone,
       frontend: { page: connection.page, driver: connection.driver },
       driverDomainOperations: () => connection.operations(),
       servedByDriver: () => driver.served === connection.number,
@@ -41,5 +46,11 @@ export function openHostPath({ ioPath, port, attachment, drivers, pkey, vmId }: 
   }
   if (ioPath === 'sriov' && attachment.virtualFunction === undefined) attachment.becomeVirtualFunction();
   attachment.join(pkey);
-  return { ...alone, adapter: attachment.workerInit() };
+  if (ioPath !== 'ivc') return { ...alone, adapter: attachment.workerInit() };
+  const segment = drivers.segments.enter(pkey, attachment.slot);
+  const close = (): Promise<void> => {
+    segment.leave();
+    return Promise.resolve();
+  };
+  return { ...alone, adapter: attachment.workerInit(), segment: segment.memory, channel: () => segment.sent(), close };
 }

@@ -6,10 +6,20 @@ import { openAdapter } from '@verbena/hca';
 import { openNullAdapter, type Adapter } from '../adapter-binding.ts';
 import type { Vmm } from '../vmm.ts';
 import type { RunOrder } from '../worker-protocol.ts';
+import { noChannels, openChannels, type ChannelCalls } from './channel.ts';
 import { openFrontend } from './frontend.ts';
 import { trapped } from './trapped.ts';
 
-export function openPath(order: Pick<RunOrder, 'adapter' | 'frontend' | 'ioPath'>, vmm: Vmm): Adapter {
+type PathOrder = Pick<RunOrder, 'adapter' | 'frontend' | 'segment' | 'ioPath'>;
+
+/** The adapter, and the channels to neighbours for those who have them. */
+export function openPath(order: PathOrder, vmm: Vmm): { readonly adapter: Adapter; readonly calls: ChannelCalls } {
+  if (order.adapter !== undefined && order.segment !== undefined)
+    return openChannels(order.adapter, order.segment, openAdapter(order.adapter));
+  return { adapter: adapterOf(order, vmm), calls: noChannels };
+}
+
+function adapterOf(order: PathOrder, vmm: Vmm): Adapter {
   if (order.frontend !== undefined) return openFrontend(order.frontend, vmm);
   if (order.adapter === undefined) return openNullAdapter(() => countDoorbell(vmm));
   const adapter = openAdapter(order.adapter);
@@ -17,6 +27,7 @@ export function openPath(order: Pick<RunOrder, 'adapter' | 'frontend' | 'ioPath'
     case 'bypass':
     case 'native':
     case 'sriov':
+    case 'ivc':
       return adapter;
     case 'vmm':
       return trapped(adapter, vmm);

@@ -1,0 +1,41 @@
+/*
+ * Channels between guests of one host: shared memory, without an adapter (R43, R44). A guest has a mailbox in its own memory, into which its
+ * neighbours put messages; it keeps buffers for those of each neighbour that are too long for an entry; and it grants parts of its memory to a neighbour,
+ * which then writes there with one copy. The calls are instructions on the two memories; neither the hypervisor nor an adapter takes part.
+ *
+ * A neighbour is named by its domain slot (boot information), after VB_CMD_OPEN_CHANNEL with it. Results are 0 or a negative VB_E* number.
+ */
+#ifndef VERBENA_IVC_H
+#define VERBENA_IVC_H
+
+#include <stdint.h>
+
+#define VB_IVC_HEADER 24u
+#define VB_IVC_INLINE 88u    /* payload that lies in the entry */
+#define VB_IVC_GRANTS 64u
+
+/* An entry of the mailbox, 128 bytes. Entry number i, counted from 0, is at index i mod entries and carries generation i + 1. */
+struct vb_ivc_entry {
+  uint8_t message[VB_IVC_HEADER + VB_IVC_INLINE];
+  uint32_t bytes;         /* of the payload */
+  uint32_t slot;          /* the sender; no guest writes this */
+  int32_t offset;         /* of the payload in the buffers kept for that slot; -1: it lies in the entry */
+  uint32_t generation;    /* written last */
+};
+
+#ifdef __wasm__
+#define VB_IVC(name) __attribute__((import_module("ivc"), import_name(#name)))
+/* (Re)makes the mailbox: `entries` of zeroed memory, a power of two, at an address aligned to 64. */
+int32_t vb_ivc_mailbox(uint32_t address, uint32_t entries) VB_IVC(mailbox);
+int32_t vb_ivc_buffers(uint32_t slot, uint32_t address, uint32_t bytes) VB_IVC(buffers);
+/* Grant number 0 to VB_IVC_GRANTS - 1; no bytes: revokes it. */
+int32_t vb_ivc_grant(uint32_t number, uint32_t slot, uint32_t address, uint32_t bytes) VB_IVC(grant);
+/* The next message raises VB_CHANNEL_CQ. Look at the mailbox once more after this, before sleeping. */
+void vb_ivc_arm(void) VB_IVC(arm);
+/* A header of VB_IVC_HEADER bytes and a payload; one above VB_IVC_INLINE goes to the neighbour's buffers, from `offset` on. */
+int32_t vb_ivc_post(uint32_t slot, const void *header, const void *payload, uint32_t bytes, uint32_t offset) VB_IVC(post);
+/* One copy to what the neighbour has granted under `number`. */
+int32_t vb_ivc_write(uint32_t slot, uint32_t number, uint32_t offset, const void *from, uint32_t bytes) VB_IVC(write);
+#endif
+
+#endif

@@ -1,0 +1,106 @@
+#include "channel.h"
+
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "env/error.h"
+#include "pt2pt/protocol.h"
+#include "pt2pt/request.h"
+
+_Static_assert(sizeof(struct vb_ivc_entry) == 128, "an entry of the mailbox is two cache lines");
+_Static_assert(sizeof(struct vbmpi_header) == VB_IVC_HEADER, "a channel's header is the device's");
+
+static int16_t rank_of_slot[256];
+static uint8_t free_grants[VB_IVC_GRANTS];
+static uint32_t free_count;
+
+static int32_t open_slot(uint32_t slot) {
+  struct vb_cmd_handle in = {.handle = slot};
+  return vb_hypercall(VB_HC_HCA_COMMAND, VB_CMD_OPEN_CHANNEL, (uint32_t)(uintptr_t)&in, sizeof in, 0);
+}
+
+bool vbmpi_channel_prepare(void) {
+  struct vbmpi_device *device = &vbmpi_device;
+  free(device->mailbox);
+  device->mailbox = 0;
+  for (int i = 0; i < 256; i++) rank_of_slot[i] = -1;
+  for (int rank = 0; rank < device->size; rank++) device->peers[rank].channel = false;
+  device->channels = 0;
+  if (open_slot(vb_boot_info()->domain_slot) != 0) return false;
+  uint32_t entries = 64;
+  while (entries < (uint32_t)(device->size - 1) * device->slots && entries < 65536) entries *= 2;
+  /* With more ranks than that on one host, the rest stays with the adapter. */
+  if ((uint32_t)(device->size - 1) * device->slots > entries) return false;
+  struct vb_ivc_entry *mailbox = vbmpi_aligned(entries * sizeof *mailbox);
+  if (vb_ivc_mailbox((uint32_t)(uintptr_t)mailbox, entries) != 0) {
+    free(mailbox);
+    return false;
+  }
+  device->mailbox = mailbox;
+  device->mailbox_mask = entries - 1;
+  device->mailbox_count = 0;
+  free_count = VB_IVC_GRANTS;
+  for (uint32_t i = 0; i < VB_IVC_GRANTS; i++) free_grants[i] = (uint8_t)i;
+  return true;
+}
+
+static void must(int32_t result, const char *what, int rank) {
+  if (__builtin_expect(result < 0, 0))
+    vbmpi_fatal(MPI_ERR_OTHER, vbmpi_collective_or_call(), "the channel to rank %d refuses to %s (error %d)", rank, what, (int)result);
+}
+
+void vbmpi_channel_open(int rank) {
+  struct vbmpi_peer *peer = &vbmpi_device.peers[rank];
+  must(open_slot(peer->slot), "open", rank);
+  must(vb_ivc_buffers(peer->slot, (uint32_t)(uintptr_t)peer->buffers, (uint32_t)(vbmpi_device.slots * vbmpi_device.buffer_bytes)), "take buffers", rank);
+  rank_of_slot[peer->slot & 255] = (int16_t)rank;
+  peer->channel = true;
+  vbmpi_device.channels++;
+}
+
+void vbmpi_channel_post(struct vbmpi_peer *peer, const struct vbmpi_header *header, const void *payload, size_t bytes) {
+  /* At most `slots` messages are unread, so the buffer of one that was read is free. */
+  uint32_t offset = (header->sequence % vbmpi_device.slots) * (uint32_t)vbmpi_device.buffer_bytes;
+  int32_t result = vb_ivc_post(peer->slot, header, payload, (uint32_t)bytes, offset);
+  /* Who has left after MPI_Finalize waits for nothing more. */
+  if (__builtin_expect(result == VB_ENODEV && vbmpi_device.finalizing, 0)) return;
+  must(result, "take a message", (int)(peer - vbmpi_device.peers));
+}
+
+void vbmpi_channel_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t immediate) {
+  if (request->transfer)
+    must(vb_ivc_write(peer->slot, request->remote_rkey, 0, request->data, (uint32_t)request->transfer), "take data", (int)(peer - vbmpi_device.peers));
+  struct vbmpi_header header = {.kind = VBMPI_WRITTEN, .receiver = immediate};
+  vbmpi_post_inline(peer, &header, 0, 0);
+  vbmpi_on_write_done(request->index);
+}
+
+int vbmpi_channel_grant(const struct vbmpi_peer *peer, const void *address, size_t bytes) {
+  if (free_count == 0) return -1;
+  uint32_t grant = free_grants[--free_count];
+  must(vb_ivc_grant(grant, peer->slot, (uint32_t)(uintptr_t)address, (uint32_t)bytes), "grant memory", (int)(peer - vbmpi_device.peers));
+  return (int)grant;
+}
+
+void vbmpi_channel_revoke(uint32_t grant) {
+  vb_ivc_grant(grant, 0, 0, 0);
+  free_grants[free_count++] = (uint8_t)grant;
+}
+
+bool vbmpi_channel_poll(void) {
+  struct vbmpi_device *device = &vbmpi_device;
+  bool any = false;
+  for (int burst = 0; burst < 64; burst++) {
+    const struct vb_ivc_entry *entry = &device->mailbox[device->mailbox_count & device->mailbox_mask];
+    if (__atomic_load_n(&entry->generation, __ATOMIC_ACQUIRE) != device->mailbox_count + 1) break;
+    int rank = rank_of_slot[entry->slot & 255];
+    if (__builtin_expect(rank < 0, 0)) vbmpi_fatal(MPI_ERR_INTERN, vbmpi_collective_or_call(), "a message came from slot %u, which is no rank's", entry->slot);
+    struct vbmpi_peer *peer = &device->peers[rank];
+    const uint8_t *payload = entry->offset < 0 ? entry->message + VB_IVC_HEADER : peer->buffers + entry->offset;
+    device->mailbox_count++;
+    vbmpi_take_message(rank, (const struct vbmpi_header *)entry->message, payload, entry->bytes);
+    any = true;
+  }
+  return any;
+}

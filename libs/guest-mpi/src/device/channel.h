@@ -1,0 +1,27 @@
+/*
+ * Messages to ranks on the same host, through shared memory and without an adapter (R43, R44). Credits, sequence numbers and the steps of a
+ * rendezvous are those of the device; what differs is who moves the bytes. A rendezvous is one copy, from the sender's buffer to the receiver's, which the
+ * receiver has granted for this message alone.
+ */
+#ifndef VBMPI_CHANNEL_H
+#define VBMPI_CHANNEL_H
+
+#include "device.h"
+
+/* Whether this VM has channels; makes the mailbox. */
+bool vbmpi_channel_prepare(void);
+/* Opens the channel to a rank on the same host, once its slot is known. */
+void vbmpi_channel_open(int rank);
+
+/* Posts a message; a payload that does not fit the entry goes to the buffer of this message's number. The caller has stamped the header. */
+void vbmpi_channel_post(struct vbmpi_peer *peer, const struct vbmpi_header *header, const void *payload, size_t bytes);
+/* The data of a rendezvous, and the word that it is there. */
+void vbmpi_channel_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t immediate);
+/* Takes a few messages from the mailbox; true when there were any. */
+bool vbmpi_channel_poll(void);
+
+/* Grants the peer a part of this memory: a number, or -1 when all are given. */
+int vbmpi_channel_grant(const struct vbmpi_peer *peer, const void *address, size_t bytes);
+void vbmpi_channel_revoke(uint32_t grant);
+
+#endif

@@ -1,0 +1,16 @@
+;; Which peer's channel a guest means: its calls name a slot. A slot without a channel has the function that refuses.
+(module
+  (type $post (func (param i32 i32 i32 i32) (result i32)))
+  (table $channels (export "channels") 512 funcref)
+  (elem declare func $absent)
+  (func $absent (param i32 i32 i32 i32) (result i32) (i32.const -19))
+  (func (export "clear") (param $at i32) (table.set $channels (local.get $at) (ref.func $absent)))
+  (func (export "post") (param $slot i32) (param $header i32) (param $payload i32) (param $bytes i32) (param $offset i32) (result i32)
+    (if (i32.gt_u (local.get $slot) (i32.const 255)) (then (return (i32.const -22))))
+    (call_indirect $channels (type $post)
+      (local.get $header) (local.get $payload) (local.get $bytes) (local.get $offset) (i32.shl (local.get $slot) (i32.const 1))))
+  (func (export "write") (param $slot i32) (param $number i32) (param $offset i32) (param $from i32) (param $bytes i32) (result i32)
+    (if (i32.gt_u (local.get $slot) (i32.const 255)) (then (return (i32.const -22))))
+    (call_indirect $channels (type $post)
+      (local.get $number) (local.get $offset) (local.get $from) (local.get $bytes)
+      (i32.or (i32.shl (local.get $slot) (i32.const 1)) (i32.const 1)))))
