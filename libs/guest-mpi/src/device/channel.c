@@ -76,11 +76,15 @@ void vbmpi_channel_write(struct vbmpi_peer *peer, struct vbmpi_request *request,
   vbmpi_on_write_done(request->index);
 }
 
-int vbmpi_channel_grant(const struct vbmpi_peer *peer, const void *address, size_t bytes) {
-  if (free_count == 0) return -1;
-  uint32_t grant = free_grants[--free_count];
-  must(vb_ivc_grant(grant, peer->slot, (uint32_t)(uintptr_t)address, (uint32_t)bytes), "grant memory", (int)(peer - vbmpi_device.peers));
-  return (int)grant;
+bool vbmpi_may_write(const struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t *key) {
+  if (!peer->channel) {
+    *key = vbmpi_register(request->data, request->transfer)->rkey;
+    return true;
+  }
+  if (free_count == 0) return false;
+  *key = request->remote_rkey = free_grants[--free_count];
+  must(vb_ivc_grant(*key, peer->slot, (uint32_t)(uintptr_t)request->data, (uint32_t)request->transfer), "grant memory", (int)(peer - vbmpi_device.peers));
+  return true;
 }
 
 void vbmpi_channel_revoke(uint32_t grant) {

@@ -20,8 +20,8 @@ void vbmpi_channel_write(struct vbmpi_peer *peer, struct vbmpi_request *request,
 /* Takes a few messages from the mailbox; true when there were any. */
 bool vbmpi_channel_poll(void);
 
-/* Grants the peer a part of this memory: a number, or -1 when all are given. */
-int vbmpi_channel_grant(const struct vbmpi_peer *peer, const void *address, size_t bytes);
+/* Lets the peer write the data of a rendezvous, by a grant or by a registered region: the key for it. False when all grants are given. */
+bool vbmpi_may_write(const struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t *key);
 void vbmpi_channel_revoke(uint32_t grant);
 
 #endif

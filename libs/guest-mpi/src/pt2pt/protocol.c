@@ -1,5 +1,4 @@
 #include "protocol.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,13 +198,7 @@ static void post_rts(struct vbmpi_peer *peer, struct vbmpi_request *request) {
 static bool post_cts(struct vbmpi_peer *peer, struct vbmpi_request *request) {
   uint64_t address = (uintptr_t)request->data;
   uint32_t rkey = 0;
-  if (request->transfer && peer->channel) {
-    int grant = vbmpi_channel_grant(peer, request->data, request->transfer);
-    if (grant < 0) return false;
-    request->remote_rkey = rkey = (uint32_t)grant;
-  } else if (request->transfer) {
-    rkey = vbmpi_register(request->data, request->transfer)->rkey;
-  }
+  if (request->transfer && !vbmpi_may_write(peer, request, &rkey)) return false;
   struct vbmpi_header header = {.kind = VBMPI_CTS, .tag = (int32_t)rkey, .length = (uint32_t)request->transfer,
                                 .sender = request->remote_request, .receiver = request->index};
   vbmpi_post_inline(peer, &header, &address, sizeof address);

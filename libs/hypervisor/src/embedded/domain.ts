@@ -14,7 +14,7 @@ import { nextState, type DomainChange } from './domain-state.ts';
 import { launch, type Launcher } from './launch.ts';
 import { Machine, type MachineEnvironment } from './machine.ts';
 import type { GuestModule } from './module-cache.ts';
-import type { HostPath } from './paths/host-path.ts';
+import { pathCounters, type HostPath } from './paths/host-path.ts';
 import { Execution } from './execution.ts';
 import { removeProgramFiles, writeProgramFiles } from './program-files.ts';
 import { specOf, stateOf } from './program-state.ts';
@@ -52,8 +52,7 @@ export class EmbeddedDomain implements Domain {
   #lastTraffic: AdapterCounters = noTraffic;
   #lastMemoryBytes = 0;
   #path: HostPath | undefined;
-  #lastDriverOperations = 0;
-  #lastChannel = { messages: 0, bytes: 0 };
+  #lastPath = pathCounters();
   #booting: Promise<void> | undefined;
   #destroyed: Promise<void> | undefined;
 
@@ -211,8 +210,7 @@ export class EmbeddedDomain implements Domain {
     if (recover) machine?.attachment?.recover();
     this.#lastTraffic = this.#traffic();
     this.#lastMemoryBytes = machine?.byteLength ?? 0;
-    this.#lastDriverOperations = this.#path?.driverDomainOperations() ?? 0;
-    this.#lastChannel = this.#path?.channel() ?? { messages: 0, bytes: 0 };
+    this.#lastPath = pathCounters(this.#path);
     const counters = this.counters();
     this.#path = undefined;
     this.#retireMachine();
@@ -274,11 +272,7 @@ export class EmbeddedDomain implements Domain {
       this.#control,
       runs === undefined ? this.#lastTraffic : this.#traffic(),
       runs === undefined ? this.#lastMemoryBytes : runs.byteLength,
-      {
-        driverOperations: this.#path?.driverDomainOperations() ?? this.#lastDriverOperations,
-        channel: this.#path?.channel() ?? this.#lastChannel,
-        seconds: this.#profile.seconds,
-      },
+      { ...(this.#path === undefined ? this.#lastPath : pathCounters(this.#path)), seconds: this.#profile.seconds },
     );
   }
 

@@ -54,3 +54,11 @@ export function openHostPath({ ioPath, port, attachment, drivers, pkey, vmId }: 
   };
   return { ...alone, adapter: attachment.workerInit(), segment: segment.memory, channel: () => segment.sent(), close };
 }
+
+/** What a path has counted; nothing without one. */
+export function pathCounters(path?: HostPath): {
+  driverOperations: number;
+  channel: { readonly messages: number; readonly bytes: number };
+} {
+  return { driverOperations: path?.driverDomainOperations() ?? 0, channel: path?.channel() ?? none };
+}
