@@ -225,10 +225,8 @@ bool vbmpi_post_step(struct vbmpi_peer *peer, struct vbmpi_request *request) {
       vbmpi_request_free(request);
       return true;
     }
-    case VBMPI_STEP_GATE:
-      return false;
     default:
-      return true;
+      return request->step != VBMPI_STEP_GATE;
   }
 }
 
