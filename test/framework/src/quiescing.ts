@@ -9,6 +9,8 @@ export interface Quiescing {
   readonly seed: number;
   /** Mean time between two attempts. */
   readonly everyMs: number;
+  /** Attempts end after so many, so that a job on a busy machine gets on. Default: none but the job's end. */
+  readonly most?: number;
   /** An attempt that has not stopped every rank by then is withdrawn. Default 5,000. */
   readonly patienceMs?: number;
 }
@@ -32,13 +34,13 @@ function randomOf(seed: number): () => number {
 
 /** Works until `over` is aborted, then withdraws what it has begun. */
 export async function keepQuiescing(shares: readonly Share[], plan: Quiescing, over: AbortSignal): Promise<QuiescingTally> {
-  const { seed, everyMs, patienceMs = 5000 } = plan;
+  const { seed, everyMs, most = Infinity, patienceMs = 5000 } = plan;
   const random = randomOf(seed);
   const tally: QuiescingTally = { same: 0, renewed: 0, withdrawn: 0, late: 0 };
   const pause = (ms: number): Promise<unknown> => sleep(ms, undefined, { signal: over }).catch(() => undefined);
   const release = (epoch: number, mode: 'same' | 'new-adapter'): Promise<unknown> =>
     Promise.all(shares.map((share) => share.release(epoch, mode)));
-  for (let epoch = 1; !over.aborted; epoch++) {
+  for (let epoch = 1; !over.aborted && epoch <= most; epoch++) {
     await pause(random() * 2 * everyMs);
     const choice = random();
     const stopped = Promise.all(shares.map((share) => share.quiesce(epoch, patienceMs))).then((all) => all.every(Boolean));

@@ -54,6 +54,11 @@ describe('a job whose ranks move while it runs', () => {
     await sameWhenMoved({ image: heat, size: 4, hosts: 3, args: ['128', '1500'] }, [1, 2], 30);
   }, 300_000);
 
+  it('loses, doubles and spoils no message: guests that number each of them', async () => {
+    const image = await imageOf(fileURLToPath(new URL('../../guests/migration/stamper.c', import.meta.url)));
+    await sameWhenMoved({ image, size: 4, hosts: 3, args: ['10', '5'], memoryBytes: 128 * 2 ** 20 }, [5], 20);
+  }, 300_000);
+
   it('computes what it computes without moving: conjugate gradients, with reductions over all ranks', async () => {
     await sameWhenMoved({ image: cg, size: 4, hosts: 2, args: ['100'] }, [3, 4], 30);
   }, 300_000);

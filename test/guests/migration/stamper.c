@@ -194,7 +194,7 @@ int main(int argc, char **argv) {
   int rounds = argc > 1 ? atoi(argv[1]) : 50;
   plan = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
   CHECK(ranks <= MOST_RANKS, "%d ranks", ranks);
-  static char attached[64 << 20];
+  static char attached[16 << 20];
   MPI_Buffer_attach(attached, sizeof attached);
   MPI_Type_create_resized(MPI_INT64_T, 0, 2 * sizeof(int64_t), &spread);
   MPI_Type_commit(&spread);
