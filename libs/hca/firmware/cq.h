@@ -15,7 +15,7 @@ struct completion {
 /* Takes the next entry and notes what goes into it. `head` may be old by the time that `consumer` is read, and then the consumer may even be
  * ahead of it: that is no overrun, the exchange fails and all begins again. There is neither a call nor a loop between the exchange and the last note, hence no
  * point at which the thread could be ended: an entry is either not taken or known (recover.h). */
-static inline bool cq_reserve(struct vbf_cq *cq, uint64_t wr_id, uint32_t qpn, uint32_t opcode, uint32_t *index) {
+static inline __attribute__((always_inline)) bool cq_reserve(struct vbf_cq *cq, uint64_t wr_id, uint32_t qpn, uint32_t opcode, uint32_t *index) {
   struct vbf_thread *me = self();
   uint32_t head = load32(&cq->head);
   do {
@@ -40,7 +40,7 @@ static __attribute__((noinline)) void cq_wake(struct vbf_cq *cq, const struct co
   if (__atomic_exchange_n(&cq->armed, 0, __ATOMIC_SEQ_CST) != 0) raise(cq->slot, VB_CHANNEL_CQ);
 }
 
-static inline void cq_fill(struct vbf_cq *cq, uint32_t index, const struct completion *c) {
+static inline __attribute__((always_inline)) void cq_fill(struct vbf_cq *cq, uint32_t index, const struct completion *c) {
   uint32_t addr = cq->ring_addr + (index & cq->mask) * (uint32_t)sizeof(struct vb_cqe);
   uint64_t w1 = (uint64_t)c->qpn | (uint64_t)c->byte_len << 32;
   uint64_t w2 = (uint64_t)c->imm | (uint64_t)c->opcode << 32 | (uint64_t)c->status << 40 | (uint64_t)c->flags << 48;

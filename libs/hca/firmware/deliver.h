@@ -15,7 +15,7 @@ static __attribute__((noinline)) uint8_t refuse(struct vbf_qp *peer, uint8_t sta
 }
 
 /* A SEND at the receiver. */
-static inline uint8_t deliver_send(struct vbf_qp *qp, struct vbf_qp *peer, const struct request *r) {
+static inline __attribute__((always_inline)) uint8_t deliver_send(struct vbf_qp *qp, struct vbf_qp *peer, const struct request *r) {
   uint8_t flags = (uint8_t)((r->flags & VB_SEND_SOLICITED) << 1);
   if (r->opcode != VB_WR_SEND) flags |= r->opcode == VB_WR_SEND_IMM ? VB_CQE_F_IMM : VB_CQE_F_INVALIDATED;
   uint64_t data[4] = {0, 0, 0, 0};
@@ -45,7 +45,7 @@ static inline uint8_t deliver_send(struct vbf_qp *qp, struct vbf_qp *peer, const
 }
 
 /* An RDMA WRITE at the receiver. A write of nothing needs no key (InfiniBand vol. 1, section 9.4.3). */
-static inline uint8_t deliver_write(struct vbf_qp *qp, struct vbf_qp *peer, const struct request *r) {
+static inline __attribute__((always_inline)) uint8_t deliver_write(struct vbf_qp *qp, struct vbf_qp *peer, const struct request *r) {
   if (UNLIKELY((peer->access & VB_ACCESS_REMOTE_WRITE) == 0)) return refuse(peer, VB_WC_REM_ACCESS_ERR);
   if (r->bytes) {
     if (UNLIKELY(!tpt_allows_remote(r->rkey, peer, VB_ACCESS_REMOTE_WRITE, r->remote_addr, r->bytes))) return refuse(peer, VB_WC_REM_ACCESS_ERR);

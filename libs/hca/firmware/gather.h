@@ -61,7 +61,7 @@ static uint8_t request_local(struct vbf_qp *qp, const struct request *r) {
 static inline bool is_fetch(uint8_t opcode) { return opcode >= VB_WR_RDMA_READ && opcode <= VB_WR_ATOMIC_FADD; }
 
 /* Fills the gather list and checks it; a status other than success says what is wrong. */
-static inline uint8_t request_gather(struct request *r, const struct vbf_qp *qp) {
+static inline __attribute__((always_inline)) uint8_t request_gather(struct request *r, const struct vbf_qp *qp) {
   uint32_t room = qp->sq_stride - VB_SEND_WQE_HEADER;
   if (UNLIKELY(r->opcode < VB_WR_SEND || r->opcode > VB_WR_ATOMIC_FADD)) return VB_WC_LOC_QP_OP_ERR;
   if (r->flags & VB_SEND_INLINE) {

@@ -28,7 +28,7 @@ static inline bool may_come(const struct vbf_qp *qp, struct vbf_qp *peer) {
   return there && (load32(&peer->state) <= VB_QPS_INIT || connected(qp, peer));
 }
 
-static inline enum outcome request_run(struct vbf_qp *qp, struct vbf_qp *peer, const struct request *r, uint8_t *status) {
+static inline __attribute__((always_inline)) enum outcome request_run(struct vbf_qp *qp, struct vbf_qp *peer, const struct request *r, uint8_t *status) {
   if (UNLIKELY(!connected(qp, peer))) {
     *status = VB_WC_RETRY_EXC_ERR;
     return may_come(qp, peer) ? WAIT_ANSWER : FAILED;
@@ -84,7 +84,7 @@ static __attribute__((noinline)) void qp_broken(struct vbf_qp *qp) {
   qp_fail(qp);
 }
 
-static inline void request_complete(struct vbf_qp *qp, const struct request *r, uint8_t status) {
+static inline __attribute__((always_inline)) void request_complete(struct vbf_qp *qp, const struct request *r, uint8_t status) {
   if ((r->flags & VB_SEND_SIGNALED) == 0 && status == VB_WC_SUCCESS) {
     qp->sq_head++;
     return;

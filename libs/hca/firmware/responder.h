@@ -29,7 +29,7 @@ static __attribute__((noinline)) bool rq_beyond(struct vbf_qp *qp) {
 }
 
 /* Reads the receive request at rq_head into the responder's line, if one is posted. */
-static inline bool rq_prefetch(struct vbf_qp *qp) {
+static inline __attribute__((always_inline)) bool rq_prefetch(struct vbf_qp *qp) {
   if (qp->rq_head == qp->rq_seen) {
     qp->rq_seen = load32(&qp->rq_tail);
     if (qp->rq_head == qp->rq_seen) return false;
@@ -72,7 +72,7 @@ static inline void rq_advance(struct vbf_qp *qp) {
 }
 
 /* The receive request's list, checked; -1 when the guest wrote nonsense. Its own lkeys need local write access. */
-static inline int rq_segments(struct vbf_qp *qp, struct segment *out, uint64_t *room) {
+static inline __attribute__((always_inline)) int rq_segments(struct vbf_qp *qp, struct segment *out, uint64_t *room) {
   uint32_t count = qp->next_sges;
   uint32_t limit = (qp->rq_stride - VB_RECV_WQE_HEADER) / (uint32_t)sizeof(struct vb_sge);
   *room = 0;
@@ -116,7 +116,7 @@ static inline void scatter(uint32_t to_slot, const struct segment *to, uint32_t 
 }
 
 /* The receiver's completion of the message that took the request at rq_head. */
-static inline bool rq_complete(struct vbf_qp *qp, uint8_t opcode, uint8_t status, uint8_t flags, uint32_t bytes, uint32_t imm, uint32_t slid, const uint64_t *data) {
+static inline __attribute__((always_inline)) bool rq_complete(struct vbf_qp *qp, uint8_t opcode, uint8_t status, uint8_t flags, uint32_t bytes, uint32_t imm, uint32_t slid, const uint64_t *data) {
   struct vbf_cq *cq = cq_at(qp->recv_cq);
   uint32_t index;
   if (UNLIKELY(cq->state != VBF_CQ_READY || !cq_reserve(cq, qp->next_wr_id, qp->qpn, opcode, &index))) {
