@@ -58,6 +58,18 @@ describe('local rendezvous', () => {
     expect(() => meeting.join(0, 0, card(1, 2))).toThrow('twice');
   });
 
+  it('goes on without a rank that has moved to another node, though the others came before it was known', async () => {
+    const exchange = scheduler(3);
+    const from = new LocalRendezvous([0, 1], 3, exchange);
+    const to = new LocalRendezvous([2], 3, exchange);
+    to.enter(1);
+    const cards = [from.join(0, 1, card(0)), to.join(2, 1, card(2)), to.join(1, 1, card(1))];
+    from.leave(1);
+    for (const all of await Promise.all(cards)) expect([...all]).toEqual([0, 1, 2]);
+    const next = [from.join(0, 2, card(5)), to.join(1, 2, card(6)), to.join(2, 2, card(7))];
+    for (const all of await Promise.all(next)) expect([...all]).toEqual([5, 6, 7]);
+  });
+
   it('passes on why the scheduler could not bring everyone together', async () => {
     const meeting = new LocalRendezvous([0], 2, () => Promise.reject(new Error('node-1 was lost')));
     await expect(meeting.join(0, 0, card(1))).rejects.toThrow('node-1 was lost');

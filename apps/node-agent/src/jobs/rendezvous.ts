@@ -41,7 +41,7 @@ export class LocalRendezvous {
       );
     meeting.cards.set(rank, card.slice());
     for (const [ended, how] of this.#ended) if (!meeting.cards.has(ended)) meeting.result.reject(absent(ended, how));
-    if (meeting.cards.size === this.#ranks.length) void this.#bring(generation, meeting);
+    this.#bringComplete();
     return meeting.result.promise;
   }
 
@@ -57,9 +57,10 @@ export class LocalRendezvous {
     this.#ended.delete(rank);
   }
 
-  /** A rank has gone to another node, which brings its cards from now on. */
+  /** A rank has gone to another node, which brings its cards from now on: those that remain may have waited for it alone. */
   leave(rank: number): void {
     this.#ranks = this.#ranks.filter((other) => other !== rank);
+    this.#bringComplete();
   }
 
   /** The cards that ranks of this node have brought to the meetings that are remembered. */
@@ -76,6 +77,13 @@ export class LocalRendezvous {
     meeting.result.promise.catch(() => undefined);
     this.#meetings.set(generation, meeting);
     return meeting;
+  }
+
+  /** Takes the cards of each meeting to the scheduler to which all ranks that are here have come. */
+  #bringComplete(): void {
+    for (const [generation, meeting] of this.#meetings)
+      if (!meeting.left && meeting.cards.size > 0 && this.#ranks.every((rank) => meeting.cards.has(rank)))
+        void this.#bring(generation, meeting);
   }
 
   async #bring(generation: number, meeting: Meeting): Promise<void> {
