@@ -49,6 +49,9 @@ describe('a migration in words', () => {
     expect(outcome(migration({ phase: 'completed', rounds, last, downtime: ms(9), pause: ms(14) }))).toBe(
       'vm-4x8t1z is on node-2: 4.9 MiB in 2 rounds and a rest, stood for 9 ms, its job for 14 ms',
     );
+    expect(outcome(migration({ phase: 'completed', rounds: rounds.slice(0, 1), last, downtime: ms(9), pause: ms(14) }))).toMatch(
+      / in 1 round and a rest,/,
+    );
     expect(outcome(migration({ phase: 'cancelled', detail: 'cancelled by ada' }))).toBe(
       'vm-4x8t1z stays on node-0: mig-2c6v8n cancelled (cancelled by ada)',
     );

@@ -20,6 +20,8 @@ export function stateOf({ rounds, last, downtime }: Migration): {
   return { bytes: sum('bytes'), pages: sum('pages'), downtime: ms(downtime) };
 }
 
+const counted = (count: number, thing: string): string => `${String(count)} ${thing}${count === 1 ? '' : 's'}`;
+
 /** How it ended, in one line. */
 export function outcome(migration: Migration): string {
   const { id, vmId, sourceNodeId, targetNodeId, phase, rounds, pause, detail } = migration;
@@ -27,7 +29,7 @@ export function outcome(migration: Migration): string {
   // After the hand-over only the VM's own end can end the migration otherwise.
   if (phase === 'failed' && detail.includes(`VM ${vmId} is `)) return `${vmId} is gone: ${id} failed (${detail})`;
   if (phase !== 'completed') return `${vmId} stays on ${sourceNodeId}: ${id} ${phase} (${detail})`;
-  const sent = `${humanBytes(bytes)} in ${String(rounds.length)} rounds and a rest`;
+  const sent = `${humanBytes(bytes)} in ${counted(rounds.length, 'round')} and a rest`;
   return `${vmId} is on ${targetNodeId}: ${sent}, stood for ${downtime}, its job for ${ms(pause)}`;
 }
 

@@ -13,10 +13,10 @@ import { humanBytes, parseBytes } from '../terminal/units.ts';
 const modes = { precopy: migrationv1.MigrationMode.PRECOPY, stopcopy: migrationv1.MigrationMode.STOPCOPY } as const;
 
 interface MigrateOptions {
-  readonly to: string;
+  readonly to?: string;
   readonly mode: keyof typeof modes;
-  readonly limit: number;
-  readonly reason: string;
+  readonly limit?: number;
+  readonly reason?: string;
   readonly wait: boolean;
 }
 
@@ -33,7 +33,7 @@ const columns = (now: Date): readonly Column<migrationv1.Migration>[] => [
 
 async function migrate(context: CommandContext, vmId: string, options: MigrateOptions): Promise<number> {
   const client = (await context.session()).client(migrationv1.MigrationService);
-  const { to: targetNodeId, mode, limit, reason } = options;
+  const { to: targetNodeId = '', mode, limit = 0, reason = '' } = options;
   const request = { vmId, targetNodeId, mode: modes[mode], limitBytesPerSecond: BigInt(limit), reason };
   const { migration } = await client.migrateVm(request);
   if (migration === undefined) return 1;
@@ -86,10 +86,10 @@ export function registerMigrations({ program, action }: Registry): void {
         'move a running VM to another host; its job goes on. The ranks of the job help: they stop their connections, and make them anew when the VM has moved.',
       )
       .argument('<vm>', 'VM id, see verbena vms')
-      .option('--to <node>', 'where to (default: the host with the most room)', '')
+      .option('--to <node>', 'where to; the host with the most room otherwise')
       .option('--mode <mode>', 'precopy sends memory while the VM runs, stopcopy suspends it first', parseMode, 'precopy')
-      .option('--limit <bytes>', 'bytes a second for pre-copy, for example 100M (default: no limit)', parseBytes, 0)
-      .option('--reason <text>', 'what to record as the reason', '')
+      .option('--limit <bytes>', 'bytes a second for pre-copy, for example 100M; no limit otherwise', parseBytes)
+      .option('--reason <text>', 'what to record as the reason')
       .option('--no-wait', 'print the id of the migration, and return at once')
       .action(action<MigrateOptions>((context, [vm = ''], options) => migrate(context, vm, options))),
     'verbena migrate vm-4x8t1z',
@@ -119,8 +119,8 @@ export function registerMigrations({ program, action }: Registry): void {
       .command('cancel')
       .description('take a migration back, unless the VM has been handed over already')
       .argument('<migration>', 'migration id')
-      .option('--reason <text>', 'what to record as the reason', '')
-      .action(action<{ reason: string }>((context, [id = ''], { reason }) => cancel(context, id, reason))),
+      .option('--reason <text>', 'what to record as the reason')
+      .action(action<{ reason?: string }>((context, [id = ''], { reason = '' }) => cancel(context, id, reason))),
     'verbena migration cancel mig-2c6v8n',
   );
 }
