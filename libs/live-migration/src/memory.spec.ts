@@ -55,6 +55,19 @@ describe('memory that is moved in rounds', () => {
     );
   });
 
+  it('can be looked at in parts, each for itself', () => {
+    const memory = new Uint8Array(limitBytes).fill(3, pageBytes, 20 * pageBytes);
+    const dirty = new DirtyPages();
+    const found = (first: number, end: number): string[] =>
+      [...dirty.scan(memory, first * pageBytes, end * pageBytes)].map(
+        ({ offset, content }) => `${String(offset / pageBytes)}+${String(content.length / pageBytes)}`,
+      );
+    expect(found(0, 16)).toEqual(['1+15']);
+    expect(found(0, 16)).toEqual([]);
+    expect(found(16, 64)).toEqual(['16+4']);
+    expect(dirty.count(memory)).toBe(0);
+  });
+
   it('costs little when a page changed a little, and nothing when it did not', () => {
     const memory = new Uint8Array(limitBytes).map((_, i) => (i * 31) ^ (i >>> 8));
     const dirty = new DirtyPages();

@@ -29,15 +29,18 @@ export class DirtyPages {
     this.#before = Buffer.alloc(clusterBytes);
   }
 
-  /** Every page that differs from what was sent before; with it, it counts as sent. Memory may have grown. */
-  *scan(memory: Uint8Array): Generator<Cluster> {
+  /**
+   * Every page that differs from what was sent before; with it, it counts as sent. Memory may have grown.
+   * @param first of the bytes to look at, and `end` behind the last; multiples of a page. A large memory is looked at in parts, so that others run.
+   */
+  *scan(memory: Uint8Array, first = 0, end = memory.length): Generator<Cluster> {
     const now = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
     this.#grow(now.length);
     const copy = this.#copy;
     let from = -1;
-    for (let at = 0; at <= now.length; at += pageBytes) {
+    for (let at = first; at <= end; at += pageBytes) {
       const full = from >= 0 && at - from >= this.#clusterBytes;
-      const dirty = at < now.length && now.compare(copy, at, at + pageBytes, at, at + pageBytes) !== 0;
+      const dirty = at < end && now.compare(copy, at, at + pageBytes, at, at + pageBytes) !== 0;
       if (from >= 0 && (!dirty || full)) {
         yield this.#cluster(from, at);
         from = -1;

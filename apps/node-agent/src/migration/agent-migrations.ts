@@ -14,8 +14,7 @@ import type { JobTable } from '../jobs/job-table.ts';
 import type { NodePort } from '../node-port.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
 import { Incoming } from './incoming.ts';
-import { Outgoing, type Copied } from './outgoing.ts';
-import type { Convergence } from './pages.ts';
+import { Outgoing, type Convergence, type Copied } from './outgoing.ts';
 import type { Door, Doors } from './transport.ts';
 
 export interface MigrationParts {

@@ -1,11 +1,12 @@
 /**
- * Frames of a migration: a kind and a payload. On a byte stream each is preceded by the length of both, 4 bytes, little-endian. Whoever reads them
- * trusts nothing: a frame that is too long, or of a kind that is not known, ends the connection before anything is allocated for it.
+ * Frames of a migration: a kind and a payload. On a byte stream each is preceded by the length of both, 4 bytes, little-endian. Records of pages are
+ * those of a snapshot. Whoever reads frames trusts nothing: one that is too long, or of a kind that is not known, ends the connection before anything is
+ * allocated for it.
  *
  *   hello   secret                        1      state  JSON, see state-json.ts          5
- *   pages   offset (8 bytes), content     2      file   JSON of a file's entry           6
+ *   pages   records of pages              2      file   JSON of a file's entry           6
  *   round   end of a round, answered      3      data   of the last file, in order       7
- *   ack     bytes taken so far (8 bytes)  4      end    bytes of all pages, answered     8
+ *   ack     bytes taken so far (8 bytes)  4      end    bytes of all records, answered   8
  */
 export const frameKinds = { hello: 1, pages: 2, round: 3, ack: 4, state: 5, file: 6, data: 7, end: 8 } as const;
 export type FrameKind = keyof typeof frameKinds;

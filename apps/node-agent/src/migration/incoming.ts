@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProgramFile } from '@verbena/hypervisor';
+import { applyRecords, BadStream } from '@verbena/live-migration';
 import { Refusal } from '../errors.ts';
 import type { Vm } from '../vms/vm-table.ts';
 import { BadFrame, numberOf, withNumber, type Frame } from './frames.ts';
@@ -96,14 +97,19 @@ export class Incoming {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
-  #pages(payload: Uint8Array): undefined {
-    const at = numberOf(payload);
-    const content = payload.subarray(8);
-    const limit = this.vm.request.memoryBytes;
-    if (at + content.length > limit) throw new BadFrame(`a page at ${String(at)} is beyond the VM's memory of ${String(limit)} bytes`);
-    this.#reach(at + content.length);
-    this.#memory.set(content, at);
-    this.#taken += content.length;
+  #pages(records: Uint8Array): undefined {
+    const reach = (bytes: number): Uint8Array => {
+      this.#reach(bytes);
+      if (bytes > this.#memory.length) throw new Refusal('not-here', `VM ${this.vm.request.vmId} has no memory to take pages`);
+      return this.#memory;
+    };
+    try {
+      applyRecords(records, reach, this.vm.request.memoryBytes);
+    } catch (error) {
+      if (error instanceof BadStream) throw new BadFrame(error.message, { cause: error });
+      throw error;
+    }
+    this.#taken += records.length;
     return undefined;
   }
 

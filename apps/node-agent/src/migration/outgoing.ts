@@ -3,14 +3,30 @@
  * here as if nothing had been.
  */
 import type { RunningProgram, SuspendedProgram } from '@verbena/hypervisor';
+import {
+  DirtyPages,
+  encodeCluster,
+  nextStep,
+  pageBytes,
+  TokenBucket,
+  type ConvergencePolicy,
+  type RoundDone,
+} from '@verbena/live-migration';
 import type { Clock } from '@verbena/service-kit';
 import { largestPayload, numberOf, withNumber, type Frame } from './frames.ts';
 import { encodeEntry, encodeMoving, type MovingState } from './moving-state.ts';
-import { isConverged, PageSender, type Convergence } from './pages.ts';
 import { connectDoor, type FrameLink } from './transport.ts';
+
+/** Looked at without a pause for others, in bytes. */
+const sliceBytes = 4 * 1024 * 1024;
+/** Pages that changed a little travel as their difference; compressing takes longer than sending on a network of hosts. */
+const encoding = { delta: true, compression: 0 } as const;
+
+export type Convergence = Pick<ConvergencePolicy, 'downtimeMs' | 'mostRounds'>;
 
 export interface Copied {
   readonly pages: number;
+  /** That crossed the link: a page of zeroes is a few, a difference less than a page. */
   readonly bytes: number;
   readonly ms: number;
   /** Pages that were written meanwhile. */
@@ -28,7 +44,7 @@ export interface OutgoingOptions {
 
 export class Outgoing {
   readonly #options: OutgoingOptions;
-  readonly #pages = new PageSender();
+  readonly #dirty = new DirtyPages();
   #link: Promise<FrameLink> | undefined;
   #bytes = 0;
   #suspended: SuspendedProgram | undefined;
@@ -42,14 +58,19 @@ export class Outgoing {
     return this.#suspended;
   }
 
-  /** Rounds of pre-copy, each as it ends, until the rest is small enough. `limit`: bytes a second, 0 for none. */
+  /**
+   * Rounds of pre-copy, each as it ends, until the rest is small enough. A program that writes faster than the link carries is suspended with what is
+   * left. `limit`: bytes a second, 0 for none.
+   */
   async *rounds(limit: number, convergence: Convergence, signal: AbortSignal): AsyncGenerator<Copied> {
-    for (let round = 1; ; round++) {
+    const policy: ConvergencePolicy = { ...convergence, whenTooFast: 'suspend' };
+    const done: RoundDone[] = [];
+    do {
       const sent = await this.#round(limit, signal);
-      const left = this.#pages.left(this.#options.program.memory());
+      const left = this.#dirty.count(this.#options.program.memory());
+      done.push({ bytes: sent.bytes, ms: sent.ms, leftBytes: left * pageBytes });
       yield { ...sent, left };
-      if (isConverged(round, sent, left, convergence)) return;
-    }
+    } while (nextStep(done, 1, policy).action === 'copy');
   }
 
   /** Suspends the program and sends all that the target lacks; again gives the same. What fails leaves the program as it was. */
@@ -97,17 +118,23 @@ export class Outgoing {
 
   async #send(memory: Uint8Array<SharedArrayBuffer>, limit: number, signal: AbortSignal): Promise<{ pages: number; bytes: number }> {
     const { clock } = this.#options;
-    const start = clock.monotonic();
-    let bytes = 0;
-    const send = async (offset: number, content: Uint8Array): Promise<void> => {
-      signal.throwIfAborted();
-      await this.#frame({ kind: 'pages', payload: withNumber(offset, content) });
-      bytes += content.length;
-      this.#bytes += content.length;
-      const early = limit === 0 ? 0 : (bytes / limit) * 1000 - (clock.monotonic() - start);
-      if (early > 1) await clock.sleep(early, signal);
-    };
-    return this.#pages.round(memory, send, signal);
+    const bucket = new TokenBucket(limit, Math.max(64 * 1024, limit / 20), clock.monotonic());
+    let [pages, bytes] = [0, 0];
+    for (let first = 0; first < memory.length; first += sliceBytes) {
+      const end = Math.min(first + sliceBytes, memory.length);
+      for (const cluster of this.#dirty.scan(memory, first, end)) {
+        signal.throwIfAborted();
+        const payload = Buffer.concat(encodeCluster(cluster, encoding));
+        await this.#frame({ kind: 'pages', payload });
+        pages += cluster.content.length / pageBytes;
+        bytes += payload.length;
+        this.#bytes += payload.length;
+        const early = bucket.take(payload.length, clock.monotonic());
+        if (early > 1) await clock.sleep(early, signal);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return { pages, bytes };
   }
 
   async #asked(frame: Frame): Promise<void> {
