@@ -35,7 +35,8 @@ interface Guest {
   readonly grant: number;
   readonly attachment: DomainAttachment;
   readonly queues: DomainAttachment;
-  readonly closed: PromiseWithResolvers<undefined>;
+  /** Set while the thread is asked to let go of the guest. */
+  closing?: PromiseWithResolvers<undefined>;
 }
 
 const pageBytes = 65_536;
@@ -89,7 +90,7 @@ export class DriverDomain {
     const page = new SharedArrayBuffer(sharedPageBytes);
     const shared = new SharedPage(page);
     const number = this.#next++;
-    this.#guests.set(number, { grant: grants.grant(vmId, this.name, page), attachment, queues, closed: Promise.withResolvers() });
+    this.#guests.set(number, { grant: grants.grant(vmId, this.name, page), attachment, queues });
     this.#leaveCores ??= this.#options.spin.enter(this.memory);
     if (this.#worker === undefined) this.#start();
     else this.#introduce(number);
@@ -110,14 +111,17 @@ export class DriverDomain {
     });
     this.#worker = worker;
     worker.on('message', (message: FromDriverDomain) => {
-      if (message.type === 'disconnected') this.#guests.get(message.connection)?.closed.resolve(undefined);
+      if (message.type === 'disconnected') this.#guests.get(message.connection)?.closing?.resolve(undefined);
     });
     let reason = '';
     worker.on('error', (error) => (reason = error instanceof Error ? error.message : String(error)));
     worker.on('exit', () => {
       if (this.#worker === worker) this.#died(reason);
     });
-    for (const number of this.#guests.keys()) this.#introduce(number);
+    for (const [number, { closing }] of this.#guests) {
+      this.#introduce(number);
+      if (closing !== undefined) this.#say({ type: 'disconnect', connection: number });
+    }
   }
 
   #introduce(number: number): void {
@@ -136,19 +140,23 @@ export class DriverDomain {
     this.#doorbell.notify();
   }
 
-  /** What the dead thread held at the adapter is let go; its guests find its successor at the same pages. */
+  /**
+   * What the dead thread held at the adapter is let go; its guests find its successor at the same pages. A guest that was about to leave is asked of the
+   * successor: what it rang last may still stand in its ring.
+   */
   #died(reason: string): void {
     this.#worker = undefined;
     this.#control = undefined;
     this.#doorbell.fallAsleep(false);
     for (const guest of this.#guests.values()) {
-      guest.closed.resolve(undefined);
       guest.attachment.recover();
       guest.queues.recover();
     }
-    if (this.#closed) return;
-    this.#options.onRestart(reason);
-    if (this.#restarts++ < mostRestarts && this.#guests.size > 0) this.#start();
+    if (!this.#closed) {
+      this.#options.onRestart(reason);
+      if (this.#restarts++ < mostRestarts && this.#guests.size > 0) return this.#start();
+    }
+    for (const { closing } of this.#guests.values()) closing?.resolve(undefined);
   }
 
   async #disconnect(number: number, shared: SharedPage): Promise<void> {
@@ -157,10 +165,11 @@ export class DriverDomain {
     shared.store('closed', 1);
     Atomics.notify(shared.words, field.tail);
     if (this.#worker !== undefined) {
+      guest.closing = Promise.withResolvers();
       this.#say({ type: 'disconnect', connection: number });
-      const timer = setTimeout(() => void this.#worker?.terminate(), patienceMs);
-      await guest.closed.promise;
-      clearTimeout(timer);
+      const timer = setInterval(() => void this.#worker?.terminate(), patienceMs);
+      await guest.closing.promise;
+      clearInterval(timer);
     }
     this.#guests.delete(number);
     grants.revoke(guest.grant);
