@@ -29,6 +29,10 @@ describe.each(programs)('%s', (name) => {
   });
 });
 
+test('long messages in both directions go on where every doorbell is slow', async () => {
+  expect(await run('both-ways.c', 2, ['--io', 'vmm', '--hosts', '2'])).toMatch(/^ok/m);
+});
+
 test('the guarded heap notices a write of one byte behind a block, and one before it', async () => {
   const overrun = fileURLToPath(new URL('../../guests/behaviour/', import.meta.url));
   for (const [where, what] of [

@@ -56,14 +56,19 @@ static inline void consumed_receive(void) {
   }
 }
 
-/* A one-sided stream of messages is answered by credits alone. */
-static inline void account_credit(struct vbmpi_peer *peer) {
-  if (++peer->owed < vbmpi_device.give_back) return;
-  if (!vbmpi_has_slot(peer)) return;
+/* A one-sided stream of messages is answered by credits alone. What finds no place in a full send queue goes when there is one (take_send): the peer
+ * may have nothing left to send with, and then nothing more would come that reminds us. */
+static inline void give_credit(struct vbmpi_peer *peer) {
+  if (peer->owed < vbmpi_device.give_back || !vbmpi_has_slot(peer)) return;
   struct vbmpi_header header = {.kind = VBMPI_CREDIT};
   /* Whoever stops its channels has to see the end of everything that it has posted. */
   if (vbmpi_device.gates) peer->unsignaled = VBMPI_SIGNAL_EVERY;
   vbmpi_post_inline(peer, &header, 0, 0);
+}
+
+static inline void account_credit(struct vbmpi_peer *peer) {
+  peer->owed++;
+  give_credit(peer);
 }
 
 static inline const uint8_t *message_of(const struct vbmpi_peer *peer, const struct vb_cqe *cqe) {
@@ -155,6 +160,7 @@ static void take_send(const struct vb_cqe *cqe) {
     }
   }
   peer->sq_head = end;
+  give_credit(peer);
 }
 
 static bool poll_sends(void) {
