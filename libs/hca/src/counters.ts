@@ -2,20 +2,6 @@
 import type { DomainRow, PortRow, QpRow, AdapterMemory } from './adapter-memory.ts';
 import { VBF_DOMAINS } from './layout.ts';
 
-/** Messages and payload bytes; packets are those beyond the first of each message; drops are of unreliable service. */
-export interface Counts {
-  readonly tx_messages: bigint;
-  readonly tx_bytes: bigint;
-  readonly rx_messages: bigint;
-  readonly rx_bytes: bigint;
-  readonly rx_errors: bigint;
-  readonly tx_waits: bigint;
-  readonly tx_packets: bigint;
-  readonly rx_packets: bigint;
-  readonly tx_drops: bigint;
-  readonly rx_drops: bigint;
-}
-
 const KEYS = [
   'tx_messages',
   'tx_bytes',
@@ -29,20 +15,25 @@ const KEYS = [
   'rx_drops',
 ] as const;
 
+/** Messages and payload bytes; packets are those beyond the first of each message; drops are of unreliable service. */
+export type Counts = Readonly<Record<(typeof KEYS)[number], bigint>>;
+
+const countsOf = (count: (key: (typeof KEYS)[number]) => bigint): Counts =>
+  Object.fromEntries(KEYS.map((key) => [key, count(key)])) as Counts;
+
 /** The counts that a row holds itself. */
 export function countsIn(row: QpRow | DomainRow | PortRow): Counts {
-  const get = (key: (typeof KEYS)[number]): bigint => (row as QpRow).get(key);
-  return Object.fromEntries(KEYS.map((key) => [key, get(key)])) as unknown as Counts;
+  return countsOf((key) => (row as QpRow).get(key));
 }
 
 export function addCounts(a: Counts, b: Counts): Counts {
-  return Object.fromEntries(KEYS.map((key) => [key, a[key] + b[key]])) as unknown as Counts;
+  return countsOf((key) => a[key] + b[key]);
 }
 
 /** Moves what `from` counted to `to`: its own row is about to go. */
 export function keepCounts(from: QpRow | DomainRow, to: DomainRow | PortRow): void {
   (to as DomainRow).set(addCounts(countsIn(to), countsIn(from)));
-  (from as DomainRow).set(Object.fromEntries(KEYS.map((key) => [key, 0n])));
+  (from as DomainRow).set(countsOf(() => 0n));
 }
 
 /** Of a domain, with its queue pairs, those that are there and those that are gone. */

@@ -193,7 +193,7 @@ export class AgentMigrations {
       inputFiles: [],
       outputLimitBytes: program.outputLimitBytes,
       scratchBytes: program.scratchBytes,
-      ioPath: 'bypass',
+      ioPath: program.ioPath,
     };
     vms.arrived(vm, jobId, fence);
     const enter = (): Promise<void> =>

@@ -6,6 +6,7 @@ import { readProgramFiles } from './program-files.ts';
 import type { Program, ProgramEnded, ProgramLeft } from './program.ts';
 import { epochOf } from './safepoint-request.ts';
 import type { SuspendedPart } from './worker-protocol.ts';
+import { sharedBuffer } from './shared-buffer.ts';
 
 /** What the domain does for its program. */
 export interface ExecutionHost {
@@ -69,7 +70,7 @@ export class Execution implements RunningProgram {
 
   memory(): Uint8Array<SharedArrayBuffer> {
     const memory = this.#program?.memory;
-    return memory === undefined ? nothing : new Uint8Array(memory.buffer as unknown as SharedArrayBuffer);
+    return memory === undefined ? nothing : new Uint8Array(sharedBuffer(memory));
   }
 
   quiesce(epoch: number, options: { readonly timeoutMs?: number } = {}): Promise<Quiesced> {

@@ -1,5 +1,6 @@
 /** Event channels as the main thread raises them (verbena/abi.h). */
 import { eventPage, VB_CHANNEL_CONTROL, VB_EVENT_PAGE_ADDR } from '@verbena/guest-abi';
+import { sharedBuffer } from './shared-buffer.ts';
 
 const at = {
   pending: eventPage.offsets.pending / 4,
@@ -7,8 +8,7 @@ const at = {
   control: eventPage.offsets.control / 4,
 };
 
-const page = (memory: WebAssembly.Memory): Int32Array =>
-  new Int32Array(memory.buffer as unknown as SharedArrayBuffer, VB_EVENT_PAGE_ADDR, eventPage.size / 4);
+const page = (memory: WebAssembly.Memory): Int32Array => new Int32Array(sharedBuffer(memory), VB_EVENT_PAGE_ADDR, eventPage.size / 4);
 
 /** Ends a sleep in VB_HC_BLOCK; the guest finds nothing new. */
 export function wakeGuest(memory: WebAssembly.Memory): void {

@@ -1,3 +1,5 @@
+import { sharedBuffer } from './shared-buffer.ts';
+
 /** An address or length that a guest gave does not lie in its memory. Becomes EFAULT, never an error of the host. */
 export class GuestFault extends Error {
   constructor(address: number, length: number) {
@@ -21,13 +23,13 @@ export class GuestMemory {
 
   constructor(memory: WebAssembly.Memory) {
     this.memory = memory;
-    this.#buffer = memory.buffer as unknown as SharedArrayBuffer;
+    this.#buffer = sharedBuffer(memory);
     this.#bytes = new Uint8Array(this.#buffer);
     this.#view = new DataView(this.#buffer);
   }
 
   get byteLength(): number {
-    return (this.memory.buffer as unknown as SharedArrayBuffer).byteLength;
+    return sharedBuffer(this.memory).byteLength;
   }
 
   /**
@@ -38,7 +40,7 @@ export class GuestMemory {
     const from = address >>> 0;
     if (from + length > this.#buffer.byteLength) {
       // The memory may have grown since; a shared memory that has grown shows another buffer.
-      this.#buffer = this.memory.buffer as unknown as SharedArrayBuffer;
+      this.#buffer = sharedBuffer(this.memory);
       if (from + length > this.#buffer.byteLength) throw new GuestFault(from, length);
       this.#bytes = new Uint8Array(this.#buffer);
       this.#view = new DataView(this.#buffer);

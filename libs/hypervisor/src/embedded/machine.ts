@@ -7,6 +7,7 @@ import type { GuestModule } from './module-cache.ts';
 import type { HostPath } from './paths/host-path.ts';
 import { Profile, sampler } from './profile.ts';
 import type { SpinPolicy } from './spin-policy.ts';
+import { sharedBuffer } from './shared-buffer.ts';
 
 const pageBytes = 65_536;
 const retired = new Retired();
@@ -40,7 +41,7 @@ export class Machine {
   }
 
   bytes(): Uint8Array<SharedArrayBuffer> {
-    return new Uint8Array(this.memory.buffer as unknown as SharedArrayBuffer);
+    return new Uint8Array(sharedBuffer(this.memory));
   }
 
   /** All of the memory, which has at least so many bytes then. */

@@ -1,6 +1,7 @@
 import { eventPage, VB_EVENT_PAGE_ADDR, VB_HC_BLOCK } from '@verbena/guest-abi';
 import { VCPU_BLOCKED, VCPU_WAITING, word } from '../control-block.ts';
 import type { HypercallHandler } from './context.ts';
+import { sharedBuffer } from '../shared-buffer.ts';
 
 const WOKEN = 0;
 const TIMED_OUT = 1;
@@ -12,7 +13,7 @@ const TIMED_OUT = 1;
 export const block: HypercallHandler = ({ vmm, clock, suspension }, ...args) => {
   const [seen, low, high] = args;
   const { control, memory } = vmm;
-  const events = new Int32Array(memory.memory.buffer as unknown as SharedArrayBuffer, VB_EVENT_PAGE_ADDR, eventPage.size / 4);
+  const events = new Int32Array(sharedBuffer(memory.memory), VB_EVENT_PAGE_ADDR, eventPage.size / 4);
   const at = { pending: eventPage.offsets.pending / 4, mask: eventPage.offsets.mask / 4, wakeups: eventPage.offsets.wakeups / 4 };
   const forever = low === -1 && high === -1;
   const begunNs = suspension.begun() ?? clock.monotonic();

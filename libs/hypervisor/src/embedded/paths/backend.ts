@@ -23,6 +23,7 @@ import {
 } from '@verbena/guest-abi';
 import { COMMAND_ANSWERED, COMMAND_ASKED, commandBytes, queueEntries, queueField as q, SharedPage } from './shared-ring.ts';
 import type { ShadowRings } from './shadow-rings.ts';
+import { sharedBuffer } from '../shared-buffer.ts';
 
 /** Structured-cloneable; the ports of both adapters must be in the transfer list. */
 export interface BackendStart {
@@ -243,5 +244,4 @@ export class Backend {
   }
 }
 
-const wordsOf = (memory: WebAssembly.Memory): Int32Array<SharedArrayBuffer> =>
-  new Int32Array(memory.buffer as unknown as SharedArrayBuffer);
+const wordsOf = (memory: WebAssembly.Memory): Int32Array<SharedArrayBuffer> => new Int32Array(sharedBuffer(memory));

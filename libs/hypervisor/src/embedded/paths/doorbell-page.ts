@@ -1,5 +1,6 @@
 /** The event page of a driver domain, in its own memory: what frontends and the adapter wake it by (R3). */
 import { eventPage, VB_EVENT_PAGE_ADDR, VB_STATUS_PAGE_ADDR } from '@verbena/guest-abi';
+import { sharedBuffer } from '../shared-buffer.ts';
 
 const wakeups = (VB_EVENT_PAGE_ADDR + eventPage.offsets.wakeups) / 4;
 const asleep = VB_STATUS_PAGE_ADDR / 4;
@@ -10,7 +11,7 @@ export class DoorbellPage {
   readonly #words: Int32Array<SharedArrayBuffer>;
 
   constructor(memory: WebAssembly.Memory) {
-    this.#words = new Int32Array(memory.buffer as unknown as SharedArrayBuffer);
+    this.#words = new Int32Array(sharedBuffer(memory));
   }
 
   get seen(): number {

@@ -1,5 +1,6 @@
 /** Where the completion queues of a driver domain's guests lie in its own memory: first fit, behind the fixed pages. */
 import { VB_DATA_BASE } from '@verbena/guest-abi';
+import { sharedBuffer } from '../shared-buffer.ts';
 
 const page = 65_536;
 
@@ -13,7 +14,7 @@ export class ShadowRings {
   constructor(memory: WebAssembly.Memory, limit: number) {
     this.#memory = memory;
     this.#limit = limit;
-    this.#words = new Int32Array(memory.buffer as unknown as SharedArrayBuffer);
+    this.#words = new Int32Array(sharedBuffer(memory));
   }
 
   /** All of the memory, as it is now. */
@@ -38,7 +39,7 @@ export class ShadowRings {
     const rounded = Math.ceil(bytes / 64) * 64;
     const missing = at + rounded - this.#memory.buffer.byteLength;
     if (missing > 0) this.#memory.grow(Math.ceil(missing / page));
-    this.#words = new Int32Array(this.#memory.buffer as unknown as SharedArrayBuffer);
+    this.#words = new Int32Array(sharedBuffer(this.#memory));
     this.#taken.set(at, rounded);
   }
 
