@@ -32,8 +32,8 @@ static void barrier_holds(void) {
   int flag = 0, token = 0;
   if (ranks == 1) return;
   if (me == 0) {
-    /* Rank 0 enters only after rank 1 said that it found it closed. */
-    MPI_Recv(&token, 1, MPI_INT, 1, 9, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    /* Rank 0 enters only after every other said that it found it closed. */
+    for (int i = 1; i < ranks; i++) MPI_Recv(&token, 1, MPI_INT, i, 9, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     MPI_Ibarrier(MPI_COMM_WORLD, &request);
   } else {
     MPI_Ibarrier(MPI_COMM_WORLD, &request);
@@ -41,7 +41,7 @@ static void barrier_holds(void) {
       MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
       CHECK(!flag, "the barrier opened before rank 0 came");
     }
-    if (me == 1) MPI_Send(&token, 1, MPI_INT, 0, 9, MPI_COMM_WORLD);
+    MPI_Send(&token, 1, MPI_INT, 0, 9, MPI_COMM_WORLD);
   }
   while (!flag) MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
 }
