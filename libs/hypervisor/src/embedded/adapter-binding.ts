@@ -7,6 +7,14 @@ import type { DomainAttachment, FabricPort } from '@verbena/fabric';
 import { VB_ENODEV } from '@verbena/guest-abi';
 
 export type PortBinding = Pick<FabricPort, 'lid' | 'guid' | 'attachDomain'>;
+/** The adapter as the guest's path shows it. */
+export interface PathAdapter extends Adapter {
+  /**
+   * Returns when the adapter knows every doorbell that was rung before. Absent where a doorbell is at the adapter as soon as it is rung. What a guest tells others
+   * past the adapter must not overtake what it posted: a datagram that comes before its receive buffer is lost.
+   */
+  settle?(): void;
+}
 export type { Adapter, AdapterCounters, AdapterWorkerInit, DomainAttachment };
 
 export const noTraffic: AdapterCounters = { doorbells: 0, messagesSent: 0, bytesSent: 0, messagesReceived: 0, bytesReceived: 0 };

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Adapter } from '../adapter-binding.ts';
+import type { PathAdapter } from '../adapter-binding.ts';
 import type { GuestClock } from '../guest-clock.ts';
 import type { Suspension } from '../suspension.ts';
 import type { Vmm } from '../vmm.ts';
@@ -9,7 +9,7 @@ export interface HypercallContext {
   readonly vmm: Vmm;
   readonly clock: GuestClock;
   readonly suspension: Suspension;
-  readonly adapter: Adapter;
+  readonly adapter: PathAdapter;
   /** Answers of the main thread, see WorkerStart. */
   readonly answers: MessagePort;
   /** Number of the program on this thread, see RunOrder. */

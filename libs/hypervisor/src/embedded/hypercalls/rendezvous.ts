@@ -6,11 +6,12 @@ import type { HypercallHandler } from './context.ts';
 
 /** VB_HC_RENDEZVOUS(in, in_len, out, out_cap): gives this rank's card, sleeps until every rank has given its own, and gets them all. */
 export const rendezvous: HypercallHandler = (context, input, inputLength, output, capacity) => {
-  const { vmm, answers, run, size } = context;
+  const { vmm, adapter, answers, run, size } = context;
   const length = inputLength >>> 0;
   if (length === 0 || length > VB_CARD_MAX || size * length > capacity >>> 0) return VB_EINVAL;
   const card = vmm.memory.copy(input, length);
   vmm.memory.window(output, size * length);
+  adapter.settle?.();
   vmm.post({ type: 'rendezvous', generation: context.generation++, card });
   for (;;) {
     const bell = vmm.control.load(word.bell);

@@ -3,7 +3,7 @@
  * sleeps, and that notification is the VMM operation of this path. A set-up command waits for its answer.
  */
 import { VB_EINVAL, VB_ENODEV, VB_UAR_CQ_ARM_SOLICITED, VB_UAR_POLL } from '@verbena/guest-abi';
-import type { Adapter } from '../adapter-binding.ts';
+import type { PathAdapter } from '../adapter-binding.ts';
 import { VCPU_WAITING } from '../control-block.ts';
 import { notifyCall } from '../hypercalls/table.ts';
 import type { Vmm } from '../vmm.ts';
@@ -23,7 +23,7 @@ const lookMs = 5;
 const patienceMs = 30_000;
 const nothing = new Uint8Array();
 
-export function openFrontend({ page, driver }: FrontendStart, vmm: Vmm): Adapter {
+export function openFrontend({ page, driver }: FrontendStart, vmm: Vmm): PathAdapter {
   const shared = new SharedPage(page);
   const { words } = shared;
   const doorbell = new DoorbellPage(driver);
@@ -61,7 +61,7 @@ export function openFrontend({ page, driver }: FrontendStart, vmm: Vmm): Adapter
     notify();
   };
 
-  const command: Adapter['command'] = (opcode, input) => {
+  const command: PathAdapter['command'] = (opcode, input) => {
     if (input.length > commandBytes) return { status: VB_EINVAL, output: nothing };
     if (shared.load('command') === COMMAND_ASKED) return { status: VB_ENODEV, output: nothing };
     shared.bytes.set(input);
@@ -77,5 +77,12 @@ export function openFrontend({ page, driver }: FrontendStart, vmm: Vmm): Adapter
     return { status, output };
   };
 
-  return { uarWrite, command };
+  const settle = (): void => {
+    for (let tail = shared.load('tail'); tail !== head; tail = shared.load('tail')) {
+      const behind = tail;
+      if (!waitWhile(field.tail, () => behind)) return;
+    }
+  };
+
+  return { uarWrite, command, settle };
 }

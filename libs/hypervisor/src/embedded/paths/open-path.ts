@@ -3,7 +3,7 @@
  * the path. On `bypass`, `native` and `sriov` the doorbell is the firmware's own function, and no JavaScript runs.
  */
 import { openAdapter } from '@verbena/hca';
-import { openNullAdapter, type Adapter } from '../adapter-binding.ts';
+import { openNullAdapter, type PathAdapter } from '../adapter-binding.ts';
 import type { Vmm } from '../vmm.ts';
 import type { RunOrder } from '../worker-protocol.ts';
 import { noChannels, openChannels, type ChannelCalls } from './channel.ts';
@@ -13,13 +13,13 @@ import { trapped } from './trapped.ts';
 type PathOrder = Pick<RunOrder, 'adapter' | 'frontend' | 'segment' | 'ioPath'>;
 
 /** The adapter, and the channels to neighbours for those who have them. */
-export function openPath(order: PathOrder, vmm: Vmm): { readonly adapter: Adapter; readonly calls: ChannelCalls } {
+export function openPath(order: PathOrder, vmm: Vmm): { readonly adapter: PathAdapter; readonly calls: ChannelCalls } {
   if (order.adapter !== undefined && order.segment !== undefined)
     return openChannels(order.adapter, order.segment, openAdapter(order.adapter));
   return { adapter: adapterOf(order, vmm), calls: noChannels };
 }
 
-function adapterOf(order: PathOrder, vmm: Vmm): Adapter {
+function adapterOf(order: PathOrder, vmm: Vmm): PathAdapter {
   if (order.frontend !== undefined) return openFrontend(order.frontend, vmm);
   if (order.adapter === undefined) return openNullAdapter(() => countDoorbell(vmm));
   const adapter = openAdapter(order.adapter);
