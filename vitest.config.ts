@@ -1,8 +1,14 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-/** One Vitest for the whole repository: specs beside the code run on threads, systems under test/ in processes, one file at a time. */
+/**
+ * One Vitest for the whole repository, in three groups, one after the other. Specs beside the code run on threads. Guests without a control plane are mostly
+ * compiled and started, on one core each: two files at a time. Whole systems have the machine for themselves, one file at a time.
+ */
 const resolve = { conditions: ['verbena-source'] };
 const ssr = { resolve };
+const patience = { pool: 'forks', testTimeout: 180_000, hookTimeout: 180_000 } as const;
+const guests = ['test/framework/src/*.spec.ts', 'test/scenarios/src/{checks,examples,habits,mpi,nas,quiescing}.spec.ts'];
 
 export default defineConfig({
   test: {
@@ -10,18 +16,35 @@ export default defineConfig({
       {
         resolve,
         ssr,
-        test: { name: 'unit', include: ['{apps,libs}/*/src/**/*.spec.ts'], pool: 'threads', testTimeout: 30_000 },
+        test: {
+          name: 'unit',
+          include: ['{apps,libs}/*/src/**/*.spec.ts'],
+          pool: 'threads',
+          testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         resolve,
         ssr,
         test: {
+          ...patience,
+          name: 'guests',
+          include: guests,
+          maxWorkers: Math.min(2, availableParallelism()),
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          ...patience,
           name: 'system',
           include: ['test/*/src/**/*.spec.ts'],
-          pool: 'forks',
+          exclude: guests,
           fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -15,15 +15,15 @@ export const createNodesV2 = [
 ];
 
 function targets(root) {
-  const suite = root.startsWith('test/') ? 'system' : 'unit';
+  const systems = root.startsWith('test/');
   return {
     typecheck: { command: `${tsc} ${root}`, cache: true, inputs: ['default', '^default'], outputs: ['{projectRoot}/dist'] },
     lint: { command: `eslint ${root}`, cache: true, inputs: ['default', '^default'] },
     test: {
-      command: `vitest run --project ${suite} --passWithNoTests ${root}/`,
+      command: `vitest run --passWithNoTests ${root}/`,
       cache: true,
       inputs: ['default', '^default'],
-      parallelism: suite === 'unit',
+      parallelism: !systems,
     },
   };
 }
