@@ -237,14 +237,39 @@ int PMPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *part) {
 }
 VBMPI_ALIAS(Comm_split)
 
+/*
+ * What a rank is split off with. Each rank is a virtual machine with a memory of its own, so no two can make a shared memory region: by
+ * MPI_COMM_TYPE_SHARED every rank is alone, wherever it runs and wherever it moves to. Which ranks are on one host now is a matter of
+ * hardware (MPI-4.0, section 7.4.2): MPI_COMM_TYPE_HW_UNGUIDED, and HW_GUIDED with mpi_hw_resource_type "host".
+ */
+static int color_of_type(struct vbmpi_comm *c, int type, MPI_Info info, int *color) {
+  char resource[32] = "";
+  int found = 0, host = (int)vbmpi_device.peers[vbmpi_device.rank].host;
+  switch (type) {
+    case MPI_UNDEFINED: *color = MPI_UNDEFINED; return MPI_SUCCESS;
+    case MPI_COMM_TYPE_SHARED: *color = c->rank; return MPI_SUCCESS;
+    case MPI_COMM_TYPE_HW_UNGUIDED:
+      /* A part that is no smaller than the whole is none. */
+      *color = MPI_UNDEFINED;
+      for (int i = 0; i < c->size; i++)
+        if ((int)vbmpi_device.peers[c->group->world[i]].host != host) *color = host;
+      return MPI_SUCCESS;
+    case MPI_COMM_TYPE_HW_GUIDED:
+      *color = MPI_UNDEFINED;
+      if (info == MPI_INFO_NULL) return MPI_SUCCESS;
+      if (PMPI_Info_get(info, "mpi_hw_resource_type", sizeof resource - 1, resource, &found) != MPI_SUCCESS) return MPI_ERR_INFO;
+      if (found && strcmp(resource, "host") == 0) *color = host;
+      if (found && strcmp(resource, "mpi_shared_memory") == 0) *color = c->rank;
+      return MPI_SUCCESS;
+    default: return vbmpi_fail(c, MPI_ERR_ARG, "MPI_Comm_split_type", "unknown type %d (there are MPI_COMM_TYPE_SHARED, HW_GUIDED and HW_UNGUIDED)", type);
+  }
+}
+
 int PMPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Comm *part) {
   VBMPI_COMM(c, comm, "MPI_Comm_split_type")
-  (void)info;
   if (c->local) return vbmpi_fail(c, MPI_ERR_COMM, "MPI_Comm_split_type", "an inter-communicator cannot be split by type");
-  if (type != MPI_COMM_TYPE_SHARED && type != MPI_UNDEFINED)
-    return vbmpi_fail(c, MPI_ERR_ARG, "MPI_Comm_split_type", "unknown type %d (there is MPI_COMM_TYPE_SHARED)", type);
-  int color = type == MPI_UNDEFINED ? MPI_UNDEFINED : (int)vbmpi_device.peers[vbmpi_device.rank].host;
-  return vbmpi_comm_split(c, color, key, "MPI_Comm_split_type", part);
+  int color = MPI_UNDEFINED, result = color_of_type(c, type, info, &color);
+  return result ? result : vbmpi_comm_split(c, color, key, "MPI_Comm_split_type", part);
 }
 VBMPI_ALIAS(Comm_split_type)
 

@@ -59,7 +59,7 @@ static int create(struct plan plan, MPI_Comm comm, MPI_Win *handle, const char *
   if (plan.size < 0) return vbmpi_fail(c, MPI_ERR_SIZE, function, "negative size %zd", (size_t)plan.size);
   if (plan.unit <= 0) return vbmpi_fail(c, MPI_ERR_DISP, function, "displacement unit %zd", (size_t)plan.unit);
   if (plan.flavor == MPI_WIN_FLAVOR_SHARED && c->size > 1)
-    return vbmpi_fail(c, MPI_ERR_RMA_SHARED, function, "the ranks are virtual machines, whose memories are apart: use MPI_Win_allocate");
+    return vbmpi_fail(c, MPI_ERR_RMA_SHARED, function, "the %d ranks are virtual machines, whose memories are apart: split them with MPI_COMM_TYPE_SHARED first, or use MPI_Win_allocate", c->size);
   MPI_Comm copy;
   int result = PMPI_Comm_dup(comm, &copy);
   if (result) return result;
