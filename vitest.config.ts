@@ -7,7 +7,9 @@ import { defineConfig } from 'vitest/config';
  */
 const resolve = { conditions: ['verbena-source'] };
 const ssr = { resolve };
-const patience = { pool: 'forks', testTimeout: 180_000, hookTimeout: 180_000 } as const;
+/** Machines may be busy: what is waited for has time to come. */
+const expected = { poll: { timeout: 30_000 } };
+const patience = { pool: 'forks', testTimeout: 180_000, hookTimeout: 180_000, expect: expected } as const;
 const guests = ['test/framework/src/*.spec.ts', 'test/scenarios/src/{checks,examples,habits,mpi,nas,quiescing}.spec.ts'];
 
 export default defineConfig({
@@ -20,7 +22,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{apps,libs}/*/src/**/*.spec.ts'],
           pool: 'threads',
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          expect: expected,
           sequence: { groupOrder: 0 },
         },
       },

@@ -51,7 +51,7 @@ describe('a reader that stops reading', () => {
     );
     socket.write(body);
     socket.pause();
-    await expect.poll(() => gateway.load().dropped, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => gateway.load().dropped).toBe(1);
     // A socket on loopback may hold several megabytes on either side.
     expect(behind.produced * pieceBytes).toBeLessThan(32 << 20);
     expect(await somebodyElse()).toBe('job-1');
@@ -114,13 +114,13 @@ describe('many clients', () => {
         streams.push(stream);
       }
     }
-    await expect.poll(() => behind.watching, { timeout: 20_000 }).toBe(1_000);
+    await expect.poll(() => behind.watching).toBe(1_000);
     expect(gateway.load()).toMatchObject({ connections: 4, exchanges: 1_000 });
     expect(await somebodyElse()).toBe('job-1');
     // Client and gateway together, in one process.
     expect((process.memoryUsage().heapUsed - before) / streams.length).toBeLessThan(200 * 1024);
     for (const each of open.splice(0)) each.destroy();
-    await expect.poll(() => [behind.watching, gateway.load().exchanges], { timeout: 20_000 }).toEqual([0, 0]);
+    await expect.poll(() => [behind.watching, gateway.load().exchanges]).toEqual([0, 0]);
   });
 
   it('beyond the number of connections are turned away, until others have gone', async () => {

@@ -208,7 +208,7 @@ describe('a distribution', () => {
       for await (const _ of client.distribute(request, { signal: caller.signal })) caller.abort();
     };
     await expect(call()).rejects.toThrow();
-    await vi.waitFor(async () => expect(await story()).toEqual(['DistributionPlanned', 'DistributionFailed']));
+    await vi.waitFor(async () => expect(await story()).toEqual(['DistributionPlanned', 'DistributionFailed']), { timeout: 20_000 });
     gate.resolve();
   });
 

@@ -191,7 +191,7 @@ describe('VMs', () => {
     const image = cluster.image(content(100));
     const [id = ''] = await cluster.boot(0, image, 1);
     cluster.hypervisor(0).domain(vmId(id))?.crash('the thread of the vCPU was lost');
-    await vi.waitFor(() => expect(cluster.events.at(-1)?.type).toBe('VmCrashed'));
+    await vi.waitFor(() => expect(cluster.events.at(-1)?.type).toBe('VmCrashed'), { timeout: 20_000 });
     expect(await states(0)).toEqual([]);
     await cluster.agent(0).bootVm({ vmId: 'vm-y', imageDigest: image.digest, memoryBytes: 1n << 20n, tenant: 'default' });
   });

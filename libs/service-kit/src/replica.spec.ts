@@ -44,7 +44,7 @@ describe('replicas of a service', () => {
     running.push(service);
     return service;
   }
-  const is = (...lines: string[]): Promise<void> => vi.waitFor(() => expect(story).toEqual(lines), { timeout: 5_000 });
+  const is = (...lines: string[]): Promise<void> => vi.waitFor(() => expect(story).toEqual(lines), { timeout: 30_000 });
   const count = (lead: Leadership) =>
     fencedStore(store, 'counter', lead).append([{ stream: 'counter', expectedVersion: 'any', events: [{ type: 'Counted', data: {} }] }], {
       metadata: { actor: 'a replica', tenant: 'default' },
@@ -55,7 +55,7 @@ describe('replicas of a service', () => {
     const first = replica('first', common);
     await is('first leads');
     const second = replica('second', common);
-    await vi.waitFor(async () => expect(await second.notReady()).toBeUndefined());
+    await vi.waitFor(async () => expect(await second.notReady()).toBeUndefined(), { timeout: 20_000 });
     expect(await first.notReady()).toBeUndefined();
     await first.stop();
     await is('first leads', 'first stops', 'second leads');
@@ -82,11 +82,11 @@ describe('replicas of a service', () => {
     const common = election();
     let broken = true;
     const first = replica('first', common, () => broken);
-    await vi.waitFor(async () => expect(await first.notReady()).toBe('cannot lead: the disk is full'));
+    await vi.waitFor(async () => expect(await first.notReady()).toBe('cannot lead: the disk is full'), { timeout: 20_000 });
     replica('second', common);
     await is('second leads');
     broken = false;
     await running[1]?.stop();
-    await vi.waitFor(() => expect(story.at(-1)).toBe('first leads'), { timeout: 5_000 });
+    await vi.waitFor(() => expect(story.at(-1)).toBe('first leads'), { timeout: 30_000 });
   });
 });

@@ -65,7 +65,7 @@ else
       await collector.until('of every node', () => (agents().size === 4 ? true : undefined));
       // What a call set going may well begin after the call has been answered.
       const torn = (): string[] => traceProblems(collector.trace(command.traceId)).filter((problem) => !problem.includes('begins after'));
-      await expect.poll(torn, { timeout: 20_000 }).toEqual([]);
+      await expect.poll(torn).toEqual([]);
       expect(collector.problems).toEqual([]);
     });
 

@@ -27,7 +27,7 @@ describe('what is left behind', () => {
     running.signal('SIGINT', true);
     const { code } = await running.ended;
     expect(code).toBe(130);
-    await expect.poll(() => sandbox?.processes(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => sandbox?.processes()).toEqual([]);
     expect(await sandbox.temporaryFiles()).toEqual([]);
   });
 
@@ -52,7 +52,7 @@ describe('what is left behind', () => {
     expect(after.slice(0, events.length)).toEqual(events);
     for (const { type } of after.slice(events.length)) expect(['VmLost', 'VmShutDown']).toContain(type);
     // The job that was running cannot go on; it is ended with a reason, and its cores are free.
-    await expect.poll(async () => (await cluster?.lastJob())?.state, { timeout: 30_000 }).toBe('failed');
+    await expect.poll(async () => (await cluster?.lastJob())?.state).toBe('failed');
     const { code, stderr } = await cluster.run(['-n', '8', example('hello')]);
     expect([code, code === 0 ? '' : stderr]).toEqual([0, '']);
   });
@@ -61,6 +61,6 @@ describe('what is left behind', () => {
     cluster = await StoryCluster.up({ hosts: 1, cores: 1 });
     cluster.process.signal('SIGKILL');
     await cluster.process.ended;
-    await expect.poll(() => cluster?.sandbox.processes(), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => cluster?.sandbox.processes()).toEqual([]);
   });
 });

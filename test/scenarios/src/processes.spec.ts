@@ -148,7 +148,7 @@ describe('a cluster of processes', () => {
     await cluster.hold('nats');
     try {
       const reasons = (): Promise<string> => cluster.ready(0).then(String, String);
-      await expect.poll(reasons, { timeout: 20_000 }).toMatch(/scheduler: NATS: the connection/);
+      await expect.poll(reasons).toMatch(/scheduler: NATS: the connection/);
     } finally {
       cluster.release('nats');
     }

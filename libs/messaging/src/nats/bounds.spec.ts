@@ -146,6 +146,6 @@ describe('much', () => {
     expect((heapInUse() - before) / streams).toBeLessThan(100_000);
     stop.abort();
     expect(new Set((await Promise.all(waiting)).map((error) => error?.code))).toEqual(new Set([Code.Canceled]));
-    await vi.waitFor(() => expect(open).toBe(0));
+    await vi.waitFor(() => expect(open).toBe(0), { timeout: 20_000 });
   });
 });

@@ -51,8 +51,8 @@ describe('the NATS server', () => {
     near.publish('into.the.void', new Uint8Array(1));
 
     await server().restart();
-    await vi.waitFor(() => expect([near.connected(), far.connected()]).toEqual([true, true]), { timeout: 15_000, interval: 10 });
-    await vi.waitFor(async () => expect((await client.one({ text: 'again' })).text).toBe('again'), { timeout: 5_000 });
+    await vi.waitFor(() => expect([near.connected(), far.connected()]).toEqual([true, true]), { timeout: 30_000, interval: 10 });
+    await vi.waitFor(async () => expect((await client.one({ text: 'again' })).text).toBe('again'), { timeout: 30_000 });
   });
 
   it('away when a service starts: it says so at once, and works when it is there', async () => {
@@ -71,12 +71,12 @@ describe('the NATS server', () => {
     await silent.close();
     server().resume();
     await server().kill();
-    await vi.waitFor(() => expect(near.connected()).toBe(false));
+    await vi.waitFor(() => expect(near.connected()).toBe(false), { timeout: 20_000 });
     await near.serve(echoService, echo());
     await away.close();
     await server().restart();
     const client = (await busOf('later')).client(echoService);
-    await vi.waitFor(async () => expect((await client.one({ text: 'hello' })).text).toBe('hello'), { timeout: 10_000 });
+    await vi.waitFor(async () => expect((await client.one({ text: 'hello' })).text).toBe('hello'), { timeout: 30_000 });
   });
 
   it('there and silent: calls end at their deadline, and others go on when it speaks again', async () => {
@@ -118,7 +118,7 @@ describe('a connection', () => {
       const next = failure(stream.next());
       way.cut();
       expect((await next).code).toBe(Code.Unavailable);
-      await vi.waitFor(async () => expect((await client.one({ text: 'again' })).text).toBe('again'), { timeout: 10_000 });
+      await vi.waitFor(async () => expect((await client.one({ text: 'again' })).text).toBe('again'), { timeout: 30_000 });
       // A stream beside the lost one keeps the two in touch; it must not keep the lost one.
       const other = client.many({})[Symbol.asyncIterator]();
       await other.next();

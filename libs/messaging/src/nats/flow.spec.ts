@@ -82,7 +82,7 @@ describe('the flow of a body', () => {
     const sender = new Sender({ pieceBytes: 1, idleCreditMs: 60_000, send: (sequence) => sent.push(sequence) }, 0, 1);
     const done = sender.sendAll(bytes(4), undefined);
     for (const limit of [3, 2, 3]) sender.credit(limit);
-    await vi.waitFor(() => expect(sent).toEqual([0, 1, 2]));
+    await vi.waitFor(() => expect(sent).toEqual([0, 1, 2]), { timeout: 20_000 });
     sender.credit(4);
     await done;
     expect(sent).toEqual([0, 1, 2, 3, 4]);

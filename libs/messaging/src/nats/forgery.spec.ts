@@ -72,7 +72,7 @@ describe('what somebody makes up', () => {
     await nc.flush();
     const call = near.client(echoService).one({ text: 'honest' });
     await called.promise;
-    await vi.waitFor(() => expect(replies).toHaveLength(1));
+    await vi.waitFor(() => expect(replies).toHaveLength(1), { timeout: 20_000 });
     const [reply = ''] = replies;
     const forged = encodeFrame({ kind: 'reset', status: Code.Internal });
     nc.publish(reply.replace('verbena-testing-Echo', 'verbena-testing-Other'), forged);
