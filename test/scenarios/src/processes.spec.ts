@@ -1,7 +1,7 @@
 /** Each service and each node-agent in a process of its own; NATS and Postgres are real. What is killed comes back, and nobody has to help. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventv1, jobv1, nodev1 } from '@verbena/contracts';
-import { example, ProcessCluster, Sandbox, type Ended, type Running } from '@verbena/framework';
+import { eventv1, jobv1, migrationv1, nodev1 } from '@verbena/contracts';
+import { example, guest, ProcessCluster, Sandbox, type Ended, type Running } from '@verbena/framework';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** Ticks for some seconds, so that things can be killed meanwhile, and says what it has counted. */
@@ -34,7 +34,7 @@ describe('a cluster of processes', () => {
   let sandbox: Sandbox;
   let program: string;
   beforeAll(async () => {
-    [cluster, sandbox] = await Promise.all([ProcessCluster.start({ hosts: 2, cores: 2, standby: ['scheduler'] }), Sandbox.create()]);
+    [cluster, sandbox] = await Promise.all([ProcessCluster.start({ hosts: 2, cores: 3, standby: ['scheduler'] }), Sandbox.create()]);
     program = await sandbox.file('ticking.c', ticking);
     // The MPI library is compiled with the first program of a fresh clone, which takes its time.
     await sandbox.cli(['cc', '-o', `${program}.vmi`, program], { timeoutMs: 280_000 });
@@ -55,6 +55,22 @@ describe('a cluster of processes', () => {
   it('runs a job across node-agents that share no memory', async () => {
     await verified('-n', '4', example('hello'));
     expect(new Set((await job())?.ranks.map(({ nodeId }) => nodeId)).size).toBe(2);
+  });
+
+  it('moves VMs of a running job from process to process, and no message is lost', async () => {
+    const migrations = cluster.client(migrationv1.MigrationService);
+    // It goes on until two of its ranks have seen another host.
+    const running = start('-n', '4', guest('until-moved'), '--', '2');
+    await running.printed(/step 3\n/, 150_000);
+    const ranks = (await job())?.ranks ?? [];
+    for (const node of ['node-0', 'node-1']) {
+      const vmId = ranks.find(({ nodeId }) => nodeId === node)?.vmId ?? '';
+      const { migration } = await migrations.migrateVm({ vmId });
+      for await (const { migration: now } of migrations.watchMigration({ id: migration?.id ?? '' }))
+        if (now?.endedAt !== undefined) expect([now.phase, now.detail, now.sourceNodeId]).toEqual(['completed', '', node]);
+    }
+    const { code, stdout } = await running.ended;
+    expect([code, stdout.split('\n').at(-2)]).toEqual([0, 'moved 2']);
   });
 
   it.each(['storage', 'image-manager', 'migration-controller', 'frontend-gateway'])(

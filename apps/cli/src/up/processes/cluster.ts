@@ -52,7 +52,8 @@ export interface RunningProcessCluster {
 }
 
 const graceMs = 40_000;
-const startMs = 60_000;
+/** Each process is another Node that starts, and machines are shared: what cannot start at all says so in its log long before. */
+const startMs = 180_000;
 
 /** Starts a cluster of processes; resolves when it is ready to take jobs. What had started is stopped again when a part fails. */
 export async function startProcessCluster(options: ProcessClusterOptions): Promise<RunningProcessCluster> {
