@@ -140,6 +140,11 @@ export interface Domain {
    */
   incoming(bytes: number): Uint8Array<SharedArrayBuffer>;
   /**
+   * The same memory as the host's adapter must know it to write into it (R46), after `incoming`.
+   * @throws Error when nothing is to come
+   */
+  incomingMemory(): WebAssembly.Memory;
+  /**
    * Goes on with a suspended program whose memory has been written to `incoming`: the state's memoryBytes of it. Resolves when the program
    * is about to run behind the call in which it was suspended. One that was at a safepoint stays there until `release`.
    * @throws Error when the state is of another image or does not fit; the domain is idle then with zeroed memory
@@ -172,6 +177,11 @@ export interface RunningProgram {
    * @throws SuspendError for every reason; the program goes on, unless it has ended
    */
   suspend(options?: { readonly timeoutMs?: number }): Promise<SuspendedProgram>;
+  /**
+   * Gives the program this share of its time, from 0 to 1, from its next call into the hypervisor on; 1: all of it. It ends by itself when the program is
+   * suspended or asked to its safepoint.
+   */
+  throttle(share: number): void;
   /** Stops the program even if it never yields. The domain is crashed afterwards unless the program was at a safepoint. */
   kill(reason: string): Promise<void>;
 }

@@ -24,10 +24,11 @@ export type FakeProgram = (machine: FakeMachine) => Promise<Partial<ProgramExit>
 const awake: DomainActivity = { blocked: false, activity: 0n, waitsFor: '', mpiState: 'initialized' };
 
 /** Functions of TypeScript cannot leave their thread. */
-const neverMoves: Pick<RunningProgram, 'memory' | 'quiesce' | 'release' | 'suspend'> = {
+const neverMoves: Pick<RunningProgram, 'memory' | 'quiesce' | 'release' | 'suspend' | 'throttle'> = {
   memory: () => new Uint8Array(new SharedArrayBuffer(0)),
   quiesce: () => Promise.reject(new SuspendError('not-suspendable', 'a fake program cannot be quiesced')),
   release: () => undefined,
+  throttle: () => undefined,
   suspend: () => Promise.reject(new SuspendError('not-suspendable', 'a fake program cannot be suspended')),
 };
 
@@ -87,6 +88,10 @@ class FakeDomain implements Domain {
   }
 
   incoming(): never {
+    throw new Error('a fake domain takes no program from elsewhere');
+  }
+
+  incomingMemory(): never {
     throw new Error('a fake domain takes no program from elsewhere');
   }
 

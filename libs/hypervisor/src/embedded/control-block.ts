@@ -37,6 +37,8 @@ export const ATTENTION_PAUSE = 1;
 export const ATTENTION_KILL = 2;
 /** Set by the vCPU itself while its frames unwind: nothing of the guest should call the VMM then. */
 export const ATTENTION_UNWINDING = 4;
+/** Held back for a part of its time, see throttle.ts. */
+export const ATTENTION_THROTTLE = 8;
 
 /** The main thread goes from NONE to WANTED and back, the vCPU from WANTED to ACCEPTED or NONE, by compare and exchange. */
 export const SUSPEND_NONE = 0;

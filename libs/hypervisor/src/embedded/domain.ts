@@ -1,7 +1,5 @@
 /** A domain of the embedded driver. Its life is drawn in port.ts; its memory is new for each program, since wasm memory cannot shrink. */
 import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Domain, DomainActivity, DomainConfig, DomainCounters, DomainState } from '../port.ts';
 import type { ProgramExit, ProgramSpec, RunningProgram } from '../port.ts';
 import { SuspendError, type ProgramState, type RestoreSpec } from '../suspended.ts';
@@ -16,7 +14,7 @@ import { Machine, type MachineEnvironment } from './machine.ts';
 import type { GuestModule } from './module-cache.ts';
 import { pathCounters, type HostPath } from './paths/host-path.ts';
 import { Execution } from './execution.ts';
-import { removeProgramFiles, writeProgramFiles } from './program-files.ts';
+import { newTemporaryDir, removeProgramFiles, writeProgramFiles } from './program-files.ts';
 import { specOf, stateOf } from './program-state.ts';
 import type { Program, ProgramEnded, ProgramLeft } from './program.ts';
 import { Profile } from './profile.ts';
@@ -29,11 +27,6 @@ export interface DomainEnvironment extends MachineEnvironment, Omit<Launcher, 'c
   readonly pool: WorkerPool;
   readonly onDestroyed: () => void;
 }
-
-let temporaryDirectories = 0;
-const newTemporaryDir = (): string => join(tmpdir(), `verbena-tmp-${String(process.pid)}-${String(temporaryDirectories++)}`);
-
-const notIdle = ({ id, state }: Domain): string => `domain ${id} is ${state}: only an idle one takes a program`;
 
 export class EmbeddedDomain implements Domain {
   readonly config: DomainConfig;
@@ -134,14 +127,22 @@ export class EmbeddedDomain implements Domain {
   }
 
   incoming(bytes: number): Uint8Array<SharedArrayBuffer> {
-    if (this.#state !== 'idle' || this.#machine === undefined) throw new Error(notIdle(this));
+    const grown = this.#idleMachine().grownTo(bytes);
     this.#receives = true;
-    return this.#machine.grownTo(bytes);
+    return grown;
+  }
+
+  incomingMemory(): WebAssembly.Memory {
+    return this.#idleMachine().memory;
+  }
+
+  #idleMachine(): Machine {
+    if (this.#state === 'idle' && this.#machine !== undefined) return this.#machine;
+    throw new Error(`domain ${this.id} is ${this.#state}: only an idle one takes a program`);
   }
 
   async restore(spec: RestoreSpec, state: ProgramState): Promise<RunningProgram> {
-    const machine = this.#machine;
-    if (this.#state !== 'idle' || machine === undefined) throw new Error(notIdle(this));
+    const machine = this.#idleMachine();
     const places = { scratch: spec.scratchDir, temporary: newTemporaryDir() };
     try {
       checkState(state, { config: this.config, ...this.#environment, received: machine.byteLength });

@@ -73,8 +73,13 @@ export class Execution implements RunningProgram {
     return memory === undefined ? nothing : new Uint8Array(sharedBuffer(memory));
   }
 
+  throttle(share: number): void {
+    this.#program?.throttle(share);
+  }
+
   quiesce(epoch: number, options: { readonly timeoutMs?: number } = {}): Promise<Quiesced> {
     if (this.#program === undefined) return Promise.reject(new SuspendError('ended', 'the program does not run'));
+    this.#program.throttle(1);
     return this.#program.safepoint.quiesce(epoch, options.timeoutMs);
   }
 

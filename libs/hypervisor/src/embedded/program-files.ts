@@ -4,6 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { lstat, mkdir, open, readdir, rm, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FilePlace, ProgramFile } from '../suspended.ts';
 import { inodeBytes } from './wasi/quota.ts';
@@ -13,6 +14,10 @@ type Roots = Readonly<Record<FilePlace, string>>;
 const pieceBytes = 1 << 20;
 const depthLimit = 128;
 const nameBytes = 255;
+
+let temporaryDirectories = 0;
+/** A name for a program's /tmp, which is made when the program first writes there. */
+export const newTemporaryDir = (): string => join(tmpdir(), `verbena-tmp-${String(process.pid)}-${String(temporaryDirectories++)}`);
 
 export async function* readProgramFiles(roots: Roots): AsyncGenerator<ProgramFile> {
   yield* readTree('scratch', roots.scratch, []);

@@ -19,6 +19,7 @@ import {
   word,
   type ControlBlock,
 } from './control-block.ts';
+import { Throttle } from './throttle.ts';
 import { unwakeGuest, wakeGuest } from './guest-events.ts';
 import { EXIT_INTERNAL, EXIT_KILLED, type ProgramOutcome } from './program-end.ts';
 import { GuestMemory } from './guest-memory.ts';
@@ -66,6 +67,7 @@ export class Program {
   readonly #started = Promise.withResolvers<undefined>();
   readonly #left = Promise.withResolvers<ProgramLeft>();
   readonly #safepoint: SafepointRequest;
+  readonly #throttle: Throttle;
   #suspending: { readonly refuse: (error: SuspendError) => void } | undefined;
   #parked: (() => void) | undefined;
   #ending: ProgramOutcome | undefined;
@@ -80,6 +82,7 @@ export class Program {
     const { spec, thread, order, transfer, memory, control, onLog } = options;
     this.#options = { spec, thread, control, onLog };
     this.#memory = memory;
+    this.#throttle = new Throttle(control);
     this.#safepoint = new SafepointRequest(control, () => this.#memory);
     const ring = createConsoleRing(options.consoleBytes);
     this.#reader = new ConsoleReader(ring, (stream, data) => spec.handlers.output(stream, data));
@@ -193,6 +196,7 @@ export class Program {
     this.#safepoint.ended();
     this.#memory = undefined;
     clearTimeout(this.#timer);
+    this.#throttle.set(1);
     this.#options.thread.listen(undefined);
     await this.#reader.finish();
   }
@@ -222,11 +226,17 @@ export class Program {
     Atomics.notify(words, word.attention);
   }
 
+  /** Gives the program this share of its time; 1: all of it. */
+  throttle(share: number): void {
+    this.#throttle.set(this.#over ? 1 : share);
+  }
+
   /** Asks the vCPU to leave the program in its next blocking call. Resolves when it has left it, one way or the other. */
   async suspend(timeoutMs = defaultTimeoutMs): Promise<ProgramLeft> {
     const { control } = this.#options;
     if (this.#over) throw new SuspendError('ended', 'the program has ended');
     if (this.#suspending !== undefined) throw new SuspendError('busy', 'the program is being suspended already');
+    this.#throttle.set(1);
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       if (Atomics.compareExchange(control.words, word.suspend, SUSPEND_WANTED, SUSPEND_NONE) !== SUSPEND_WANTED) return;

@@ -6,6 +6,7 @@ import { GuestMemory } from './guest-memory.ts';
 import {
   ATTENTION_KILL,
   ATTENTION_PAUSE,
+  ATTENTION_THROTTLE,
   ATTENTION_UNWINDING,
   VCPU_PARKED,
   VCPU_RUNNING,
@@ -51,7 +52,7 @@ export class Vmm {
       const attention = this.control.load(word.attention);
       if ((attention & ATTENTION_KILL) !== 0) this.end({ cause: 'killed', exitCode: EXIT_KILLED, detail: '' });
       if ((attention & ATTENTION_UNWINDING) !== 0) this.end({ cause: 'internal', exitCode: EXIT_INTERNAL, detail: ranOn });
-      if ((attention & ATTENTION_PAUSE) === 0) return;
+      if ((attention & (ATTENTION_PAUSE | ATTENTION_THROTTLE)) === 0) return;
       this.control.store(word.state, VCPU_PARKED);
       this.post({ type: 'parked' });
       Atomics.wait(this.control.words, word.attention, attention);
