@@ -6,8 +6,8 @@ import { suffix } from '@verbena/ids';
 import { callContext } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
 import { findTarget, findVm, migrating, visibleVms } from './cluster-facts.ts';
-import { migrationView, modeOf } from './migration-view.ts';
-import type { MigrationPorts } from './run/work.ts';
+import { migrationView, modeOf, transferOf } from './migration-view.ts';
+import { messageOf, type MigrationPorts } from './run/work.ts';
 
 export interface MigrationServiceParts extends MigrationPorts {
   readonly random: (bytes: number) => Uint8Array;
@@ -92,6 +92,11 @@ async function migrate(parts: MigrationServiceParts, request: migrationv1.Migrat
   const commandId = commandIdOf(request.idempotencyKey);
   const earlier = commandId === undefined ? undefined : await migrations.byCommand(commandId);
   if (earlier !== undefined) return earlier;
+  try {
+    transferOf(request.transfer);
+  } catch (error) {
+    throw new ConnectError(messageOf(error), Code.InvalidArgument);
+  }
   const vm = await findVm(bus, request.vmId);
   const refuse = (why: string): never => {
     throw new ConnectError(why, Code.FailedPrecondition);
@@ -139,6 +144,7 @@ function requested(request: migrationv1.MigrateVmRequest, vm: vmv1.Vm, place: mi
         tenant: vm.tenant,
         mode: modeOf(request.mode),
         limitBytesPerSecond: Number(request.limitBytesPerSecond),
+        transfer: transferOf(request.transfer),
         fence: Math.max(Number(vm.epoch), targetEpoch) + 1,
         targetEpoch,
         vcpus: vm.vcpus,

@@ -2,14 +2,51 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { migrationv1 } from '@verbena/contracts';
-import { isKnownMigration, type Copied, type MigrationMode, type MigrationState } from '@verbena/domain-migration';
+import {
+  isKnownMigration,
+  usualTransfer,
+  type Copied,
+  type MigrationMode,
+  type MigrationState,
+  type TransferPlan,
+} from '@verbena/domain-migration';
 
-const { MigrationMode: Wire } = migrationv1;
+const { MigrationMode: Wire, MigrationTransport: Transport, WhenTooFast } = migrationv1;
 
 const modes: Readonly<Record<MigrationMode, migrationv1.MigrationMode>> = { precopy: Wire.PRECOPY, stopcopy: Wire.STOPCOPY };
 
+const pageBytes = 4_096;
+
 export function modeOf(mode: migrationv1.MigrationMode): MigrationMode {
   return mode === Wire.STOPCOPY ? 'stopcopy' : 'precopy';
+}
+
+/** @throws {RangeError} for a cluster that is no number of pages */
+export function transferOf(wire: migrationv1.MigrationTransfer | undefined): TransferPlan {
+  if (wire === undefined) return usualTransfer;
+  const { transport, clusterBytes, compression, whenTooFast } = wire;
+  if (clusterBytes % pageBytes !== 0)
+    throw new RangeError(`clusters of ${String(clusterBytes)} bytes: give a multiple of ${String(pageBytes)}, which is one page`);
+  const policies = new Map<migrationv1.WhenTooFast, TransferPlan['whenTooFast']>([
+    [WhenTooFast.THROTTLE, 'throttle'],
+    [WhenTooFast.GIVE_UP, 'give-up'],
+  ]);
+  return {
+    transport: transport === Transport.RDMA ? 'rdma' : 'tcp',
+    clusterBytes: clusterBytes || usualTransfer.clusterBytes,
+    compression,
+    whenTooFast: policies.get(whenTooFast) ?? 'suspend',
+  };
+}
+
+export function transferOnWire({ transport, clusterBytes, compression, whenTooFast }: TransferPlan) {
+  const policies = { suspend: WhenTooFast.SUSPEND, throttle: WhenTooFast.THROTTLE, 'give-up': WhenTooFast.GIVE_UP } as const;
+  return {
+    transport: transport === 'rdma' ? Transport.RDMA : Transport.TCP,
+    clusterBytes,
+    compression,
+    whenTooFast: policies[whenTooFast],
+  };
 }
 
 /** `waits`: why it waits now; empty when it does not. */
@@ -34,6 +71,7 @@ export function migrationView(id: string, state: MigrationState, waits = ''): mi
     reason: state.reason,
     detail: 'why' in state ? state.why : waits,
     fence: BigInt(state.fence),
+    transfer: transferOnWire(state.transfer ?? usualTransfer),
   });
 }
 

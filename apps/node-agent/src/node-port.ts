@@ -1,5 +1,7 @@
 /** The host's port in the subnet, as far as the node-agent has to do with it. */
 
+import type { FabricPort } from '@verbena/fabric';
+
 export interface PeerPort {
   readonly lid: number;
   /** "host:port"; empty for a port of the same process. */
@@ -25,6 +27,8 @@ export interface NodePort {
   assignLid(lid: number): void;
   /** Who has which LID, so that connections to it can be made when they are needed. */
   learnPeers(peers: readonly PeerPort[]): void;
+  /** For memory that travels by RDMA; absent where there is no adapter. */
+  attachDomain?: FabricPort['attachDomain'];
   /** Since the port was made; absent where nothing counts. */
   counters?(): PortCounters;
 }

@@ -15,6 +15,21 @@ export interface Route {
 /** `precopy` sends memory in rounds while the guest runs; `stopcopy` suspends it first. */
 export type MigrationMode = 'precopy' | 'stopcopy';
 
+/** How memory travels. */
+export interface TransferPlan {
+  /** `rdma`: the hosts' adapters write from the source's memory into the target's. */
+  readonly transport: 'tcp' | 'rdma';
+  /** Bytes of the largest transfer of contiguous pages. */
+  readonly clusterBytes: number;
+  /** Level of DEFLATE; 0 for none. */
+  readonly compression: number;
+  /** A guest that writes faster than the link carries is suspended all the same, throttled before that, or left where it is. */
+  readonly whenTooFast: 'suspend' | 'throttle' | 'give-up';
+}
+
+/** Of migrations that were started when there was no choice, and of those that make none. */
+export const usualTransfer: TransferPlan = { transport: 'tcp', clusterBytes: 256 * 1024, compression: 0, whenTooFast: 'suspend' };
+
 /** What a migration is, fixed when it starts. */
 export interface MigrationPlan extends Route {
   readonly jobId: string;
@@ -25,6 +40,8 @@ export interface MigrationPlan extends Route {
   readonly mode: MigrationMode;
   /** Bytes a second for rounds of pre-copy; 0 for no limit. */
   readonly limitBytesPerSecond: number;
+  /** Absent: the usual one. */
+  readonly transfer?: TransferPlan;
   /** The epoch under which the VM's next owner writes: above every one before. */
   readonly fence: number;
   /** The epoch of the target's registration: a higher one means that it has lost what was sent. */

@@ -1,6 +1,14 @@
 export type { MigrationCommand } from './commands.ts';
 export { decideMigration, migrationDecider, type MigrationRefusal } from './decide.ts';
-export type { Copied, MigrationEvent, MigrationMode, MigrationPlan, Route } from './events.ts';
+export {
+  usualTransfer,
+  type Copied,
+  type MigrationEvent,
+  type MigrationMode,
+  type MigrationPlan,
+  type Route,
+  type TransferPlan,
+} from './events.ts';
 export { obstacles, type MigratingVm, type TargetNode } from './obstacles.ts';
 export {
   evolveMigration,

@@ -5,7 +5,7 @@
 import type { DistributionEvent, ImageEvent } from '@verbena/domain-image';
 import type { TenantEvent, TokenEvent, UserEvent } from '@verbena/domain-identity';
 import type { JobEvent } from '@verbena/domain-job';
-import type { MigrationEvent } from '@verbena/domain-migration';
+import { usualTransfer, type MigrationEvent } from '@verbena/domain-migration';
 import type { NodeEvent } from '@verbena/domain-node';
 import type { VmEvent } from '@verbena/domain-vm';
 import type { Upcaster } from '@verbena/event-sourcing';
@@ -78,7 +78,7 @@ export const identityEvents: Shapes<TenantEvent | UserEvent | TokenEvent> = {
 export const migrationEvents: Shapes<MigrationEvent> = {
   MigrationPlanned: [],
   MigrationRefused: [],
-  MigrationStarted: [],
+  MigrationStarted: [withUsualTransfer],
   MigrationRoundDone: [],
   MigrationQuiescing: [],
   MigrationSuspended: [],
@@ -98,6 +98,11 @@ export const catalogue = {
   ...migrationEvents,
   ...identityEvents,
 };
+
+/** There was no choice. */
+function withUsualTransfer(data: unknown): unknown {
+  return { transfer: usualTransfer, ...(data as object) };
+}
 
 function withNodeLossPolicy(data: unknown): unknown {
   const submitted = data as { readonly spec: object };

@@ -167,6 +167,7 @@ export const samples: Samples = {
     tenant: 'physics',
     mode: 'precopy',
     limitBytesPerSecond: 100_000_000,
+    transfer: { transport: 'rdma', clusterBytes: 262_144, compression: 1, whenTooFast: 'throttle' },
     fence: 4,
     targetEpoch: 3,
     vcpus: 1,

@@ -1,6 +1,6 @@
 /** Moving and saving the memory of a guest: dirty pages, their encodings, bandwidth, convergence, and the snapshot container. */
 export { BadStream } from './errors.ts';
-export { DirtyPages, pageBytes, type Cluster } from './pages.ts';
+export { DirtyPages, pageBytes, type Cluster, type KeepCopy } from './pages.ts';
 export { applyRecords, encodeCluster, pageRecord, recordKind, recordLimit, type EncodeOptions, type Grow } from './records.ts';
 export { TokenBucket } from './bandwidth.ts';
 export { nextStep, type ConvergencePolicy, type Next, type RoundDone } from './convergence.ts';

@@ -16,16 +16,33 @@ export interface Cluster {
   readonly before: Uint8Array;
 }
 
+/** Where the copy of what was sent lies: gives at least so many bytes of it, zeroes where nothing was written. What was there before stays. */
+export type KeepCopy = (bytes: number) => Buffer;
+
+function inOwnMemory(): KeepCopy {
+  let copy = Buffer.alloc(0);
+  return (bytes) => {
+    const larger = Buffer.alloc(bytes);
+    copy.copy(larger);
+    return (copy = larger);
+  };
+}
+
 export class DirtyPages {
   readonly #clusterBytes: number;
-  #copy = Buffer.alloc(0);
+  readonly #keep: KeepCopy;
+  #copy: Buffer = Buffer.alloc(0);
   readonly #before: Buffer;
 
-  /** @param clusterBytes of the largest transfer; a page: no clustering */
-  constructor(clusterBytes = 256 * 1024) {
+  /**
+   * @param clusterBytes of the largest transfer; a page: no clustering
+   * @param keep for whoever sends from the copy itself
+   */
+  constructor(clusterBytes = 256 * 1024, keep: KeepCopy = inOwnMemory()) {
     if (clusterBytes < pageBytes || clusterBytes % pageBytes !== 0)
       throw new RangeError(`a cluster of ${String(clusterBytes)} bytes: use a multiple of ${String(pageBytes)}`);
     this.#clusterBytes = clusterBytes;
+    this.#keep = keep;
     this.#before = Buffer.alloc(clusterBytes);
   }
 
@@ -68,8 +85,6 @@ export class DirtyPages {
   #grow(bytes: number): void {
     if (bytes % pageBytes !== 0) throw new RangeError(`memory of ${String(bytes)} bytes has no whole number of pages`);
     if (bytes <= this.#copy.length) return;
-    const larger = Buffer.alloc(bytes);
-    this.#copy.copy(larger);
-    this.#copy = larger;
+    this.#copy = this.#keep(bytes);
   }
 }

@@ -39,7 +39,7 @@ describe('a VM that moves from host to host while its program runs', () => {
       const vm = await running();
       expect(vm, 'the program still runs').toBeDefined();
       homes.push(vm?.nodeId ?? '');
-      const { code, stderr } = await cluster.sandbox.cli(['migrate', vm?.id ?? '']);
+      const { code, stderr } = await cluster.sandbox.cli(['migrate', vm?.id ?? '', '--transport', move % 2 === 0 ? 'tcp' : 'rdma']);
       expect([code, stderr]).toEqual([0, '']);
     }
     const { code, stdout } = await run.ended;

@@ -63,9 +63,13 @@ describe('a cluster of processes', () => {
     const running = start('-n', '4', guest('until-moved'), '--', '2');
     await running.printed(/step 3\n/, 150_000);
     const ranks = (await job())?.ranks ?? [];
-    for (const node of ['node-0', 'node-1']) {
+    const { TCP, RDMA } = migrationv1.MigrationTransport;
+    for (const [node, transport] of [
+      ['node-0', TCP],
+      ['node-1', RDMA],
+    ] as const) {
       const vmId = ranks.find(({ nodeId }) => nodeId === node)?.vmId ?? '';
-      const { migration } = await migrations.migrateVm({ vmId });
+      const { migration } = await migrations.migrateVm({ vmId, transfer: { transport } });
       for await (const { migration: now } of migrations.watchMigration({ id: migration?.id ?? '' }))
         if (now?.endedAt !== undefined) expect([now.phase, now.detail, now.sourceNodeId]).toEqual(['completed', '', node]);
     }

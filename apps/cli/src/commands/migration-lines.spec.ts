@@ -63,6 +63,17 @@ describe('a migration in words', () => {
     );
   });
 
+  it('says how memory travels', () => {
+    const { RDMA } = migrationv1.MigrationTransport;
+    const { THROTTLE } = migrationv1.WhenTooFast;
+    const said = (transfer: MessageInitShape<typeof migrationv1.MigrationTransferSchema>): string | undefined =>
+      migrationLines(migration({ transfer })).find((line) => line.startsWith('Memory'));
+    expect(said({ transport: RDMA, clusterBytes: 4_096, whenTooFast: THROTTLE })).toBe(
+      'Memory   over RDMA, page by page, throttled when it writes too fast',
+    );
+    expect(said({ clusterBytes: 262_144, compression: 3 })).toBe('Memory   over TCP, compressed (3)');
+  });
+
   it('shows each round on lines of 80 columns', () => {
     const lines = migrationLines(
       migration({ phase: 'completed', rounds, last, downtime: ms(9), pause: ms(14), reason: 'asked for by ada' }),

@@ -1,11 +1,12 @@
 /** A migration in words. */
 import type { Duration } from '@bufbuild/protobuf/wkt';
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { migrationv1 } from '@verbena/contracts';
+import { migrationv1 } from '@verbena/contracts';
 import { localTime } from '../terminal/times.ts';
 import { humanBytes } from '../terminal/units.ts';
 
 type Migration = migrationv1.Migration;
+const { MigrationTransport, WhenTooFast } = migrationv1;
 
 const ms = (duration: Duration | undefined): string => (duration === undefined ? '' : `${durationMs(duration).toFixed(0)} ms`);
 
@@ -33,8 +34,24 @@ export function outcome(migration: Migration): string {
   return `${vmId} is on ${targetNodeId}: ${sent}, stood for ${downtime}, its job for ${ms(pause)}`;
 }
 
+const pageBytes = 4_096;
+
+/** How its memory travels, in words. */
+function travels({ transport, clusterBytes, compression, whenTooFast }: migrationv1.MigrationTransfer): string {
+  const policies: Readonly<Record<migrationv1.WhenTooFast, string>> = {
+    [WhenTooFast.UNSPECIFIED]: '',
+    [WhenTooFast.SUSPEND]: '',
+    [WhenTooFast.THROTTLE]: ', throttled when it writes too fast',
+    [WhenTooFast.GIVE_UP]: ', given up when it writes too fast',
+  };
+  const way = transport === MigrationTransport.RDMA ? 'RDMA' : 'TCP';
+  const size = clusterBytes === pageBytes ? ', page by page' : '';
+  return `over ${way}${size}${compression === 0 ? '' : `, compressed (${String(compression)})`}${policies[whenTooFast]}`;
+}
+
 export function migrationLines(migration: Migration): string[] {
-  const { id, vmId, jobId, rank, sourceNodeId, targetNodeId, phase, detail, reason, rounds, last, startedAt, endedAt, pause } = migration;
+  const { id, vmId, jobId, rank, sourceNodeId, targetNodeId, phase, detail, reason, rounds, last, startedAt, endedAt, pause, transfer } =
+    migration;
   const { downtime } = stateOf(migration);
   const row = (name: string, copy: migrationv1.MigrationRound): string => {
     const cells = [
@@ -50,6 +67,7 @@ export function migrationLines(migration: Migration): string[] {
     `${id}: ${phase}${detail === '' ? '' : `, ${detail}`}`,
     `VM       ${vmId}, rank ${String(rank)} of ${jobId}`,
     `Route    ${sourceNodeId} -> ${targetNodeId}`,
+    ...(transfer === undefined ? [] : [`Memory   ${travels(transfer)}`]),
     ...(reason === '' ? [] : [`Reason   ${reason}`]),
     `Time     ${localTime(startedAt)}${endedAt === undefined ? '' : ` to ${localTime(endedAt)}`}`,
     ...(downtime === '' ? [] : [`Stood    the VM ${downtime}, its job ${ms(pause)}`]),

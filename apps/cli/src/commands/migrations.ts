@@ -11,11 +11,22 @@ import { age } from '../terminal/times.ts';
 import { humanBytes, parseBytes } from '../terminal/units.ts';
 
 const modes = { precopy: migrationv1.MigrationMode.PRECOPY, stopcopy: migrationv1.MigrationMode.STOPCOPY } as const;
+const transports = { tcp: migrationv1.MigrationTransport.TCP, rdma: migrationv1.MigrationTransport.RDMA } as const;
+const policies = {
+  suspend: migrationv1.WhenTooFast.SUSPEND,
+  throttle: migrationv1.WhenTooFast.THROTTLE,
+  'give-up': migrationv1.WhenTooFast.GIVE_UP,
+} as const;
+const pageBytes = 4_096;
 
 interface MigrateOptions {
   readonly to?: string;
   readonly mode: keyof typeof modes;
   readonly limit?: number;
+  readonly transport: keyof typeof transports;
+  readonly tooFast: keyof typeof policies;
+  readonly clustering: boolean;
+  readonly compress?: number;
   readonly reason?: string;
   readonly wait: boolean;
 }
@@ -34,7 +45,13 @@ const columns = (now: Date): readonly Column<migrationv1.Migration>[] => [
 async function migrate(context: CommandContext, vmId: string, options: MigrateOptions): Promise<number> {
   const client = (await context.session()).client(migrationv1.MigrationService);
   const { to: targetNodeId = '', mode, limit = 0, reason = '' } = options;
-  const request = { vmId, targetNodeId, mode: modes[mode], limitBytesPerSecond: BigInt(limit), reason };
+  const transfer = {
+    transport: transports[options.transport],
+    clusterBytes: options.clustering ? 0 : pageBytes,
+    compression: options.compress ?? 0,
+    whenTooFast: policies[options.tooFast],
+  };
+  const request = { vmId, targetNodeId, mode: modes[mode], limitBytesPerSecond: BigInt(limit), reason, transfer };
   const { migration } = await client.migrateVm(request);
   if (migration === undefined) return 1;
   const last = options.wait ? await followMigration(context, client, migration) : migration;
@@ -74,7 +91,26 @@ async function cancel(context: CommandContext, id: string, reason: string): Prom
 
 function parseMode(text: string): keyof typeof modes {
   if (text === 'precopy' || text === 'stopcopy') return text;
+  if (text === 'postcopy')
+    throw new InvalidArgumentError(
+      'There is no post-copy: a guest whose memory is not there yet would read zeroes instead of waiting for it. Use "precopy", with --too-fast throttle for one that writes fast.',
+    );
   throw new InvalidArgumentError('It is "precopy" or "stopcopy".');
+}
+
+/** One of the names of a table. */
+function oneOf<T extends string>(table: Readonly<Record<T, unknown>>): (text: string) => T {
+  const names = Object.keys(table) as T[];
+  return (text) => {
+    const found = names.find((name) => name === text);
+    if (found === undefined) throw new InvalidArgumentError(`It is ${names.map((name) => JSON.stringify(name)).join(' or ')}.`);
+    return found;
+  };
+}
+
+function parseLevel(text: string): number {
+  if (/^[1-9]$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It is a level from 1 to 9.');
 }
 
 export function registerMigrations({ program, action }: Registry): void {
@@ -89,11 +125,16 @@ export function registerMigrations({ program, action }: Registry): void {
       .option('--to <node>', 'where to; the host with the most room otherwise')
       .option('--mode <mode>', 'precopy sends memory while the VM runs, stopcopy suspends it first', parseMode, 'precopy')
       .option('--limit <bytes>', 'bytes a second for pre-copy, for example 100M; no limit otherwise', parseBytes)
+      .option('--transport <way>', 'tcp, or rdma: the adapters write from memory to memory', oneOf(transports), 'tcp')
+      .option('--too-fast <policy>', 'a VM that writes faster than it is sent: suspend, throttle, give-up', oneOf(policies), 'suspend')
+      .option('--no-clustering', 'send pages one by one, not those that lie side by side at once')
+      .option('--compress <level>', 'compress pages, 1 to 9, with tcp; not at all otherwise', parseLevel)
       .option('--reason <text>', 'what to record as the reason')
       .option('--no-wait', 'print the id of the migration, and return at once')
       .action(action<MigrateOptions>((context, [vm = ''], options) => migrate(context, vm, options))),
     'verbena migrate vm-4x8t1z',
     'verbena migrate vm-4x8t1z --to node-2 --limit 100M',
+    'verbena migrate vm-4x8t1z --transport rdma --too-fast throttle',
   );
   example(
     program

@@ -2,7 +2,8 @@
 import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { imagev1, migrationv1, vmv1 } from '@verbena/contracts';
-import type { Copied } from '@verbena/domain-migration';
+import { usualTransfer, type Copied } from '@verbena/domain-migration';
+import { transferOnWire } from '../migration-view.ts';
 import type { MigrationRequest } from '../migrations.ts';
 import { agentOf, messageOf, unlessGone, type Agent, type Work } from './work.ts';
 
@@ -46,6 +47,7 @@ export async function prepare(work: Work, signal: AbortSignal): Promise<void> {
       jobId,
       rank,
       attempt,
+      fabric: placeOf(work).fabric,
     },
     { timeoutMs: ports.config.callMs, signal },
   );
@@ -210,10 +212,12 @@ function moved(work: Work): { rank: number; vmId: string; nodeId: string }[] {
 }
 
 function sending(work: Work) {
-  const { fence, vmId, targetNodeId } = work.migration();
+  const { fence, vmId, targetNodeId, transfer = usualTransfer } = work.migration();
   const { door } = work;
   if (door === undefined) throw new Error(`the target of migration ${work.id} is not prepared`);
-  return { migrationId: work.id, fence: BigInt(fence), vmId, targetNodeId, endpoint: door.endpoint, secret: door.secret };
+  const { fabric } = placeOf(work);
+  const where = { targetNodeId, endpoint: door.endpoint, secret: door.secret, fabric };
+  return { migrationId: work.id, fence: BigInt(fence), vmId, transfer: transferOnWire(transfer), ...where };
 }
 
 function copied(round: migrationv1.MigrationRound | undefined): Copied {

@@ -14,7 +14,8 @@ import type { JobTable } from '../jobs/job-table.ts';
 import type { NodePort } from '../node-port.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
 import { Incoming } from './incoming.ts';
-import { Outgoing, type Convergence, type Copied } from './outgoing.ts';
+import { Outgoing, type Copied } from './outgoing.ts';
+import { policyOf, transferOf } from './wire-options.ts';
 import type { Door, Doors } from './transport.ts';
 
 export interface MigrationParts {
@@ -73,20 +74,21 @@ export class AgentMigrations {
   }
 
   async prepare(request: migrationv1.PrepareIncomingRequest): Promise<Door> {
-    const { migrationId, vmId, imageDigest, memoryBytes, vcpus, tenant, jobId, fence, rank, attempt } = request;
+    const { migrationId, vmId, imageDigest, memoryBytes, vcpus, tenant, jobId, fence, rank, attempt, fabric } = request;
     this.checkFence(vmId, fence);
+    this.#learn(fabric);
     const known = this.coming.get(migrationId);
     if (known !== undefined) return known.door;
     const { vms, doors, spoolRoot } = this.parts;
     const vm = await vms.receive({ vmId, imageDigest, memoryBytes: Number(memoryBytes), vcpus, tenant, jobId });
-    const incoming = new Incoming({ migrationId, fence, jobId, rank, attempt }, vm, join(spoolRoot, migrationId));
+    const incoming = new Incoming({ migrationId, fence, jobId, rank, attempt }, vm, join(spoolRoot, migrationId), this.parts.port);
     const door = await doors.open((frame) => incoming.take(frame));
     this.coming.set(migrationId, { incoming, door, heard: this.#now() });
     return door;
   }
 
-  rounds(request: migrationv1.PrecopyRequest, convergence: Convergence, signal: AbortSignal): AsyncGenerator<Copied> {
-    return this.#leaving(request).rounds(Number(request.limitBytesPerSecond), convergence, signal);
+  rounds(request: migrationv1.PrecopyRequest, signal: AbortSignal): AsyncGenerator<Copied> {
+    return this.#leaving(request).rounds(Number(request.limitBytesPerSecond), policyOf(request), signal);
   }
 
   suspend(request: migrationv1.SuspendRequest, signal: AbortSignal): Promise<Copied> {
@@ -272,8 +274,10 @@ export class AgentMigrations {
     await this.parts.doors.close();
   }
 
-  #leaving({ migrationId, vmId, fence, endpoint, secret }: migrationv1.SuspendRequest | migrationv1.PrecopyRequest): Outgoing {
+  #leaving(request: migrationv1.SuspendRequest | migrationv1.PrecopyRequest): Outgoing {
+    const { migrationId, vmId, fence, endpoint, secret, fabric } = request;
     this.checkFence(vmId, fence);
+    this.#learn(fabric);
     const known = this.outgoing.get(migrationId);
     if (known !== undefined) return known.move;
     const running = this.parts.jobs.runOf(vmId);
@@ -284,7 +288,10 @@ export class AgentMigrations {
       output: await run.outputOf(rank.rank),
       inputs: [...rank.inputs],
     });
-    const move = new Outgoing({ program: programOf(rank.program), endpoint, secret, clock: this.parts.clock, own });
+    const { clock, port } = this.parts;
+    const { memoryBytes } = rank.vm.request;
+    const transfer = transferOf(request.transfer);
+    const move = new Outgoing({ vmId, memoryBytes, program: programOf(rank.program), transfer, port, endpoint, secret, clock, own });
     this.outgoing.set(migrationId, { move, vmId });
     return move;
   }

@@ -7,8 +7,12 @@
  *   pages   records of pages              2      file   JSON of a file's entry           6
  *   round   end of a round, answered      3      data   of the last file, in order       7
  *   ack     bytes taken so far (8 bytes)  4      end    bytes of all records, answered   8
+ *   pair    a queue pair, answered        9      region bytes of memory, answered        10
+ *
+ * Pages that go by RDMA are not in frames: `pair` tells of the source's queue pair and is answered with the target's; `region` asks for so much of the
+ * target's memory and is answered with its key.
  */
-export const frameKinds = { hello: 1, pages: 2, round: 3, ack: 4, state: 5, file: 6, data: 7, end: 8 } as const;
+export const frameKinds = { hello: 1, pages: 2, round: 3, ack: 4, state: 5, file: 6, data: 7, end: 8, pair: 9, region: 10 } as const;
 export type FrameKind = keyof typeof frameKinds;
 
 export interface Frame {

@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import type { ProgramFile } from '@verbena/hypervisor';
 import { applyRecords, BadStream } from '@verbena/live-migration';
 import { Refusal } from '../errors.ts';
+import type { NodePort } from '../node-port.ts';
 import type { Vm } from '../vms/vm-table.ts';
+import { Landing } from './adapter-path.ts';
 import { BadFrame, numberOf, withNumber, type Frame } from './frames.ts';
 import { decodeEntry, decodeMoving, type FileEntry, type MovingState } from './moving-state.ts';
 
@@ -34,6 +36,8 @@ export class Incoming {
   readonly facts: IncomingFacts;
   readonly vm: Vm;
   readonly #dir: string;
+  readonly #port: NodePort;
+  #landing: Landing | undefined;
   readonly #files: Spooled[] = [];
   #memory = new Uint8Array(new SharedArrayBuffer(0));
   #taken = 0;
@@ -42,10 +46,11 @@ export class Incoming {
   #state: MovingState | undefined;
   #complete = false;
 
-  constructor(facts: IncomingFacts, vm: Vm, dir: string) {
+  constructor(facts: IncomingFacts, vm: Vm, dir: string, port: NodePort) {
     this.facts = facts;
     this.vm = vm;
     this.#dir = dir;
+    this.#port = port;
   }
 
   /** @throws {Refusal} while something is missing */
@@ -62,6 +67,10 @@ export class Incoming {
         return this.#pages(payload);
       case 'round':
         return { kind: 'ack', payload: withNumber(this.#taken) };
+      case 'pair':
+        return { kind: 'pair', payload: this.#land(payload) };
+      case 'region':
+        return { kind: 'region', payload: withNumber(this.#region(numberOf(payload))) };
       case 'state': {
         const { jobId, rank } = this.facts;
         this.#state = decodeMoving(payload, { imageDigest: this.vm.request.imageDigest, jobId, rank });
@@ -92,9 +101,27 @@ export class Incoming {
 
   /** Removes what was kept beside the domain. */
   async close(): Promise<void> {
+    this.#landing?.close();
     await this.#writing?.handle.close().catch(() => undefined);
     this.#writing = undefined;
     await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  #land(source: Uint8Array): Uint8Array {
+    const { domain, request } = this.vm;
+    if (this.#landing !== undefined) throw new BadFrame('a second queue pair');
+    if (domain === undefined) throw new Refusal('not-here', `VM ${request.vmId} has no memory to take pages`);
+    this.#reach(granuleBytes);
+    this.#landing = new Landing(this.#port, request.vmId, domain.incomingMemory(), source);
+    return this.#landing.answer();
+  }
+
+  #region(bytes: number): number {
+    if (this.#landing === undefined) throw new BadFrame('a region of memory without a queue pair');
+    if (bytes === 0 || bytes > this.vm.request.memoryBytes)
+      throw new BadFrame(`the VM has ${String(this.vm.request.memoryBytes)} bytes of memory, not ${String(bytes)}`);
+    this.#reach(bytes);
+    return this.#landing.region(bytes);
   }
 
   #pages(records: Uint8Array): undefined {
@@ -149,6 +176,7 @@ export class Incoming {
     const { memoryBytes } = this.#state.program;
     if (memoryBytes > this.vm.request.memoryBytes) throw new BadFrame('the state has more memory than the VM');
     this.#reach(memoryBytes);
+    this.#landing?.close();
     this.#complete = true;
   }
 }

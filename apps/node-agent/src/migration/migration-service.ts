@@ -8,8 +8,6 @@ import type { Copied } from './outgoing.ts';
 
 const { ReleaseHow } = migrationv1;
 const defaultQuiesceMs = 10_000;
-const defaultDowntimeMs = 50;
-const defaultRounds = 20;
 
 export function migrationAgentService(migrations: AgentMigrations): ServiceImpl<typeof migrationv1.MigrationAgentService> {
   return {
@@ -19,14 +17,9 @@ export function migrationAgentService(migrations: AgentMigrations): ServiceImpl<
         return { endpoint, secret };
       }),
     async *precopy(request, { signal }) {
-      const { downtime, mostRounds } = request;
-      const convergence = {
-        downtimeMs: downtime === undefined ? defaultDowntimeMs : durationMs(downtime),
-        mostRounds: mostRounds || defaultRounds,
-      };
       let round = 0;
       try {
-        for await (const done of migrations.rounds(request, convergence, signal)) yield { round: ++round, done: onWire(done) };
+        for await (const done of migrations.rounds(request, signal)) yield { round: ++round, done: onWire(done) };
       } catch (error) {
         throw asConnectError(error);
       }

@@ -3,26 +3,25 @@
  * here as if nothing had been.
  */
 import type { RunningProgram, SuspendedProgram } from '@verbena/hypervisor';
-import {
-  DirtyPages,
-  encodeCluster,
-  nextStep,
-  pageBytes,
-  TokenBucket,
-  type ConvergencePolicy,
-  type RoundDone,
-} from '@verbena/live-migration';
+import { DirtyPages, nextStep, pageBytes, TokenBucket, type ConvergencePolicy, type RoundDone } from '@verbena/live-migration';
 import type { Clock } from '@verbena/service-kit';
 import { largestPayload, numberOf, withNumber, type Frame } from './frames.ts';
 import { encodeEntry, encodeMoving, type MovingState } from './moving-state.ts';
+import type { NodePort } from '../node-port.ts';
+import { Refusal } from '../errors.ts';
+import { AdapterPath } from './adapter-path.ts';
+import { FramePath, type PagePath } from './page-path.ts';
 import { connectDoor, type FrameLink } from './transport.ts';
 
 /** Looked at without a pause for others, in bytes. */
 const sliceBytes = 4 * 1024 * 1024;
-/** Pages that changed a little travel as their difference; compressing takes longer than sending on a network of hosts. */
-const encoding = { delta: true, compression: 0 } as const;
 
-export type Convergence = Pick<ConvergencePolicy, 'downtimeMs' | 'mostRounds'>;
+/** How memory travels, see TransferPlan. */
+export interface Transfer {
+  readonly transport: 'tcp' | 'rdma';
+  readonly clusterBytes: number;
+  readonly compression: number;
+}
 
 export interface Copied {
   readonly pages: number;
@@ -34,7 +33,12 @@ export interface Copied {
 }
 
 export interface OutgoingOptions {
+  readonly vmId: string;
+  /** Of the VM, in bytes. */
+  readonly memoryBytes: number;
   readonly program: RunningProgram;
+  readonly transfer: Transfer;
+  readonly port: NodePort;
   readonly endpoint: string;
   readonly secret: Uint8Array;
   readonly clock: Clock;
@@ -44,14 +48,22 @@ export interface OutgoingOptions {
 
 export class Outgoing {
   readonly #options: OutgoingOptions;
-  readonly #dirty = new DirtyPages();
+  readonly #path: PagePath;
+  readonly #dirty: DirtyPages;
   #link: Promise<FrameLink> | undefined;
-  #bytes = 0;
   #suspended: SuspendedProgram | undefined;
   #sent: Promise<Copied> | undefined;
 
   constructor(options: OutgoingOptions) {
     this.#options = options;
+    const { transfer, vmId, memoryBytes, port } = options;
+    const { transport, clusterBytes, compression } = transfer;
+    // Pages that changed a little travel as their difference.
+    this.#path =
+      transport === 'rdma'
+        ? new AdapterPath({ vmId, memoryBytes, port, ask: (frame) => this.#ask(frame) })
+        : new FramePath({ delta: true, compression }, (frame) => this.#frame(frame));
+    this.#dirty = new DirtyPages(clusterBytes, this.#path.keep);
   }
 
   get suspended(): SuspendedProgram | undefined {
@@ -59,18 +71,28 @@ export class Outgoing {
   }
 
   /**
-   * Rounds of pre-copy, each as it ends, until the rest is small enough. A program that writes faster than the link carries is suspended with what is
-   * left. `limit`: bytes a second, 0 for none.
+   * Rounds of pre-copy, each as it ends, until the rest is small enough, or the policy says otherwise. A program that is throttled has all of its time
+   * again at the end. `limit`: bytes a second, 0 for none.
+   * @throws {Refusal} not-movable, when the policy gives up
    */
-  async *rounds(limit: number, convergence: Convergence, signal: AbortSignal): AsyncGenerator<Copied> {
-    const policy: ConvergencePolicy = { ...convergence, whenTooFast: 'suspend' };
+  async *rounds(limit: number, policy: ConvergencePolicy, signal: AbortSignal): AsyncGenerator<Copied> {
+    const { program } = this.#options;
     const done: RoundDone[] = [];
-    do {
-      const sent = await this.#round(limit, signal);
-      const left = this.#dirty.count(this.#options.program.memory());
-      done.push({ bytes: sent.bytes, ms: sent.ms, leftBytes: left * pageBytes });
-      yield { ...sent, left };
-    } while (nextStep(done, 1, policy).action === 'copy');
+    let share = 1;
+    try {
+      for (;;) {
+        const sent = await this.#round(limit, signal);
+        const left = this.#dirty.count(program.memory());
+        done.push({ bytes: sent.bytes, ms: sent.ms, leftBytes: left * pageBytes });
+        yield { ...sent, left };
+        const next = nextStep(done, share, policy);
+        if (next.action === 'suspend') return;
+        if (next.action === 'give-up') throw new Refusal('not-movable', next.why);
+        if (next.action === 'throttle') program.throttle((share = next.share));
+      }
+    } finally {
+      program.throttle(1);
+    }
   }
 
   /** Suspends the program and sends all that the target lacks; again gives the same. What fails leaves the program as it was. */
@@ -91,6 +113,7 @@ export class Outgoing {
   }
 
   async close(): Promise<void> {
+    this.#path.close();
     (await this.#link?.catch(() => undefined))?.close();
   }
 
@@ -105,7 +128,7 @@ export class Outgoing {
       await this.#frame({ kind: 'file', payload: encodeEntry(file) });
       if (file.kind === 'file') for await (const payload of file.content()) await this.#frame({ kind: 'data', payload });
     }
-    await this.#asked({ kind: 'end', payload: withNumber(this.#bytes) });
+    await this.#asked({ kind: 'end', payload: withNumber(this.#path.framed) });
     return { ...sent, ms: clock.monotonic() - start, left: 0 };
   }
 
@@ -118,29 +141,34 @@ export class Outgoing {
 
   async #send(memory: Uint8Array<SharedArrayBuffer>, limit: number, signal: AbortSignal): Promise<{ pages: number; bytes: number }> {
     const { clock } = this.#options;
+    await this.#path.reach(memory.length);
     const bucket = new TokenBucket(limit, Math.max(64 * 1024, limit / 20), clock.monotonic());
     let [pages, bytes] = [0, 0];
     for (let first = 0; first < memory.length; first += sliceBytes) {
       const end = Math.min(first + sliceBytes, memory.length);
       for (const cluster of this.#dirty.scan(memory, first, end)) {
         signal.throwIfAborted();
-        const payload = Buffer.concat(encodeCluster(cluster, encoding));
-        await this.#frame({ kind: 'pages', payload });
+        const crossed = await this.#path.send(cluster);
         pages += cluster.content.length / pageBytes;
-        bytes += payload.length;
-        this.#bytes += payload.length;
-        const early = bucket.take(payload.length, clock.monotonic());
+        bytes += crossed;
+        const early = bucket.take(crossed, clock.monotonic());
         if (early > 1) await clock.sleep(early, signal);
       }
       await new Promise((resolve) => setImmediate(resolve));
     }
+    await this.#path.settle();
     return { pages, bytes };
   }
 
   async #asked(frame: Frame): Promise<void> {
+    const { payload } = await this.#ask(frame);
+    const { framed } = this.#path;
+    if (numberOf(payload) !== framed) throw new Error(`the target has ${String(numberOf(payload))} of ${String(framed)} bytes`);
+  }
+
+  async #ask(frame: Frame): Promise<Frame> {
     await this.#frame(frame);
-    const { payload } = await (await this.#opened()).answer();
-    if (numberOf(payload) !== this.#bytes) throw new Error(`the target has ${String(numberOf(payload))} of ${String(this.#bytes)} bytes`);
+    return (await this.#opened()).answer();
   }
 
   async #frame(frame: Frame): Promise<void> {

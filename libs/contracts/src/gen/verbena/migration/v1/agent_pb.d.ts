@@ -4,9 +4,9 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import type { MigrationRound } from "./migration_pb.js";
 import type { FabricNode } from "../../node/v1/node_pb.js";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { MigrationRound, MigrationTransfer } from "./migration_pb.js";
 import type { RankPlace } from "./moves_pb.js";
 
 /**
@@ -72,6 +72,13 @@ export declare type PrepareIncomingRequest = Message<"verbena.migration.v1.Prepa
    * @generated from field: uint32 attempt = 11;
    */
   attempt: number;
+
+  /**
+   * The source's port, for memory that comes by RDMA.
+   *
+   * @generated from field: repeated verbena.node.v1.FabricNode fabric = 12;
+   */
+  fabric: FabricNode[];
 };
 
 /**
@@ -153,6 +160,18 @@ export declare type PrecopyRequest = Message<"verbena.migration.v1.PrecopyReques
    * @generated from field: uint32 most_rounds = 9;
    */
   mostRounds: number;
+
+  /**
+   * @generated from field: verbena.migration.v1.MigrationTransfer transfer = 10;
+   */
+  transfer?: MigrationTransfer | undefined;
+
+  /**
+   * The target's port, for memory that goes by RDMA.
+   *
+   * @generated from field: repeated verbena.node.v1.FabricNode fabric = 11;
+   */
+  fabric: FabricNode[];
 };
 
 /**
@@ -288,6 +307,18 @@ export declare type SuspendRequest = Message<"verbena.migration.v1.SuspendReques
    * @generated from field: bytes secret = 6;
    */
   secret: Uint8Array;
+
+  /**
+   * As for Precopy.
+   *
+   * @generated from field: verbena.migration.v1.MigrationTransfer transfer = 7;
+   */
+  transfer?: MigrationTransfer | undefined;
+
+  /**
+   * @generated from field: repeated verbena.node.v1.FabricNode fabric = 8;
+   */
+  fabric: FabricNode[];
 };
 
 /**

@@ -12,6 +12,43 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_verbena_migration_v1_migration: GenFile;
 
 /**
+ * How memory travels.
+ *
+ * @generated from message verbena.migration.v1.MigrationTransfer
+ */
+export declare type MigrationTransfer = Message<"verbena.migration.v1.MigrationTransfer"> & {
+  /**
+   * @generated from field: verbena.migration.v1.MigrationTransport transport = 1;
+   */
+  transport: MigrationTransport;
+
+  /**
+   * Of the largest transfer of contiguous pages; a multiple of 4096, which means one page at a time. 0: 262144.
+   *
+   * @generated from field: uint32 cluster_bytes = 2;
+   */
+  clusterBytes: number;
+
+  /**
+   * Level of DEFLATE, 1 to 9, with TCP; 0 for none.
+   *
+   * @generated from field: uint32 compression = 3;
+   */
+  compression: number;
+
+  /**
+   * @generated from field: verbena.migration.v1.WhenTooFast when_too_fast = 4;
+   */
+  whenTooFast: WhenTooFast;
+};
+
+/**
+ * Describes the message verbena.migration.v1.MigrationTransfer.
+ * Use `create(MigrationTransferSchema)` to create a new message.
+ */
+export declare const MigrationTransferSchema: GenMessage<MigrationTransfer>;
+
+/**
  * @generated from message verbena.migration.v1.CheckMigrationRequest
  */
 export declare type CheckMigrationRequest = Message<"verbena.migration.v1.CheckMigrationRequest"> & {
@@ -165,6 +202,11 @@ export declare type Migration = Message<"verbena.migration.v1.Migration"> & {
    * @generated from field: uint64 fence = 19;
    */
   fence: bigint;
+
+  /**
+   * @generated from field: verbena.migration.v1.MigrationTransfer transfer = 20;
+   */
+  transfer?: MigrationTransfer | undefined;
 };
 
 /**
@@ -245,6 +287,11 @@ export declare type MigrateVmRequest = Message<"verbena.migration.v1.MigrateVmRe
    * @generated from field: string idempotency_key = 6;
    */
   idempotencyKey: string;
+
+  /**
+   * @generated from field: verbena.migration.v1.MigrationTransfer transfer = 7;
+   */
+  transfer?: MigrationTransfer | undefined;
 };
 
 /**
@@ -440,6 +487,73 @@ export enum MigrationMode {
  * Describes the enum verbena.migration.v1.MigrationMode.
  */
 export declare const MigrationModeSchema: GenEnum<MigrationMode>;
+
+/**
+ * @generated from enum verbena.migration.v1.MigrationTransport
+ */
+export enum MigrationTransport {
+  /**
+   * @generated from enum value: MIGRATION_TRANSPORT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A connection of its own between the node-agents (the default).
+   *
+   * @generated from enum value: MIGRATION_TRANSPORT_TCP = 1;
+   */
+  TCP = 1,
+
+  /**
+   * RDMA writes by the hosts' adapters, from the source's memory into the target's (R46).
+   *
+   * @generated from enum value: MIGRATION_TRANSPORT_RDMA = 2;
+   */
+  RDMA = 2,
+}
+
+/**
+ * Describes the enum verbena.migration.v1.MigrationTransport.
+ */
+export declare const MigrationTransportSchema: GenEnum<MigrationTransport>;
+
+/**
+ * What is done with a guest that writes faster than the link carries.
+ *
+ * @generated from enum verbena.migration.v1.WhenTooFast
+ */
+export enum WhenTooFast {
+  /**
+   * @generated from enum value: WHEN_TOO_FAST_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It is suspended with what is left (the default).
+   *
+   * @generated from enum value: WHEN_TOO_FAST_SUSPEND = 1;
+   */
+  SUSPEND = 1,
+
+  /**
+   * It gets less and less of its time before that, down to a tenth.
+   *
+   * @generated from enum value: WHEN_TOO_FAST_THROTTLE = 2;
+   */
+  THROTTLE = 2,
+
+  /**
+   * The migration fails, and the guest stays where it is.
+   *
+   * @generated from enum value: WHEN_TOO_FAST_GIVE_UP = 3;
+   */
+  GIVE_UP = 3,
+}
+
+/**
+ * Describes the enum verbena.migration.v1.WhenTooFast.
+ */
+export declare const WhenTooFastSchema: GenEnum<WhenTooFast>;
 
 /**
  * MigrationService moves running VMs. The migration-controller serves it.

@@ -10,105 +10,112 @@ import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@
  * Describes the file verbena/migration/v1/migration.proto.
  */
 export const file_verbena_migration_v1_migration = /*@__PURE__*/
-  fileDesc("CiR2ZXJiZW5hL21pZ3JhdGlvbi92MS9taWdyYXRpb24ucHJvdG8SFHZlcmJlbmEubWlncmF0aW9uLnYxIlQKFUNoZWNrTWlncmF0aW9uUmVxdWVzdBIZCgV2bV9pZBgBIAEoCUIKukgHcgUQASiAARIgCg50YXJnZXRfbm9kZV9pZBgCIAEoCUIIukgFcgMogAEiPQoWQ2hlY2tNaWdyYXRpb25SZXNwb25zZRIQCghwb3NzaWJsZRgBIAEoCBIRCglvYnN0YWNsZXMYAiADKAkiugQKCU1pZ3JhdGlvbhIKCgJpZBgBIAEoCRINCgV2bV9pZBgCIAEoCRIWCg5zb3VyY2Vfbm9kZV9pZBgDIAEoCRIWCg50YXJnZXRfbm9kZV9pZBgEIAEoCRINCgVwaGFzZRgFIAEoCRIOCgZqb2JfaWQYBiABKAkSDAoEcmFuaxgHIAEoDRIxCgRtb2RlGAggASgOMiMudmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uTW9kZRIeChZsaW1pdF9ieXRlc19wZXJfc2Vjb25kGAkgASgEEjQKBnJvdW5kcxgKIAMoCzIkLnZlcmJlbmEubWlncmF0aW9uLnYxLk1pZ3JhdGlvblJvdW5kEjIKBGxhc3QYCyABKAsyJC52ZXJiZW5hLm1pZ3JhdGlvbi52MS5NaWdyYXRpb25Sb3VuZBIUCgxtZW1vcnlfYnl0ZXMYDCABKAQSLgoKc3RhcnRlZF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGRvd250aW1lGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEigKBXBhdXNlGBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBnJlYXNvbhgRIAEoCRIOCgZkZXRhaWwYEiABKAkSDQoFZmVuY2UYEyABKAQiaQoOTWlncmF0aW9uUm91bmQSDQoFcGFnZXMYASABKAQSDQoFYnl0ZXMYAiABKAQSKwoIZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEbGVmdBgEIAEoBCLfAQoQTWlncmF0ZVZtUmVxdWVzdBIZCgV2bV9pZBgBIAEoCUIKukgHcgUQASiAARIgCg50YXJnZXRfbm9kZV9pZBgCIAEoCUIIukgFcgMogAESMQoEbW9kZRgDIAEoDjIjLnZlcmJlbmEubWlncmF0aW9uLnYxLk1pZ3JhdGlvbk1vZGUSHgoWbGltaXRfYnl0ZXNfcGVyX3NlY29uZBgEIAEoBBIYCgZyZWFzb24YBSABKAlCCLpIBXIDKIAIEiEKD2lkZW1wb3RlbmN5X2tleRgGIAEoCUIIukgFcgMogAEiRwoRTWlncmF0ZVZtUmVzcG9uc2USMgoJbWlncmF0aW9uGAEgASgLMh8udmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uIi0KE0dldE1pZ3JhdGlvblJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEogAEiSgoUR2V0TWlncmF0aW9uUmVzcG9uc2USMgoJbWlncmF0aW9uGAEgASgLMh8udmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uIi8KFVdhdGNoTWlncmF0aW9uUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQASiAASJMChZXYXRjaE1pZ3JhdGlvblJlc3BvbnNlEjIKCW1pZ3JhdGlvbhgBIAEoCzIfLnZlcmJlbmEubWlncmF0aW9uLnYxLk1pZ3JhdGlvbiJKChZDYW5jZWxNaWdyYXRpb25SZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABKIABEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMogAgiTQoXQ2FuY2VsTWlncmF0aW9uUmVzcG9uc2USMgoJbWlncmF0aW9uGAEgASgLMh8udmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uIkgKFUxpc3RNaWdyYXRpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMogAgiZgoWTGlzdE1pZ3JhdGlvbnNSZXNwb25zZRIzCgptaWdyYXRpb25zGAEgAygLMh8udmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSpoCg1NaWdyYXRpb25Nb2RlEh4KGk1JR1JBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASGgoWTUlHUkFUSU9OX01PREVfUFJFQ09QWRABEhsKF01JR1JBVElPTl9NT0RFX1NUT1BDT1BZEAIykAUKEE1pZ3JhdGlvblNlcnZpY2USawoOQ2hlY2tNaWdyYXRpb24SKy52ZXJiZW5hLm1pZ3JhdGlvbi52MS5DaGVja01pZ3JhdGlvblJlcXVlc3QaLC52ZXJiZW5hLm1pZ3JhdGlvbi52MS5DaGVja01pZ3JhdGlvblJlc3BvbnNlEmsKDkxpc3RNaWdyYXRpb25zEisudmVyYmVuYS5taWdyYXRpb24udjEuTGlzdE1pZ3JhdGlvbnNSZXF1ZXN0GiwudmVyYmVuYS5taWdyYXRpb24udjEuTGlzdE1pZ3JhdGlvbnNSZXNwb25zZRJcCglNaWdyYXRlVm0SJi52ZXJiZW5hLm1pZ3JhdGlvbi52MS5NaWdyYXRlVm1SZXF1ZXN0GicudmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0ZVZtUmVzcG9uc2USZQoMR2V0TWlncmF0aW9uEikudmVyYmVuYS5taWdyYXRpb24udjEuR2V0TWlncmF0aW9uUmVxdWVzdBoqLnZlcmJlbmEubWlncmF0aW9uLnYxLkdldE1pZ3JhdGlvblJlc3BvbnNlEm0KDldhdGNoTWlncmF0aW9uEisudmVyYmVuYS5taWdyYXRpb24udjEuV2F0Y2hNaWdyYXRpb25SZXF1ZXN0GiwudmVyYmVuYS5taWdyYXRpb24udjEuV2F0Y2hNaWdyYXRpb25SZXNwb25zZTABEm4KD0NhbmNlbE1pZ3JhdGlvbhIsLnZlcmJlbmEubWlncmF0aW9uLnYxLkNhbmNlbE1pZ3JhdGlvblJlcXVlc3QaLS52ZXJiZW5hLm1pZ3JhdGlvbi52MS5DYW5jZWxNaWdyYXRpb25SZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiR2ZXJiZW5hL21pZ3JhdGlvbi92MS9taWdyYXRpb24ucHJvdG8SFHZlcmJlbmEubWlncmF0aW9uLnYxIssBChFNaWdyYXRpb25UcmFuc2ZlchI7Cgl0cmFuc3BvcnQYASABKA4yKC52ZXJiZW5hLm1pZ3JhdGlvbi52MS5NaWdyYXRpb25UcmFuc3BvcnQSIQoNY2x1c3Rlcl9ieXRlcxgCIAEoDUIKukgHKgUYgICAAhIcCgtjb21wcmVzc2lvbhgDIAEoDUIHukgEKgIYCRI4Cg13aGVuX3Rvb19mYXN0GAQgASgOMiEudmVyYmVuYS5taWdyYXRpb24udjEuV2hlblRvb0Zhc3QiVAoVQ2hlY2tNaWdyYXRpb25SZXF1ZXN0EhkKBXZtX2lkGAEgASgJQgq6SAdyBRABKIABEiAKDnRhcmdldF9ub2RlX2lkGAIgASgJQgi6SAVyAyiAASI9ChZDaGVja01pZ3JhdGlvblJlc3BvbnNlEhAKCHBvc3NpYmxlGAEgASgIEhEKCW9ic3RhY2xlcxgCIAMoCSL1BAoJTWlncmF0aW9uEgoKAmlkGAEgASgJEg0KBXZtX2lkGAIgASgJEhYKDnNvdXJjZV9ub2RlX2lkGAMgASgJEhYKDnRhcmdldF9ub2RlX2lkGAQgASgJEg0KBXBoYXNlGAUgASgJEg4KBmpvYl9pZBgGIAEoCRIMCgRyYW5rGAcgASgNEjEKBG1vZGUYCCABKA4yIy52ZXJiZW5hLm1pZ3JhdGlvbi52MS5NaWdyYXRpb25Nb2RlEh4KFmxpbWl0X2J5dGVzX3Blcl9zZWNvbmQYCSABKAQSNAoGcm91bmRzGAogAygLMiQudmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uUm91bmQSMgoEbGFzdBgLIAEoCzIkLnZlcmJlbmEubWlncmF0aW9uLnYxLk1pZ3JhdGlvblJvdW5kEhQKDG1lbW9yeV9ieXRlcxgMIAEoBBIuCgpzdGFydGVkX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZG93bnRpbWUYDyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKAoFcGF1c2UYECABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGBEgASgJEg4KBmRldGFpbBgSIAEoCRINCgVmZW5jZRgTIAEoBBI5Cgh0cmFuc2ZlchgUIAEoCzInLnZlcmJlbmEubWlncmF0aW9uLnYxLk1pZ3JhdGlvblRyYW5zZmVyImkKDk1pZ3JhdGlvblJvdW5kEg0KBXBhZ2VzGAEgASgEEg0KBWJ5dGVzGAIgASgEEisKCGR1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBGxlZnQYBCABKAQimgIKEE1pZ3JhdGVWbVJlcXVlc3QSGQoFdm1faWQYASABKAlCCrpIB3IFEAEogAESIAoOdGFyZ2V0X25vZGVfaWQYAiABKAlCCLpIBXIDKIABEjEKBG1vZGUYAyABKA4yIy52ZXJiZW5hLm1pZ3JhdGlvbi52MS5NaWdyYXRpb25Nb2RlEh4KFmxpbWl0X2J5dGVzX3Blcl9zZWNvbmQYBCABKAQSGAoGcmVhc29uGAUgASgJQgi6SAVyAyiACBIhCg9pZGVtcG90ZW5jeV9rZXkYBiABKAlCCLpIBXIDKIABEjkKCHRyYW5zZmVyGAcgASgLMicudmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uVHJhbnNmZXIiRwoRTWlncmF0ZVZtUmVzcG9uc2USMgoJbWlncmF0aW9uGAEgASgLMh8udmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uIi0KE0dldE1pZ3JhdGlvblJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEogAEiSgoUR2V0TWlncmF0aW9uUmVzcG9uc2USMgoJbWlncmF0aW9uGAEgASgLMh8udmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uIi8KFVdhdGNoTWlncmF0aW9uUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQASiAASJMChZXYXRjaE1pZ3JhdGlvblJlc3BvbnNlEjIKCW1pZ3JhdGlvbhgBIAEoCzIfLnZlcmJlbmEubWlncmF0aW9uLnYxLk1pZ3JhdGlvbiJKChZDYW5jZWxNaWdyYXRpb25SZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABKIABEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMogAgiTQoXQ2FuY2VsTWlncmF0aW9uUmVzcG9uc2USMgoJbWlncmF0aW9uGAEgASgLMh8udmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uIkgKFUxpc3RNaWdyYXRpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMogAgiZgoWTGlzdE1pZ3JhdGlvbnNSZXNwb25zZRIzCgptaWdyYXRpb25zGAEgAygLMh8udmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSpoCg1NaWdyYXRpb25Nb2RlEh4KGk1JR1JBVElPTl9NT0RFX1VOU1BFQ0lGSUVEEAASGgoWTUlHUkFUSU9OX01PREVfUFJFQ09QWRABEhsKF01JR1JBVElPTl9NT0RFX1NUT1BDT1BZEAIqdAoSTWlncmF0aW9uVHJhbnNwb3J0EiMKH01JR1JBVElPTl9UUkFOU1BPUlRfVU5TUEVDSUZJRUQQABIbChdNSUdSQVRJT05fVFJBTlNQT1JUX1RDUBABEhwKGE1JR1JBVElPTl9UUkFOU1BPUlRfUkRNQRACKn4KC1doZW5Ub29GYXN0Eh0KGVdIRU5fVE9PX0ZBU1RfVU5TUEVDSUZJRUQQABIZChVXSEVOX1RPT19GQVNUX1NVU1BFTkQQARIaChZXSEVOX1RPT19GQVNUX1RIUk9UVExFEAISGQoVV0hFTl9UT09fRkFTVF9HSVZFX1VQEAMykAUKEE1pZ3JhdGlvblNlcnZpY2USawoOQ2hlY2tNaWdyYXRpb24SKy52ZXJiZW5hLm1pZ3JhdGlvbi52MS5DaGVja01pZ3JhdGlvblJlcXVlc3QaLC52ZXJiZW5hLm1pZ3JhdGlvbi52MS5DaGVja01pZ3JhdGlvblJlc3BvbnNlEmsKDkxpc3RNaWdyYXRpb25zEisudmVyYmVuYS5taWdyYXRpb24udjEuTGlzdE1pZ3JhdGlvbnNSZXF1ZXN0GiwudmVyYmVuYS5taWdyYXRpb24udjEuTGlzdE1pZ3JhdGlvbnNSZXNwb25zZRJcCglNaWdyYXRlVm0SJi52ZXJiZW5hLm1pZ3JhdGlvbi52MS5NaWdyYXRlVm1SZXF1ZXN0GicudmVyYmVuYS5taWdyYXRpb24udjEuTWlncmF0ZVZtUmVzcG9uc2USZQoMR2V0TWlncmF0aW9uEikudmVyYmVuYS5taWdyYXRpb24udjEuR2V0TWlncmF0aW9uUmVxdWVzdBoqLnZlcmJlbmEubWlncmF0aW9uLnYxLkdldE1pZ3JhdGlvblJlc3BvbnNlEm0KDldhdGNoTWlncmF0aW9uEisudmVyYmVuYS5taWdyYXRpb24udjEuV2F0Y2hNaWdyYXRpb25SZXF1ZXN0GiwudmVyYmVuYS5taWdyYXRpb24udjEuV2F0Y2hNaWdyYXRpb25SZXNwb25zZTABEm4KD0NhbmNlbE1pZ3JhdGlvbhIsLnZlcmJlbmEubWlncmF0aW9uLnYxLkNhbmNlbE1pZ3JhdGlvblJlcXVlc3QaLS52ZXJiZW5hLm1pZ3JhdGlvbi52MS5DYW5jZWxNaWdyYXRpb25SZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+
+/**
+ * Describes the message verbena.migration.v1.MigrationTransfer.
+ * Use `create(MigrationTransferSchema)` to create a new message.
+ */
+export const MigrationTransferSchema = /*@__PURE__*/
+  messageDesc(file_verbena_migration_v1_migration, 0);
 
 /**
  * Describes the message verbena.migration.v1.CheckMigrationRequest.
  * Use `create(CheckMigrationRequestSchema)` to create a new message.
  */
 export const CheckMigrationRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 0);
+  messageDesc(file_verbena_migration_v1_migration, 1);
 
 /**
  * Describes the message verbena.migration.v1.CheckMigrationResponse.
  * Use `create(CheckMigrationResponseSchema)` to create a new message.
  */
 export const CheckMigrationResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 1);
+  messageDesc(file_verbena_migration_v1_migration, 2);
 
 /**
  * Describes the message verbena.migration.v1.Migration.
  * Use `create(MigrationSchema)` to create a new message.
  */
 export const MigrationSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 2);
+  messageDesc(file_verbena_migration_v1_migration, 3);
 
 /**
  * Describes the message verbena.migration.v1.MigrationRound.
  * Use `create(MigrationRoundSchema)` to create a new message.
  */
 export const MigrationRoundSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 3);
+  messageDesc(file_verbena_migration_v1_migration, 4);
 
 /**
  * Describes the message verbena.migration.v1.MigrateVmRequest.
  * Use `create(MigrateVmRequestSchema)` to create a new message.
  */
 export const MigrateVmRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 4);
+  messageDesc(file_verbena_migration_v1_migration, 5);
 
 /**
  * Describes the message verbena.migration.v1.MigrateVmResponse.
  * Use `create(MigrateVmResponseSchema)` to create a new message.
  */
 export const MigrateVmResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 5);
+  messageDesc(file_verbena_migration_v1_migration, 6);
 
 /**
  * Describes the message verbena.migration.v1.GetMigrationRequest.
  * Use `create(GetMigrationRequestSchema)` to create a new message.
  */
 export const GetMigrationRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 6);
+  messageDesc(file_verbena_migration_v1_migration, 7);
 
 /**
  * Describes the message verbena.migration.v1.GetMigrationResponse.
  * Use `create(GetMigrationResponseSchema)` to create a new message.
  */
 export const GetMigrationResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 7);
+  messageDesc(file_verbena_migration_v1_migration, 8);
 
 /**
  * Describes the message verbena.migration.v1.WatchMigrationRequest.
  * Use `create(WatchMigrationRequestSchema)` to create a new message.
  */
 export const WatchMigrationRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 8);
+  messageDesc(file_verbena_migration_v1_migration, 9);
 
 /**
  * Describes the message verbena.migration.v1.WatchMigrationResponse.
  * Use `create(WatchMigrationResponseSchema)` to create a new message.
  */
 export const WatchMigrationResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 9);
+  messageDesc(file_verbena_migration_v1_migration, 10);
 
 /**
  * Describes the message verbena.migration.v1.CancelMigrationRequest.
  * Use `create(CancelMigrationRequestSchema)` to create a new message.
  */
 export const CancelMigrationRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 10);
+  messageDesc(file_verbena_migration_v1_migration, 11);
 
 /**
  * Describes the message verbena.migration.v1.CancelMigrationResponse.
  * Use `create(CancelMigrationResponseSchema)` to create a new message.
  */
 export const CancelMigrationResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 11);
+  messageDesc(file_verbena_migration_v1_migration, 12);
 
 /**
  * Describes the message verbena.migration.v1.ListMigrationsRequest.
  * Use `create(ListMigrationsRequestSchema)` to create a new message.
  */
 export const ListMigrationsRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 12);
+  messageDesc(file_verbena_migration_v1_migration, 13);
 
 /**
  * Describes the message verbena.migration.v1.ListMigrationsResponse.
  * Use `create(ListMigrationsResponseSchema)` to create a new message.
  */
 export const ListMigrationsResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_migration_v1_migration, 13);
+  messageDesc(file_verbena_migration_v1_migration, 14);
 
 /**
  * Describes the enum verbena.migration.v1.MigrationMode.
@@ -121,6 +128,32 @@ export const MigrationModeSchema = /*@__PURE__*/
  */
 export const MigrationMode = /*@__PURE__*/
   tsEnum(MigrationModeSchema);
+
+/**
+ * Describes the enum verbena.migration.v1.MigrationTransport.
+ */
+export const MigrationTransportSchema = /*@__PURE__*/
+  enumDesc(file_verbena_migration_v1_migration, 1);
+
+/**
+ * @generated from enum verbena.migration.v1.MigrationTransport
+ */
+export const MigrationTransport = /*@__PURE__*/
+  tsEnum(MigrationTransportSchema);
+
+/**
+ * Describes the enum verbena.migration.v1.WhenTooFast.
+ */
+export const WhenTooFastSchema = /*@__PURE__*/
+  enumDesc(file_verbena_migration_v1_migration, 2);
+
+/**
+ * What is done with a guest that writes faster than the link carries.
+ *
+ * @generated from enum verbena.migration.v1.WhenTooFast
+ */
+export const WhenTooFast = /*@__PURE__*/
+  tsEnum(WhenTooFastSchema);
 
 /**
  * MigrationService moves running VMs. The migration-controller serves it.
