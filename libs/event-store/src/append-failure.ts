@@ -1,5 +1,6 @@
 /** How a batch of appends failed, and what its callers are told of it. */
 import { DatabaseError, isConnectionFailure, isDiskFull, reasonOf } from './connection.ts';
+import { logEndsElsewhere } from './schema.ts';
 
 export interface FailedBatch {
   /** Set while nobody knows whether an attempt was committed: the head before it. */
@@ -29,8 +30,8 @@ export function leavesDoubt(error: unknown): boolean {
   return isConnectionFailure(error) || severity === 'FATAL' || severity === 'PANIC';
 }
 
-/** The log did not end where the writer believed (division by zero); or a stream or a command that it took to be new was there. */
+/** The log did not end where the writer believed; or a stream or a command that it took to be new was there. */
 export function isWrongGuess(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
-  return code === '22012' || code === '23505';
+  return code === logEndsElsewhere || code === '23505';
 }

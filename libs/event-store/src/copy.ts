@@ -10,12 +10,12 @@ class Statement implements pg.Submittable {
   readonly tags: string[] = [];
   readonly done: Promise<readonly string[]>;
   readonly #text: string;
-  readonly #input: Buffer | undefined;
+  readonly #input: (() => Buffer) | undefined;
   readonly #onData: ((chunk: Buffer) => void) | undefined;
   readonly #resolve: (tags: readonly string[]) => void;
   readonly #reject: (error: unknown) => void;
 
-  constructor(text: string, input: Buffer | undefined, onData?: (chunk: Buffer) => void) {
+  constructor(text: string, input: (() => Buffer) | undefined, onData?: (chunk: Buffer) => void) {
     this.#text = text;
     this.#input = input;
     this.#onData = onData;
@@ -27,8 +27,8 @@ class Statement implements pg.Submittable {
 
   submit(connection: pg.Connection): void {
     connection.query(this.#text);
-    // Sent without waiting for the server's word; should the COPY be refused, it ignores the data.
-    if (this.#input !== undefined) connection.stream.write(this.#input);
+    // Put together while the server begins, and sent without waiting for its word; should the COPY be refused, it ignores the data.
+    if (this.#input !== undefined) connection.stream.write(this.#input());
   }
 
   handleCommandComplete({ text }: { readonly text: string }): void {
@@ -56,10 +56,10 @@ class Statement implements pg.Submittable {
 
 /**
  * Runs statements, one of which may read by COPY ... FROM STDIN.
- * @param input the messages that a RowWriter made, when one does; left alone until the statements are over
+ * @param input makes the messages of a RowWriter, when one does; they are left alone until the statements are over
  * @returns the tags of all of them
  */
-export function copyIn(client: pg.ClientBase, text: string, input?: Buffer): Promise<readonly string[]> {
+export function copyIn(client: pg.ClientBase, text: string, input?: () => Buffer): Promise<readonly string[]> {
   return client.query(new Statement(text, input)).done;
 }
 

@@ -19,6 +19,7 @@ import { catalogue as everyEvent } from '@verbena/history';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { Announcer } from './announcer.ts';
 import { DatabaseError, describeDatabase, isConnectionFailure, pgTypes, problemOf, reasonOf, withRetry } from './connection.ts';
 import { migrate } from './migrate.ts';
 import { openReadModels } from './read-models/open.ts';
@@ -115,6 +116,7 @@ class PostgresEventStore implements EventDatabase {
   readonly #db: Kysely<Tables>;
   readonly #writer: Writer;
   readonly #wake: Wake;
+  readonly #announcer: Announcer;
   readonly #recent: Recent;
   readonly #options: EventStoreOptions & { readonly retryMs: number };
   readonly #database: string;
@@ -132,6 +134,7 @@ class PostgresEventStore implements EventDatabase {
     this.#options = options;
     this.#database = database;
     const onFailure = (error: unknown): void => log.warn(`no notifications from ${database}: ${reasonOf(error)}`);
+    this.#announcer = new Announcer({ pool, onFailure: (error) => log.debug(`nobody was notified by ${database}: ${reasonOf(error)}`) });
     this.#wake = new Wake({ databaseUrl, pollMs, onFailure, notices, listen });
     this.#writer = new Writer({
       pool,
@@ -143,7 +146,9 @@ class PostgresEventStore implements EventDatabase {
       readRange: (range) => this.#read(() => this.#reader.range(range)),
       onCommit: (events, time) => {
         this.#recent.add(events, time);
-        this.#wake.committed(events.at(-1)?.position ?? 0n);
+        const head = events.at(-1)?.position ?? 0n;
+        this.#wake.committed(head);
+        this.#announcer.announce(head);
       },
       onRetry: (error) => log.warn(`appending to ${database} again: ${reasonOf(error)}`),
     });
@@ -228,6 +233,7 @@ class PostgresEventStore implements EventDatabase {
     this.#stop.abort();
     await Promise.all([...this.#models].map((models) => models.stop()));
     await Promise.all([this.#writer.close(), this.#wake.close()]);
+    await this.#announcer.close();
     await Promise.all(this.#following);
     await this.#db.destroy();
   }

@@ -1,6 +1,11 @@
 /** The tables of the event store, and how they came to be. Migrations only go forward; one that was released is never edited. */
 import { sql, type Kysely, type Migration } from 'kysely';
 
+/** Any constant will do, as long as every writer of a database uses the same: "verbena" on a telephone's keys. */
+export const appendLock = 8_372_362;
+/** SQLSTATE of an append that believed the log to end elsewhere; class VB is nobody's. */
+export const logEndsElsewhere = 'VB001';
+
 export interface EventRow {
   position: bigint;
   id: string;
@@ -76,4 +81,23 @@ const shapes: Migration = {
   },
 };
 
-export const migrations: Record<string, Migration> = { '0001-events': first, '0002-shapes': shapes };
+/**
+ * What begins a batch of a writer that believes to know where the log ends: it takes the writers' lock, and fails unless the log ends there. As a function
+ * it is planned once a session, not once a batch. It is volatile, so that its second statement sees what was committed while the first one waited.
+ */
+const beginning: Migration = {
+  async up(db: Kysely<unknown>) {
+    await sql`create function append_at(believed bigint) returns void language plpgsql volatile as $$
+      declare
+        found bigint;
+      begin
+        perform pg_advisory_xact_lock(${sql.raw(String(appendLock))});
+        select coalesce(max(position), 0) into found from events;
+        if found <> believed then
+          raise exception 'the log ends at %, not at %', found, believed using errcode = ${sql.lit(logEndsElsewhere)};
+        end if;
+      end $$`.execute(db);
+  },
+};
+
+export const migrations: Record<string, Migration> = { '0001-events': first, '0002-shapes': shapes, '0003-beginning': beginning };

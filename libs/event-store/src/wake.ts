@@ -1,12 +1,12 @@
 /**
  * Waking followers: at once for what this process appends, by notices on the bus and by NOTIFY for what others do, and by the clock for what was
  * lost on the way. A wake-up says only that there may be more; the log says what. NOTIFY is there beside the bus because it needs nothing but
- * the database: it comes with the commit, also from a process that died before it could publish, and it reaches those who are on no bus.
+ * the database: it reaches those who are on no bus.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PositionNotices } from '@verbena/event-sourcing';
 import pg from 'pg';
-import { channel } from './write-statements.ts';
+import { channel } from './announcer.ts';
 
 export interface WakeOptions {
   readonly databaseUrl: string;

@@ -3,10 +3,7 @@ import pg from 'pg';
 import type { RowWriter } from './copy-rows.ts';
 import type { Plan, PlannedEvent, Range, StreamState } from './plan.ts';
 import { traceIdOf } from '@verbena/event-sourcing';
-
-/** Any constant will do, as long as every writer of a database uses the same: "verbena" on a telephone's keys. */
-const appendLock = 8_372_362;
-export const channel = 'verbena_events';
+import { appendLock } from './schema.ts';
 
 /**
  * A writer that stops in the middle of its transaction, as a process does that is suspended, would keep all others from the log: the server then
@@ -17,11 +14,10 @@ const longestPause = '10s';
 const begin = 'begin isolation level read committed';
 const lock = `select pg_advisory_xact_lock(${appendLock})`;
 
-/** Begins a transaction that takes the lock and fails (22012, division by zero) unless the log ends where the writer believes it does. */
+/** Begins a transaction that takes the lock and fails unless the log ends where the writer believes it does. */
 export function beginAt(head: bigint): string {
-  const expected = `select 1 / (case when coalesce(max(position), 0) = ${head} then 1 else 0 end) from events`;
   // What is sent at once leaves no pause between its statements.
-  return [begin, lock, expected].join('; ');
+  return `${begin}; select append_at(${head})`;
 }
 
 export interface Wanted {
@@ -74,8 +70,12 @@ export async function readStatements(client: pg.PoolClient, { begin: anew, strea
   };
 }
 
-/** Everything that a batch writes, with its commit at the end, and the rows that its COPY reads. */
-export function appendStatements({ events, commands }: Plan, time: Date, writer: RowWriter): { text: string; rows: Buffer | undefined } {
+/** Everything that a batch writes, with its commit at the end, and what makes the rows that its COPY reads. */
+export function appendStatements(
+  { events, commands }: Plan,
+  time: Date,
+  writer: RowWriter,
+): { text: string; rows: (() => Buffer) | undefined } {
   const parts: string[] = [];
   if (events.length > 0) {
     parts.push(
@@ -86,10 +86,8 @@ export function appendStatements({ events, commands }: Plan, time: Date, writer:
     const rows = [...commands].map(([id, { first, count }]) => `(${pg.escapeLiteral(id)}, ${first}, ${count})`);
     parts.push(`insert into commands (command_id, first_position, events) values ${rows.join(', ')}`);
   }
-  const head = events.at(-1)?.position;
-  if (head !== undefined) parts.push(`select pg_notify('${channel}', '${head}')`);
   parts.push('commit');
-  return { text: parts.join('; '), rows: events.length === 0 ? undefined : rowsOf(events, time, writer) };
+  return { text: parts.join('; '), rows: events.length === 0 ? undefined : () => rowsOf(events, time, writer) };
 }
 
 function rowsOf(events: readonly PlannedEvent[], time: Date, writer: RowWriter): Buffer {

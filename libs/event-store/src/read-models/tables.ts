@@ -175,7 +175,7 @@ class EntityFold implements Fold {
       for (const position of [row.createdPosition, row.position]) writer.int8(position);
       writer.text(row.state);
     }
-    await copyIn(client, `copy ${this.#table} (id, ${others.join(', ')}) from stdin (format binary)`, writer.end());
+    await copyIn(client, `copy ${this.#table} (id, ${others.join(', ')}) from stdin (format binary)`, () => writer.end());
   }
 
   async #write(client: pg.ClientBase, rows: readonly EntityRow[]): Promise<void> {
@@ -250,7 +250,7 @@ class IndexFold implements Fold {
   async flush(client: pg.ClientBase): Promise<void> {
     const [writer, rows] = [this.#writer, this.#rows];
     this.forget();
-    if (rows > 0) await copyIn(client, `copy ${this.#table} (term, position) from stdin (format binary)`, writer.end());
+    if (rows > 0) await copyIn(client, `copy ${this.#table} (term, position) from stdin (format binary)`, () => writer.end());
   }
 
   forget(): void {
