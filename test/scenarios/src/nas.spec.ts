@@ -31,6 +31,15 @@ describe('the NAS kernels and Linpack', () => {
     }
   });
 
+  it.each(['bt', 'sp', 'lu'])('%s finds the published norms on a grid of six ranks', async (name) => {
+    const image = join(cluster.sandbox.dir, `${name}.vmi`);
+    const built = await cluster.sandbox.cli(['cc', kernel(name), '-O3', '-o', image]);
+    expect([built.code, built.stderr]).toEqual([0, '']);
+    const { code, stdout, stderr } = await cluster.run(['--quiet', '-n', '6', image, '--', 'S']);
+    expect([code, code === 0 ? '' : stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`${name.toUpperCase()} class S: VERIFICATION SUCCESSFUL`);
+  });
+
   it('hpl solves its system on any grid, and a solution from one spoiled number fails', async () => {
     const image = join(cluster.sandbox.dir, 'hpl.vmi');
     const built = await cluster.sandbox.cli(['cc', join(guest('exit-code'), '../../../../examples/hpl.c'), '-O3', '-o', image]);
