@@ -94,6 +94,8 @@ export const authorization: readonly ServiceRow[] = [
     listNodes: cluster('viewer'),
     drainNode: cluster('operator'),
     resumeNode: cluster('operator'),
+    // It names the VMs of all tenants.
+    getCounters: cluster('operator'),
   }),
   rpcs(nodev1.NodeAgentService, 'node-agent', {
     prepareImage: internal,
@@ -104,6 +106,7 @@ export const authorization: readonly ServiceRow[] = [
     stopRanks: internal,
     destroyVm: internal,
     listLocalVms: internal,
+    readCounters: internal,
   }),
   rpcs(vmv1.VmService, 'scheduler', { listVms: list('viewer'), getVm: one('viewer', 'vm', 'id') }),
   rpcs(imagev1.ImageService, 'image-manager', {

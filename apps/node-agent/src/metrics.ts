@@ -34,6 +34,9 @@ export function observeNode(metrics: Metrics, { nodeId: node, vms, images, port 
     metrics.observe(metric.imageCacheImages, () => [[{ node }, images.list().length]]),
     metrics.observe(metric.adapterBytes, moved('PortXmitData', 'PortRcvData', dataUnit)),
     metrics.observe(metric.adapterMessages, moved('PortXmitPkts', 'PortRcvPkts', 1)),
+    metrics.observe(metric.portCounters, () =>
+      Object.entries(port.counters?.() ?? {}).map(([counter, value]) => [{ node, counter }, Number(value)] as const),
+    ),
     metrics.observe(metric.adapterErrors, () => {
       const counters = port.counters?.();
       return counters === undefined ? [] : [[{ node, kind: 'receive' }, Number(counters.PortRcvErrors)]];

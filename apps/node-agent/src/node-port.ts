@@ -1,20 +1,11 @@
 /** The host's port in the subnet, as far as the node-agent has to do with it. */
 
-import type { FabricPort } from '@verbena/fabric';
+import type { DomainView, FabricPort, PortCounters } from '@verbena/fabric';
 
 export interface PeerPort {
   readonly lid: number;
   /** "host:port"; empty for a port of the same process. */
   readonly endpoint: string;
-}
-
-/** Port counters by their InfiniBand names (volume 1, section 16.1.3.5); data in units of 4 bytes. */
-export interface PortCounters {
-  readonly PortXmitData: bigint;
-  readonly PortRcvData: bigint;
-  readonly PortXmitPkts: bigint;
-  readonly PortRcvPkts: bigint;
-  readonly PortRcvErrors: bigint;
 }
 
 export interface NodePort {
@@ -31,6 +22,8 @@ export interface NodePort {
   attachDomain?: FabricPort['attachDomain'];
   /** Since the port was made; absent where nothing counts. */
   counters?(): PortCounters;
+  /** The VMs that have a place at the adapter now. */
+  domains?(): readonly DomainView[];
 }
 
 /** A port with nothing behind it: for hypervisors whose domains do not communicate. */

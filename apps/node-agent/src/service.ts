@@ -5,6 +5,7 @@ import type { Tracer } from '@opentelemetry/api';
 import type { Bus } from '@verbena/messaging';
 import { inSpan, metric, type Metrics } from '@verbena/service-kit';
 import type { Logger } from 'pino';
+import { adapterCounters } from './adapter-counters.ts';
 import { asConnectError, messageOf, Refusal } from './errors.ts';
 import { receiptOf, serveChildren, type ChildPort } from './images/distribute.ts';
 import { describedImage, type CachedImage, type ImageCache } from './images/image-cache.ts';
@@ -106,6 +107,7 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
         })),
       }),
     ),
+    readCounters: edge(() => Promise.resolve({ counters: adapterCounters(parts.port) })),
   };
 }
 

@@ -6,6 +6,7 @@ import type { DomainAttachment } from './types.ts';
 
 /** A domain at its adapter. */
 export class Attachment implements DomainAttachment, Member {
+  readonly vmId: string;
   readonly peer: PeerMemory;
   readonly ports = new Set<MessagePort>();
   readonly #adapter: HostAdapter;
@@ -18,12 +19,14 @@ export class Attachment implements DomainAttachment, Member {
   #last: (AdapterCounters & DomainErrors) | undefined;
 
   constructor(
+    vmId: string,
     adapter: HostAdapter,
     partitions: Partitions,
     peer: PeerMemory,
     claimFunction: () => number,
     onDetach: (attachment: Attachment) => void,
   ) {
+    this.vmId = vmId;
     this.#adapter = adapter;
     this.#partitions = partitions;
     this.peer = peer;

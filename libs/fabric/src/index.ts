@@ -3,6 +3,7 @@ export { createSubnet } from './subnet.ts';
 export { HostQueuePair, hostRingBytes, pairAddress } from './host-queue-pair.ts';
 export { formatEndpoint } from './wire/endpoint.ts';
 export type {
+  DomainView,
   DomainAttachment,
   DomainOptions,
   FabricEvent,

@@ -129,10 +129,30 @@ describe('a subnet', () => {
       PortXmitDiscards: 0n,
     };
     expect(a.port.counters()).toEqual(sent);
+    expect(a.port.domains()).toEqual([{ vmId: 'vm', virtualFunction: undefined, counters: sent }]);
     a.attachment.detach();
+    expect(a.port.domains()).toEqual([]);
     expect(a.port.counters()).toEqual(sent);
     expect(a.attachment.counters()).toMatchObject({ doorbells: 1, bytesSent: 10 });
     expect(b.port.counters()).toMatchObject({ PortRcvData: 3n, PortRcvPkts: 1n });
+  });
+
+  it('counts for a VM whatever it has attached, and knows it as the virtual function that it is', () => {
+    const host = port();
+    const [vm, function7] = ['vm-a', 'vm-b'].map((vmId) => host.attachDomain({ vmId, memory: sharedMemory() }));
+    host.attachDomain({ vmId: 'vm-a', memory: sharedMemory() });
+    function7?.becomeVirtualFunction();
+    expect(host.domains().map(({ vmId, virtualFunction }) => [vmId, virtualFunction])).toEqual([
+      ['vm-a', undefined],
+      ['vm-b', 0],
+    ]);
+    vm?.detach();
+    expect(
+      host
+        .domains()
+        .map(({ vmId }) => vmId)
+        .sort(),
+    ).toEqual(['vm-a', 'vm-b']);
   });
 
   it('tells the members that are left when one goes, and takes its slot back', () => {

@@ -1,9 +1,20 @@
 /** A subnet: ports with LIDs and GUIDs, any of which reaches any other within a partition, in memory or over links to other processes. */
-import { HostAdapter, loadFirmware, type AdapterCounters, type DomainErrors } from '@verbena/hca';
+import { HostAdapter, loadFirmware } from '@verbena/hca';
 import { Attachment } from './attachment.ts';
 import { Partitions } from './partition.ts';
+import { portCounters, sumOf, type Counted } from './port-counters.ts';
 import { WireTransport } from './wire/transport.ts';
-import type { DomainAttachment, DomainOptions, FabricPort, PeerPort, PortCounters, PortOptions, Subnet, SubnetOptions } from './types.ts';
+import type {
+  DomainAttachment,
+  DomainOptions,
+  DomainView,
+  FabricPort,
+  PeerPort,
+  PortCounters,
+  PortOptions,
+  Subnet,
+  SubnetOptions,
+} from './types.ts';
 
 /** Unicast LIDs are 1 to 0xbfff (InfiniBand vol. 1, section 4.1.3). */
 const LAST_LID = 0xbfff;
@@ -11,9 +22,6 @@ const LAST_LID = 0xbfff;
 const VIRTUAL_FUNCTIONS = 64;
 /** Locally administered, so that it can be no manufacturer's. */
 const GUID_BASE = 0x0200_0000_0000_0000n;
-
-type Counted = AdapterCounters & DomainErrors;
-const words = (bytes: number): bigint => BigInt(Math.ceil(bytes / 4));
 
 interface PlannedPort extends PortOptions {
   readonly lid: number;
@@ -69,10 +77,10 @@ class Port implements FabricPort {
     const peer = this.#adapter.addDomain(options.memory, this.#lid, this.guid);
     this.#wire?.learn(peer);
     const claim = (): number => this.#freeFunction();
-    const attachment = new Attachment(this.#adapter, this.#partitions, peer, claim, (gone) => {
+    const attachment = new Attachment(options.vmId, this.#adapter, this.#partitions, peer, claim, (gone) => {
       this.attachments.delete(gone);
       this.#wire?.forget(peer);
-      this.#past.splice(0, this.#past.length, this.#sum([...this.#past, gone.counters()]));
+      this.#past.splice(0, this.#past.length, sumOf([...this.#past, gone.counters()]));
     });
     this.attachments.add(attachment);
     return attachment;
@@ -85,33 +93,16 @@ class Port implements FabricPort {
   }
 
   counters(): PortCounters {
-    const all = this.#sum([...this.#past, ...[...this.attachments].map((each) => each.counters())]);
-    return {
-      PortXmitData: words(all.bytesSent),
-      PortRcvData: words(all.bytesReceived),
-      PortXmitPkts: BigInt(all.packetsSent),
-      PortRcvPkts: BigInt(all.packetsReceived),
-      PortRcvErrors: BigInt(all.rxErrors),
-      PortXmitWait: BigInt(all.txWaits),
-      PortXmitDiscards: BigInt(all.txDrops),
-    };
+    return portCounters([...this.#past, ...[...this.attachments].map((each) => each.counters())]);
   }
 
-  #sum(list: readonly Counted[]): Counted {
-    const total = (key: keyof Counted): number => list.reduce((sum, each) => sum + each[key], 0);
-    return {
-      doorbells: total('doorbells'),
-      messagesSent: total('messagesSent'),
-      bytesSent: total('bytesSent'),
-      messagesReceived: total('messagesReceived'),
-      bytesReceived: total('bytesReceived'),
-      rxErrors: total('rxErrors'),
-      txWaits: total('txWaits'),
-      packetsSent: total('packetsSent'),
-      packetsReceived: total('packetsReceived'),
-      txDrops: total('txDrops'),
-      rxDrops: total('rxDrops'),
-    };
+  domains(): readonly DomainView[] {
+    const byVm = Map.groupBy(this.attachments, ({ vmId }) => vmId);
+    return [...byVm].map(([vmId, attached]) => ({
+      vmId,
+      virtualFunction: attached.find(({ virtualFunction }) => virtualFunction !== undefined)?.virtualFunction,
+      counters: portCounters(attached.map((each) => each.counters())),
+    }));
   }
 }
 

@@ -85,6 +85,15 @@ export interface PortCounters {
   readonly PortXmitDiscards: bigint;
 }
 
+/** What a VM has at a port now. */
+export interface DomainView {
+  readonly vmId: string;
+  /** Its number, on the path of SR-IOV. */
+  readonly virtualFunction: number | undefined;
+  /** Of the domain alone, since it was attached. */
+  readonly counters: PortCounters;
+}
+
 export interface FabricPort {
   readonly nodeName: string;
   /** 0 while the port is down: no domain can be attached then. */
@@ -97,7 +106,10 @@ export interface FabricPort {
   /** Which LIDs are reached where. Connections are made when a queue pair needs one. @throws Error for an endpoint that cannot be */
   learnPeers(peers: readonly PeerPort[]): void;
   attachDomain(options: DomainOptions): DomainAttachment;
+  /** Of all domains, those that are gone too. */
   counters(): PortCounters;
+  /** The domains that are attached now, by VM. */
+  domains(): readonly DomainView[];
 }
 
 /** All adapters of one process, and the wires between them. */

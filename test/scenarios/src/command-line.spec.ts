@@ -96,8 +96,21 @@ describe('the command line, in the order in which somebody meets it', () => {
     expect((await sandbox.cli(['node', 'resume', 'node-1'])).stdout).toBe('node-1 is ready\n');
   });
 
+  it('tells what the adapter of a host has counted, in the manner of perfquery', async () => {
+    const { code, stdout } = await sandbox.cli(['node', 'counters', 'node-0']);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^# Port counters: node-0, LID \d+, GUID 0x[0-9a-f]{16}\nPortXmitData:\.+\d+\n/),
+    ]);
+    for (const line of stdout.split('\n')) expect([line, line.length <= 80]).toEqual([line, true]);
+    const { port } = await sandbox.json<{ port: Record<string, string> }>(['node', 'counters', 'node-0']);
+    expect(Number(port['portRcvPkts'])).toBeGreaterThan(0);
+    expect(port['portRcvErrors']).toBe('0');
+  });
+
   it('is told of what does not exist with code 4', async () => {
     for (const args of [
+      ['node', 'counters', 'node-none'],
       ['job', 'show', 'job-none'],
       ['cancel', 'job-none'],
       ['node', 'drain', 'node-none'],

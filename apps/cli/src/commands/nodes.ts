@@ -1,4 +1,4 @@
-/** verbena nodes, node drain, node resume: the hosts. */
+/** verbena nodes, node drain, node resume, node counters: the hosts. */
 import { create } from '@bufbuild/protobuf';
 import { nodev1 } from '@verbena/contracts';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
@@ -65,7 +65,10 @@ export function registerNodes({ program, action }: Registry): void {
       .action(action((context) => list(context))),
     'verbena nodes',
   );
-  const node = example(program.command('node').description('take a host out of placement, or back in'), 'verbena node drain node-2');
+  const node = example(
+    program.command('node').description('take a host out of placement or back in; its counters'),
+    'verbena node drain node-2',
+  );
   example(
     node
       .command('drain')
@@ -93,5 +96,15 @@ export function registerNodes({ program, action }: Registry): void {
         ),
       ),
     'verbena node resume node-2',
+  );
+  example(
+    node
+      .command('counters')
+      .summary('show what the adapter of a host has counted')
+      .description('show the counters of a host’s port and of its VMs by their InfiniBand names; data in units of 4 bytes')
+      .argument('<node>', 'node id')
+      .option('--vm <vm>', 'only those of this VM')
+      .action(action<{ vm?: string }>(async (context, [id = ''], { vm }) => (await import('./counters.ts')).counters(context, id, vm))),
+    'verbena node counters node-2',
   );
 }

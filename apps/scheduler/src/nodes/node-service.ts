@@ -4,15 +4,17 @@ import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { nodev1 } from '@verbena/contracts';
 import type { KnownNode } from '@verbena/domain-node';
 import { nodeId } from '@verbena/ids';
-import { callContext, nodeOnlyItself, type CallContext } from '@verbena/messaging';
+import { callContext, nodeOnlyItself, type Bus, type CallContext } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
 import type { Capacity } from '../queue/capacity.ts';
 import type { HeartbeatFacts, NodeResult, Nodes, Presence } from './nodes.ts';
 
 const { NodeState } = nodev1;
 const mostCachedImages = 10_000;
+const countersMs = 5_000;
 
 export interface NodeServiceParts {
+  readonly bus: Bus;
   readonly nodes: Nodes;
   readonly capacity: Capacity;
   readonly heartbeatMs: number;
@@ -23,7 +25,7 @@ export interface NodeServiceParts {
 }
 
 export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.NodeService> {
-  const { nodes, heartbeatMs, leaseMs } = parts;
+  const { bus, nodes, heartbeatMs, leaseMs } = parts;
   const answer = (id: string, result: NodeResult) => {
     if (!result.ok) throw refused(id, result.reason, result.detail);
     return { node: nodeView(id, parts) };
@@ -72,6 +74,10 @@ export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.
     },
     async resumeNode({ id }) {
       return answer(id, await nodes.resume(id));
+    },
+    async getCounters({ id }) {
+      if (nodes.known(id) === undefined) throw refused(id, 'unknown-node', '');
+      return { counters: (await bus.client(nodev1.NodeAgentService, id).readCounters({}, { timeoutMs: countersMs })).counters };
     },
   };
 }

@@ -39,7 +39,7 @@ export const parts = {
     serves: [],
     calls: [
       rpcs(jobv1.JobService, 'submitJob', 'getJob', 'listJobs', 'cancelJob', 'watchJob'),
-      rpcs(nodev1.NodeService, 'listNodes', 'drainNode', 'resumeNode'),
+      rpcs(nodev1.NodeService, 'listNodes', 'drainNode', 'resumeNode', 'getCounters'),
       all(vmv1.VmService),
       rpcs(imagev1.ImageService, 'registerImage', 'getImage', 'listImages'),
       all(storagev1.ChunkService),
@@ -54,7 +54,7 @@ export const parts = {
   scheduler: {
     serves: [jobv1.JobService, nodev1.NodeService, vmv1.VmService, migrationv1.MoveService],
     calls: [
-      rpcs(nodev1.NodeAgentService, 'bootVm', 'startRanks', 'stopRanks', 'destroyVm', 'listLocalVms'),
+      rpcs(nodev1.NodeAgentService, 'bootVm', 'startRanks', 'stopRanks', 'destroyVm', 'listLocalVms', 'readCounters'),
       rpcs(imagev1.ImageService, 'matchImage', 'distribute'),
       rpcs(storagev1.OutputService, 'sealOutput'),
       // On behalf of whoever submits: whether the input files are its tenant's.

@@ -68,6 +68,7 @@ export const metric = {
   adapterBytes: counter('verbena_adapter_bytes_total', 'Payload bytes that the node’s adapter has moved.', 'node', 'direction'),
   adapterMessages: counter('verbena_adapter_messages_total', 'Messages that the node’s adapter has moved.', 'node', 'direction'),
   adapterErrors: counter('verbena_adapter_errors_total', 'Errors that the node’s adapter has counted.', 'node', 'kind'),
+  portCounters: counter('verbena_port_counter_total', 'Counters of the node’s port by their InfiniBand names.', 'node', 'counter'),
   outputBytes: counter('verbena_node_output_bytes_total', 'Bytes of output that ranks have written.', 'node'),
   imageCacheBytes: gauge('verbena_image_cache_bytes', 'Bytes of the images in a node’s cache.', 'node'),
   imageCacheImages: gauge('verbena_image_cache_images', 'Complete images in a node’s cache.', 'node'),

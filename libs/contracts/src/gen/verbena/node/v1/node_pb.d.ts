@@ -336,6 +336,153 @@ export declare type ResumeNodeResponse = Message<"verbena.node.v1.ResumeNodeResp
 export declare const ResumeNodeResponseSchema: GenMessage<ResumeNodeResponse>;
 
 /**
+ * PortCounters by their InfiniBand names (volume 1, section 16.1.3.5). Data is in units of 4 bytes.
+ *
+ * @generated from message verbena.node.v1.PortCounters
+ */
+export declare type PortCounters = Message<"verbena.node.v1.PortCounters"> & {
+  /**
+   * @generated from field: uint64 port_xmit_data = 1;
+   */
+  portXmitData: bigint;
+
+  /**
+   * @generated from field: uint64 port_rcv_data = 2;
+   */
+  portRcvData: bigint;
+
+  /**
+   * @generated from field: uint64 port_xmit_pkts = 3;
+   */
+  portXmitPkts: bigint;
+
+  /**
+   * @generated from field: uint64 port_rcv_pkts = 4;
+   */
+  portRcvPkts: bigint;
+
+  /**
+   * @generated from field: uint64 port_rcv_errors = 5;
+   */
+  portRcvErrors: bigint;
+
+  /**
+   * @generated from field: uint64 port_xmit_wait = 6;
+   */
+  portXmitWait: bigint;
+
+  /**
+   * Messages of unreliable service that could not leave.
+   *
+   * @generated from field: uint64 port_xmit_discards = 7;
+   */
+  portXmitDiscards: bigint;
+};
+
+/**
+ * Describes the message verbena.node.v1.PortCounters.
+ * Use `create(PortCountersSchema)` to create a new message.
+ */
+export declare const PortCountersSchema: GenMessage<PortCounters>;
+
+/**
+ * VmCounters is what one VM has done at the adapter since its program began there.
+ *
+ * @generated from message verbena.node.v1.VmCounters
+ */
+export declare type VmCounters = Message<"verbena.node.v1.VmCounters"> & {
+  /**
+   * @generated from field: string vm_id = 1;
+   */
+  vmId: string;
+
+  /**
+   * On the path of SR-IOV.
+   *
+   * @generated from field: optional uint32 virtual_function = 2;
+   */
+  virtualFunction?: number | undefined;
+
+  /**
+   * @generated from field: verbena.node.v1.PortCounters counters = 3;
+   */
+  counters?: PortCounters | undefined;
+};
+
+/**
+ * Describes the message verbena.node.v1.VmCounters.
+ * Use `create(VmCountersSchema)` to create a new message.
+ */
+export declare const VmCountersSchema: GenMessage<VmCounters>;
+
+/**
+ * @generated from message verbena.node.v1.AdapterCounters
+ */
+export declare type AdapterCounters = Message<"verbena.node.v1.AdapterCounters"> & {
+  /**
+   * @generated from field: uint32 lid = 1;
+   */
+  lid: number;
+
+  /**
+   * @generated from field: string port_guid = 2;
+   */
+  portGuid: string;
+
+  /**
+   * Of the port, since the node-agent started.
+   *
+   * @generated from field: verbena.node.v1.PortCounters port = 3;
+   */
+  port?: PortCounters | undefined;
+
+  /**
+   * VMs with a place at the adapter now, in the order of their ids.
+   *
+   * @generated from field: repeated verbena.node.v1.VmCounters vms = 4;
+   */
+  vms: VmCounters[];
+};
+
+/**
+ * Describes the message verbena.node.v1.AdapterCounters.
+ * Use `create(AdapterCountersSchema)` to create a new message.
+ */
+export declare const AdapterCountersSchema: GenMessage<AdapterCounters>;
+
+/**
+ * @generated from message verbena.node.v1.GetCountersRequest
+ */
+export declare type GetCountersRequest = Message<"verbena.node.v1.GetCountersRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message verbena.node.v1.GetCountersRequest.
+ * Use `create(GetCountersRequestSchema)` to create a new message.
+ */
+export declare const GetCountersRequestSchema: GenMessage<GetCountersRequest>;
+
+/**
+ * @generated from message verbena.node.v1.GetCountersResponse
+ */
+export declare type GetCountersResponse = Message<"verbena.node.v1.GetCountersResponse"> & {
+  /**
+   * @generated from field: verbena.node.v1.AdapterCounters counters = 1;
+   */
+  counters?: AdapterCounters | undefined;
+};
+
+/**
+ * Describes the message verbena.node.v1.GetCountersResponse.
+ * Use `create(GetCountersResponseSchema)` to create a new message.
+ */
+export declare const GetCountersResponseSchema: GenMessage<GetCountersResponse>;
+
+/**
  * Subtree is a node of the distribution tree with those below it, in the order in which they are served (R31).
  *
  * @generated from message verbena.node.v1.Subtree
@@ -926,6 +1073,34 @@ export declare type ListLocalVmsResponse = Message<"verbena.node.v1.ListLocalVms
 export declare const ListLocalVmsResponseSchema: GenMessage<ListLocalVmsResponse>;
 
 /**
+ * @generated from message verbena.node.v1.ReadCountersRequest
+ */
+export declare type ReadCountersRequest = Message<"verbena.node.v1.ReadCountersRequest"> & {
+};
+
+/**
+ * Describes the message verbena.node.v1.ReadCountersRequest.
+ * Use `create(ReadCountersRequestSchema)` to create a new message.
+ */
+export declare const ReadCountersRequestSchema: GenMessage<ReadCountersRequest>;
+
+/**
+ * @generated from message verbena.node.v1.ReadCountersResponse
+ */
+export declare type ReadCountersResponse = Message<"verbena.node.v1.ReadCountersResponse"> & {
+  /**
+   * @generated from field: verbena.node.v1.AdapterCounters counters = 1;
+   */
+  counters?: AdapterCounters | undefined;
+};
+
+/**
+ * Describes the message verbena.node.v1.ReadCountersResponse.
+ * Use `create(ReadCountersResponseSchema)` to create a new message.
+ */
+export declare const ReadCountersResponseSchema: GenMessage<ReadCountersResponse>;
+
+/**
  * @generated from enum verbena.node.v1.NodeState
  */
 export enum NodeState {
@@ -1002,6 +1177,16 @@ export declare const NodeService: GenService<{
     methodKind: "unary";
     input: typeof ResumeNodeRequestSchema;
     output: typeof ResumeNodeResponseSchema;
+  },
+  /**
+   * GetCounters asks the node for what its adapter has counted.
+   *
+   * @generated from rpc verbena.node.v1.NodeService.GetCounters
+   */
+  getCounters: {
+    methodKind: "unary";
+    input: typeof GetCountersRequestSchema;
+    output: typeof GetCountersResponseSchema;
   },
 }>;
 
@@ -1084,6 +1269,14 @@ export declare const NodeAgentService: GenService<{
     methodKind: "unary";
     input: typeof ListLocalVmsRequestSchema;
     output: typeof ListLocalVmsResponseSchema;
+  },
+  /**
+   * @generated from rpc verbena.node.v1.NodeAgentService.ReadCounters
+   */
+  readCounters: {
+    methodKind: "unary";
+    input: typeof ReadCountersRequestSchema;
+    output: typeof ReadCountersResponseSchema;
   },
 }>;
 
