@@ -59,6 +59,7 @@ void vbmpi_comm_init(void) {
   struct vbmpi_comm *comm_world = vbmpi_comm_new(world, 0, 1);
   struct vbmpi_comm *comm_self = vbmpi_comm_new(self, 2, 2);
   if (comm_world == 0 || comm_self == 0) vbmpi_fatal(MPI_ERR_NO_MEM, "MPI_Init", "no memory for communicators");
+  vbmpi_context_take(VBMPI_MEETING_CONTEXT);
   strcpy(comm_world->name, "MPI_COMM_WORLD");
   strcpy(comm_self->name, "MPI_COMM_SELF");
 }
@@ -359,13 +360,6 @@ int PMPI_Comm_get_name(MPI_Comm comm, char *name, int *length) {
   return MPI_SUCCESS;
 }
 VBMPI_ALIAS(Comm_get_name)
-
-int PMPI_Comm_get_parent(MPI_Comm *parent) {
-  VBMPI_MAIN_CHECK("MPI_Comm_get_parent")
-  *parent = MPI_COMM_NULL;
-  return MPI_SUCCESS;
-}
-VBMPI_ALIAS(Comm_get_parent)
 
 int PMPI_Comm_set_info(MPI_Comm comm, MPI_Info info) {
   VBMPI_COMM(c, comm, "MPI_Comm_set_info")

@@ -98,6 +98,22 @@ int vbmpi_comm_split(struct vbmpi_comm *comm, int color, int key, const char *fu
 
 int vbmpi_inter_split(struct vbmpi_comm *comm, int color, int key, const char *function, MPI_Comm *part);
 
+/*
+ * Processes that meet without a communicator in common (sessions, ports, names) do so in a context of its own, where the tag says which meeting it is.
+ * The communicator has no handle; its group stays the caller's.
+ */
+#define VBMPI_MEETING_CONTEXT 4
+struct vbmpi_comm *vbmpi_meeting_new(struct vbmpi_group *group, int tag, const char *function);
+void vbmpi_meeting_free(struct vbmpi_comm *meeting);
+/* Of all processes, in their order. */
+struct vbmpi_comm *vbmpi_meeting_of_all(void);
+/* Makes an inter-communicator of the group of `local` and that which the leader meets; between the entry of a collective and its end, which it is. */
+int vbmpi_inter_make(struct vbmpi_comm *local, int leader, struct vbmpi_comm *peer, int remote_leader, int tag, const char *function, MPI_Comm *made);
+
+/* The group of a handle, MPI_GROUP_EMPTY included; NULL when there is none. `publish` takes the group over. */
+struct vbmpi_group *vbmpi_group_lookup(MPI_Group handle);
+int vbmpi_group_publish(struct vbmpi_group *group, MPI_Group *handle);
+
 void vbmpi_comm_init(void);
 
 #endif

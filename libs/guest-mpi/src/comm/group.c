@@ -27,7 +27,7 @@ static int rank_in(const struct vbmpi_group *group, int world) {
   return MPI_UNDEFINED;
 }
 
-static int publish(struct vbmpi_group *group, MPI_Group *handle) {
+int vbmpi_group_publish(struct vbmpi_group *group, MPI_Group *handle) {
   if (group->size == 0) {
     vbmpi_group_release(group);
     *handle = MPI_GROUP_EMPTY;
@@ -40,20 +40,20 @@ static int publish(struct vbmpi_group *group, MPI_Group *handle) {
   return MPI_SUCCESS;
 }
 
-static struct vbmpi_group *lookup(MPI_Group handle) {
+struct vbmpi_group *vbmpi_group_lookup(MPI_Group handle) {
   static struct vbmpi_group empty = {.references = 1, .size = 0, .rank = MPI_UNDEFINED};
   return handle == MPI_GROUP_EMPTY ? &empty : vbmpi_group_of(handle);
 }
 
 #define GROUP(name, handle, function)            \
   VBMPI_MAIN_CHECK(function)                     \
-  struct vbmpi_group *name = lookup(handle);     \
+  struct vbmpi_group *name = vbmpi_group_lookup(handle);     \
   if (name == 0) return vbmpi_fail(0, MPI_ERR_GROUP, function, "invalid group");
 
 int PMPI_Comm_group(MPI_Comm comm, MPI_Group *group) {
   VBMPI_COMM(c, comm, "MPI_Comm_group")
   vbmpi_own_group(c)->references++;
-  return publish(vbmpi_own_group(c), group);
+  return vbmpi_group_publish(vbmpi_own_group(c), group);
 }
 VBMPI_ALIAS(Comm_group)
 
@@ -61,7 +61,7 @@ int PMPI_Comm_remote_group(MPI_Comm comm, MPI_Group *group) {
   VBMPI_COMM(c, comm, "MPI_Comm_remote_group")
   if (c->local == 0) return vbmpi_fail(c, MPI_ERR_COMM, "MPI_Comm_remote_group", "communicator %s is not an inter-communicator", c->name);
   c->group->references++;
-  return publish(c->group, group);
+  return vbmpi_group_publish(c->group, group);
 }
 VBMPI_ALIAS(Comm_remote_group)
 
@@ -127,7 +127,7 @@ int PMPI_Group_union(MPI_Group a, MPI_Group b, MPI_Group *result) {
   for (int i = 0; i < x->size; i++) group->world[group->size++] = x->world[i];
   for (int i = 0; i < y->size; i++)
     if (rank_in(x, y->world[i]) == MPI_UNDEFINED) group->world[group->size++] = y->world[i];
-  return publish(group, result);
+  return vbmpi_group_publish(group, result);
 }
 VBMPI_ALIAS(Group_union)
 
@@ -137,7 +137,7 @@ static int filter(struct vbmpi_group *x, struct vbmpi_group *y, bool present, MP
   group->size = 0;
   for (int i = 0; i < x->size; i++)
     if ((rank_in(y, x->world[i]) != MPI_UNDEFINED) == present) group->world[group->size++] = x->world[i];
-  return publish(group, result);
+  return vbmpi_group_publish(group, result);
 }
 
 int PMPI_Group_intersection(MPI_Group a, MPI_Group b, MPI_Group *result) {
@@ -177,7 +177,7 @@ static int include(struct vbmpi_group *g, int n, const int ranks[], const char *
   if (failed) return failed;
   struct vbmpi_group *group = vbmpi_group_new(n);
   for (int i = 0; i < n; i++) group->world[i] = g->world[ranks[i]];
-  return publish(group, result);
+  return vbmpi_group_publish(group, result);
 }
 
 static int exclude(struct vbmpi_group *g, int n, const int ranks[], const char *function, MPI_Group *result) {
@@ -190,7 +190,7 @@ static int exclude(struct vbmpi_group *g, int n, const int ranks[], const char *
     for (int j = 0; j < n; j++) out |= ranks[j] == i;
     if (!out) group->world[group->size++] = g->world[i];
   }
-  return publish(group, result);
+  return vbmpi_group_publish(group, result);
 }
 
 int PMPI_Group_incl(MPI_Group group, int n, const int ranks[], MPI_Group *result) {

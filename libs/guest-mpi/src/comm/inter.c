@@ -57,6 +57,21 @@ static bool overlap(const struct vbmpi_comm *local, const struct vbmpi_group *re
   return false;
 }
 
+int vbmpi_inter_make(struct vbmpi_comm *c, int leader, struct vbmpi_comm *peer, int remote_leader, int tag, const char *function, MPI_Comm *made) {
+  struct card mine = {.size = c->size}, theirs;
+  vbmpi_contexts_free(c, mine.free);
+  struct vbmpi_group *remote = meet(c, leader, peer, remote_leader, tag, &mine, &theirs);
+  int result = vbmpi_coll_leave(), context = vbmpi_context_pick(mine.free, theirs.free, -1), second = vbmpi_context_pick(mine.free, mine.free, context);
+  if (result == MPI_SUCCESS && overlap(c, remote)) result = vbmpi_fail(c, MPI_ERR_COMM, function, "the two groups have members in common");
+  if (result == MPI_SUCCESS && (context < 0 || second < 0)) result = vbmpi_no_context(c, function);
+  if (result) {
+    vbmpi_group_release(remote);
+    return result;
+  }
+  c->group->references++;
+  return vbmpi_inter_publish(c, vbmpi_comm_new(c->group, second, 0), remote, context, function, made);
+}
+
 int PMPI_Intercomm_create(MPI_Comm local_comm, int leader, MPI_Comm peer_comm, int remote_leader, int tag, MPI_Comm *made) {
   const char *function = "MPI_Intercomm_create";
   VBMPI_COMM(c, local_comm, function)
@@ -70,20 +85,8 @@ int PMPI_Intercomm_create(MPI_Comm local_comm, int leader, MPI_Comm peer_comm, i
     if (remote_leader < 0 || remote_leader >= peer->size)
       return vbmpi_fail(c, MPI_ERR_RANK, function, "invalid remote leader %d (communicator %s has %d)", remote_leader, peer->name, peer->size);
   }
-  struct card mine = {.size = c->size}, theirs;
   VBMPI_COLLECTIVE(function, c)
-  vbmpi_contexts_free(c, mine.free);
-  struct vbmpi_group *remote = meet(c, leader, peer, remote_leader, tag, &mine, &theirs);
-  result = vbmpi_coll_leave();
-  int context = vbmpi_context_pick(mine.free, theirs.free, -1), second = vbmpi_context_pick(mine.free, mine.free, context);
-  if (result == MPI_SUCCESS && overlap(c, remote)) result = vbmpi_fail(c, MPI_ERR_COMM, function, "the two groups have members in common");
-  if (result == MPI_SUCCESS && (context < 0 || second < 0)) result = vbmpi_no_context(c, function);
-  if (result) {
-    vbmpi_group_release(remote);
-    return result;
-  }
-  c->group->references++;
-  return vbmpi_inter_publish(c, vbmpi_comm_new(c->group, second, 0), remote, context, function, made);
+  return vbmpi_inter_make(c, leader, peer, remote_leader, tag, function, made);
 }
 VBMPI_ALIAS(Intercomm_create)
 

@@ -164,6 +164,8 @@ struct vbmpi_region {
   uint64_t used;
 };
 const struct vbmpi_region *vbmpi_register(const void *address, size_t bytes);
+/* Regions in the cache now. */
+uint32_t vbmpi_registered(void);
 /* Gives all registrations back; the next messages register anew. */
 void vbmpi_register_forget(void);
 

@@ -61,6 +61,8 @@ static bool caching(void) {
   return known != 0;
 }
 
+uint32_t vbmpi_registered(void) { return used; }
+
 void vbmpi_register_forget(void) {
   for (uint32_t i = 0; i < used; i++) dereg(regions[i].handle);
   used = recent = 0;

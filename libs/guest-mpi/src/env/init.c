@@ -13,19 +13,30 @@
 #include "device/quiesce.h"
 #include "device/wait.h"
 #include "error.h"
+#include "init.h"
+#include "process/names.h"
 
-static int start(int required, int *provided, const char *function) {
-  if (vbmpi_state != VBMPI_NOT_STARTED)
-    vbmpi_fatal(MPI_ERR_OTHER, function, vbmpi_state == VBMPI_RUNNING ? "MPI is initialised already" : "called after MPI_Finalize");
-  (void)required;
+/* MPI_Init and MPI_Finalize; the library itself (vbmpi_state) also runs while a session is open. */
+static int world = VBMPI_NOT_STARTED;
+static int sessions;
+
+static void open_library(const char *function) {
   vbmpi_call = function;
-  /* The guest has one thread, so any level up to SERIALIZED is met; MULTIPLE is met as far as it can be used. */
-  if (provided) *provided = required < MPI_THREAD_MULTIPLE ? required : MPI_THREAD_SERIALIZED;
   vbmpi_device_open();
   vbmpi_check_begin();
   vbmpi_comm_init();
+  if (vbmpi_names_begin) vbmpi_names_begin();
   vbmpi_state = VBMPI_RUNNING;
   vbmpi_page()->mpi_state = VB_MPI_INITIALIZED;
+}
+
+static int start(int required, int *provided, const char *function) {
+  if (world != VBMPI_NOT_STARTED || vbmpi_state == VBMPI_ENDED)
+    vbmpi_fatal(MPI_ERR_OTHER, function, world == VBMPI_RUNNING ? "MPI is initialised already" : "called after MPI_Finalize");
+  /* The guest has one thread, so any level up to SERIALIZED is met; MULTIPLE is met as far as it can be used. */
+  if (provided) *provided = required < MPI_THREAD_MULTIPLE ? required : MPI_THREAD_SERIALIZED;
+  if (vbmpi_state == VBMPI_NOT_STARTED) open_library(function);
+  world = VBMPI_RUNNING;
   return MPI_SUCCESS;
 }
 
@@ -67,34 +78,77 @@ static void describe_finalize(char *text, size_t capacity, const void *subject) 
   snprintf(text, capacity, "MPI_Finalize(), for peers to take what was sent to them");
 }
 
-int PMPI_Finalize(void) {
-  VBMPI_MAIN_CHECK("MPI_Finalize")
-  vbmpi_call = "MPI_Finalize";
-  vbmpi_attributes_delete(&vbmpi_comm_of(MPI_COMM_SELF)->attributes, MPI_COMM_SELF);
-  if (vbmpi_checking) vbmpi_check_leaks();
+static void let_sends_out(void) {
   uint32_t spins = 0;
   while (!sends_are_out()) vbmpi_wait_turn(&spins, describe_finalize, 0);
-  /* Who is through the barrier may be gone while others are still in it: from here on, lost connections are the normal end. */
+}
+
+static void meet_all(void) {
   vbmpi_collective = "MPI_Finalize";
-  vbmpi_device.finalizing = true;
   vbmpi_barrier(vbmpi_comm_of(MPI_COMM_WORLD));
   vbmpi_collective = 0;
+}
+
+static void close_library(void) {
+  vbmpi_call = "MPI_Finalize";
+  let_sends_out();
+  /* Who is through the barrier may be gone while others are still in it: from here on, lost connections are the normal end. */
+  vbmpi_device.finalizing = true;
+  meet_all();
   vbmpi_quiesce_end();
-  vbmpi_attributes_delete(&vbmpi_comm_of(MPI_COMM_WORLD)->attributes, MPI_COMM_WORLD);
+}
+
+static void ended(void) {
   vbmpi_state = VBMPI_ENDED;
   vbmpi_page()->mpi_state = VB_MPI_FINALIZED;
+}
+
+int PMPI_Finalize(void) {
+  VBMPI_MAIN_CHECK("MPI_Finalize")
+  if (world != VBMPI_RUNNING) vbmpi_fatal(MPI_ERR_OTHER, "MPI_Finalize", world == VBMPI_ENDED ? "called twice" : "called before MPI_Init");
+  vbmpi_attributes_delete(&vbmpi_comm_of(MPI_COMM_SELF)->attributes, MPI_COMM_SELF);
+  if (vbmpi_checking) vbmpi_check_leaks();
+  if (sessions == 0) {
+    close_library();
+  } else {
+    let_sends_out();
+    meet_all();
+  }
+  vbmpi_attributes_delete(&vbmpi_comm_of(MPI_COMM_WORLD)->attributes, MPI_COMM_WORLD);
+  world = VBMPI_ENDED;
+  if (sessions == 0) ended();
   return MPI_SUCCESS;
 }
 VBMPI_ALIAS(Finalize)
 
+bool vbmpi_session_begins(const char *function) {
+  if (vbmpi_state == VBMPI_ENDED) return false;
+  if (vbmpi_state == VBMPI_NOT_STARTED) open_library(function);
+  sessions++;
+  return true;
+}
+
+/* The library stays open for further sessions until the program ends, or MPI_Finalize if that is still to come. */
+void vbmpi_session_ends(void) {
+  if (--sessions > 0 || world != VBMPI_ENDED) return;
+  close_library();
+  ended();
+}
+
+void vbmpi_close_at_exit(void) {
+  if (vbmpi_state != VBMPI_RUNNING || sessions > 0 || world != VBMPI_NOT_STARTED) return;
+  close_library();
+  ended();
+}
+
 int PMPI_Initialized(int *flag) {
-  *flag = vbmpi_state != VBMPI_NOT_STARTED;
+  *flag = world != VBMPI_NOT_STARTED;
   return MPI_SUCCESS;
 }
 VBMPI_ALIAS(Initialized)
 
 int PMPI_Finalized(int *flag) {
-  *flag = vbmpi_state == VBMPI_ENDED;
+  *flag = world == VBMPI_ENDED;
   return MPI_SUCCESS;
 }
 VBMPI_ALIAS(Finalized)

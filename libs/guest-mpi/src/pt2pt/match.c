@@ -172,3 +172,9 @@ void vbmpi_free_unexpected(struct vbmpi_unexpected *message) {
     free(message);
   }
 }
+
+size_t vbmpi_unexpected_count(void) {
+  size_t count = 0;
+  for (const struct vbmpi_unexpected *message = arrivals.first; message; message = message->next) count++;
+  return count;
+}

@@ -42,5 +42,7 @@ struct vbmpi_unexpected *vbmpi_find_unexpected(uint16_t context, int source, int
 struct vbmpi_unexpected *vbmpi_add_unexpected(uint16_t context, int source, const struct vbmpi_header *header, const void *data, size_t bytes);
 void vbmpi_take_unexpected(struct vbmpi_unexpected *message);   /* off the lists */
 void vbmpi_free_unexpected(struct vbmpi_unexpected *message);
+/* How many are there; walks the list. */
+size_t vbmpi_unexpected_count(void);
 
 #endif

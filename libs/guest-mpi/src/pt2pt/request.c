@@ -48,6 +48,7 @@ struct vbmpi_request *vbmpi_request_new(enum vbmpi_request_kind kind) {
   request->bounce = 0;
   request->type = MPI_DATATYPE_NULL;
   request->bsend = 0;
+  request->partitions = 0;
   request->name = 0;
   request->truncated = 0;
   request->status_source = MPI_ANY_SOURCE;
@@ -70,6 +71,7 @@ void vbmpi_request_free(struct vbmpi_request *request) {
 void vbmpi_request_drop(struct vbmpi_request *request) {
   if (request->kind == VBMPI_REQUEST_SCHEDULE) vbmpi_schedule_free(request->schedule);
   if (request->kind == VBMPI_REQUEST_GENERAL) vbmpi_general_free(request->general);
+  free(request->partitions);
   if (request->bsend) vbmpi_bsend_release(request->bsend);
   if (request->holds_comm) {
     vbmpi_type_release(request->type);

@@ -73,7 +73,16 @@ struct vbmpi_request {
   const char *name;      /* of a schedule's call, or "a generalized request" */
   struct vbmpi_schedule *schedule;
   struct vbmpi_site site;          /* where it was made, when the program is checked */
+  struct vbmpi_partitions *partitions;   /* of a partitioned communication; NULL otherwise */
   struct vbmpi_general *general;   /* the user's functions of a generalized request */
+};
+
+/* What a partitioned request has more than a persistent one (partitioned.c). */
+struct vbmpi_partitions {
+  void (*start)(struct vbmpi_request *request);
+  int count;
+  int ready;
+  uint8_t marked[];   /* by partition: ready to be sent */
 };
 
 /* From the pool; never NULL: without memory the job ends with a message. */

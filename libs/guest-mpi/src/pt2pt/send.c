@@ -79,6 +79,10 @@ int vbmpi_start_user(struct vbmpi_request *request, const char *function) {
     vbmpi_schedule_start(request);
     return MPI_SUCCESS;
   }
+  if (request->partitions) {
+    request->partitions->start(request);
+    return MPI_SUCCESS;
+  }
   if (request->kind != VBMPI_REQUEST_SEND || request->mode != VBMPI_BUFFERED || request->wanted_peer == MPI_PROC_NULL) {
     vbmpi_start(request);
     return MPI_SUCCESS;

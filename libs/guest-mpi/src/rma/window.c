@@ -69,7 +69,7 @@ static int create(struct plan plan, MPI_Comm comm, MPI_Win *handle, const char *
   /* Messages may come as soon as another knows of this window: it is known here before it tells them. */
   win->next = vbmpi_windows;
   vbmpi_windows = win;
-  vbmpi_device.windows_progress = vbmpi_windows_progress;
+  if (vbmpi_device.windows_progress == 0) vbmpi_device.windows_progress = vbmpi_windows_progress;
   for (int pass = 0; pass < 2; pass++) {
     VBMPI_COLLECTIVE(function, win->comm)
     if (pass == 0) {

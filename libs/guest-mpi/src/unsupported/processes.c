@@ -1,5 +1,0 @@
-/* Dynamic processes and sessions: not supported. */
-#include "unsupported.h"
-
-#undef VERBENA_MPI_PROCESSES_H
-#include <verbena/mpi/processes.h>
