@@ -1,6 +1,6 @@
 /**
- * `npm run kill-campaign [runs [first seed]]`: kill -9 of each process of a cluster in turn, at each step of a job's life; 200 runs from seed 0 when
- * nothing is said. Each run is told of as it ends. Ends with code 0 only if nothing was lost, run twice or left over.
+ * `npm run kill-campaign [-- [--moves] [runs [first seed]]]`: kill -9 of each process of a cluster in turn, at each step of a job's life, or with --moves at
+ * each step of a migration; 200 runs from seed 0 when nothing is said. Each run is told of as it ends. Ends with code 0 only if nothing was lost, run twice or left over.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,9 +11,10 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const bin = join(root, 'node_modules', '.bin');
 const node = existsSync(join(bin, 'node')) ? join(bin, 'node') : process.execPath;
-const [runs = '200', firstSeed = '0'] = process.argv.slice(2);
+const moves = process.argv[2] === '--moves';
+const [runs = '200', firstSeed = '0'] = process.argv.slice(moves ? 3 : 2);
 if (![runs, firstSeed].every((text) => /^\d{1,6}$/.test(text)) || runs === '0') {
-  console.error('usage: npm run kill-campaign -- [runs] [first seed]      for example: npm run kill-campaign -- 1 42');
+  console.error('usage: npm run kill-campaign -- [--moves] [runs] [first seed]      for example: npm run kill-campaign -- 1 42');
   process.exit(64);
 }
 
@@ -32,7 +33,8 @@ const child = spawn(node, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', 
   env: {
     ...process.env,
     PATH: `${bin}${delimiter}${process.env.PATH}`,
-    VERBENA_KILL_RUNS: runs,
+    VERBENA_KILL_RUNS: moves ? '0' : runs,
+    VERBENA_KILL_MOVES: moves ? runs : '0',
     VERBENA_KILL_SEED: firstSeed,
     VERBENA_KILL_JOURNAL: journal,
   },

@@ -13,5 +13,6 @@ export type { CollectedSpan, SpanRef } from './otlp/span.ts';
 export { ComposeCluster, type ContainerFacts } from './compose.ts';
 export { engineAnswers } from './servers/containers.ts';
 export { nothingIsLeft } from './kill/leaks.ts';
-export { killRun, killSteps, type KillRun } from './kill/plan.ts';
+export { moveUnderKill, type MoveEnd } from './kill/move.ts';
+export { killRun, killSteps, moveRun, moveSteps, type KillRun, type MoveRun } from './kill/plan.ts';
 export { runUnderKill } from './kill/run.ts';

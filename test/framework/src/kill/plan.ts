@@ -53,3 +53,33 @@ export function killRun(seed: number, victims: readonly string[], mostProcesses:
   const freshImage = travels.has(step.name) || roll(6) === 0;
   return { seed, victim: victims[seed % victims.length] ?? '', step, delayMs, processes, memoryBytes: BigInt(pages * page), freshImage };
 }
+
+/** Steps of a migration. */
+export const moveSteps = [
+  { name: 'begun', event: 'MigrationStarted', withinMs: 60 },
+  { name: 'a round sent', event: 'MigrationRoundDone', withinMs: 30 },
+  { name: 'quiescing', event: 'MigrationQuiescing', withinMs: 40 },
+  { name: 'suspended', event: 'MigrationSuspended', withinMs: 30 },
+  { name: 'handed over', event: 'MigrationHandedOver', withinMs: 40 },
+  { name: 'moved', event: 'MigrationCompleted', withinMs: 60 },
+] as const;
+
+export interface MoveRun {
+  readonly seed: number;
+  /** A process, "postgres", or "cancel": then nobody dies, and the migration is cancelled. */
+  readonly victim: string;
+  readonly step: (typeof moveSteps)[number];
+  readonly delayMs: number;
+  readonly transport: 'tcp' | 'rdma';
+  /** Whose VM moves. */
+  readonly rank: number;
+}
+
+/** Victims and steps in turn, so that each comes with each; the rest by the seed. */
+export function moveRun(seed: number, victims: readonly string[]): MoveRun {
+  const random = seededRandom(seed * 6271 + 5);
+  const roll = (sides: number): number => ((random(1)[0] ?? 0) * 256 + (random(1)[0] ?? 0)) % sides;
+  const step = moveSteps[(seed + Math.floor(seed / victims.length)) % moveSteps.length] ?? moveSteps[0];
+  const transport = roll(2) === 0 ? 'tcp' : 'rdma';
+  return { seed, victim: victims[seed % victims.length] ?? '', step, delayMs: roll(step.withinMs), transport, rank: roll(2) };
+}
