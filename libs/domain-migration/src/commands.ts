@@ -22,7 +22,8 @@ export type MigrationCommand =
   | Command<'BeginQuiesce', Record<never, never>>
   | Command<'RecordSuspension', Copied>
   | Command<'HandOver', { epoch: number }>
-  | Command<'CompleteMigration', Record<never, never>>
+  /** `releasedAt`: when all ranks had been told to go on, if that is known; what comes after it stops nobody. */
+  | Command<'CompleteMigration', { releasedAt?: number }>
   /** Decides that the VM stays where it is; the first decision holds. Refused after the hand-over. */
   | Command<'UndoMigration', { cause: 'failed' | 'cancelled'; reason: string }>
   /** Everything that was done for it is taken back. */

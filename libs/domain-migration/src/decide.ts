@@ -27,7 +27,7 @@ export function decideMigration(command: MigrationCommand, state: MigrationState
       return when('suspended', command, state, { type: 'MigrationHandedOver', data: { ...command.data, at } });
     case 'CompleteMigration':
       if (state.status === 'completed') return accept();
-      return when('handed-over', command, state, completed(state, at));
+      return when('handed-over', command, state, completed(state, at, command.data.releasedAt ?? at));
     case 'UndoMigration':
       return undo(command, state);
     case 'FinishUndo':
@@ -54,13 +54,13 @@ function when(status: KnownMigration['status'], command: MigrationCommand, state
   return refuse('wrong-state', `${command.type} does not apply to a migration that is ${state.status}`);
 }
 
-function completed(state: KnownMigration, at: number): MigrationEvent {
+function completed(state: KnownMigration, at: number, released: number): MigrationEvent {
   const copies = [...state.rounds, ...(state.last === undefined ? [] : [state.last])];
   const sum = (of: 'pages' | 'bytes'): number => copies.reduce((total, copy) => total + copy[of], 0);
-  const standing = state.suspendedAt === undefined ? 0 : at - state.suspendedAt + (state.last?.ms ?? 0);
+  const standing = state.suspendedAt === undefined ? 0 : released - state.suspendedAt + (state.last?.ms ?? 0);
   const totals = { rounds: state.rounds.length, pages: sum('pages'), bytes: sum('bytes') };
-  const since = (from: number | undefined): number => Math.max(0, at - (from ?? at));
-  const times = { downtimeMs: Math.max(0, standing), pauseMs: since(state.quiescingAt), totalMs: since(state.startedAt) };
+  const since = (from: number | undefined, to: number): number => Math.max(0, to - (from ?? to));
+  const times = { downtimeMs: Math.max(0, standing), pauseMs: since(state.quiescingAt, released), totalMs: since(state.startedAt, at) };
   return { type: 'MigrationCompleted', data: { ...totals, ...times, at } };
 }
 

@@ -108,6 +108,15 @@ describe('a migration with the help of the guests', () => {
       });
   });
 
+  it('counts nobody as standing who has been told to go on', () => {
+    given(migrationDecider, [started, round, quiescing, suspended, handedOver])
+      .when({ type: 'CompleteMigration', at: 130, data: { releasedAt: 127 } })
+      .then({
+        type: 'MigrationCompleted',
+        data: { rounds: 1, pages: 12, bytes: 1200, downtimeMs: 10, pauseMs: 15, totalMs: 30, at: 130 },
+      });
+  });
+
   const histories: Readonly<Record<MigrationState['status'], readonly MigrationEvent[]>> = {
     none: [],
     planned: [{ type: 'MigrationPlanned', data: { ...route, at } }],

@@ -1,4 +1,5 @@
 /** What system tests share: a sandbox with the real CLI in it, running commands, programs. */
+export { MovingJob, type Moved, type MoveWish } from '@verbena/cli';
 export { example, guest } from './guests.ts';
 export { Running, type Ended, type StartOptions } from './process.ts';
 export { Sandbox } from './sandbox.ts';

@@ -51,8 +51,16 @@ function text(x: number, y: number, words: string, attributes = ''): string {
 const rule = (y: number): string =>
   `<line x1="${size.left}" x2="${size.left + inner.width}" y1="${y.toFixed(1)}" y2="${y.toFixed(1)}" class="grid"/>`;
 
+/** Of the horizontal axis, which is logarithmic. */
+export interface Axis {
+  readonly name: string;
+  readonly tick: (value: number) => string;
+}
+
+const messageSize: Axis = { name: 'message size', tick: bytesText };
+
 /** @param unit of the vertical axis */
-export function lineChart(title: string, unit: string, lines: readonly Line[]): string {
+export function lineChart(title: string, unit: string, lines: readonly Line[], axis: Axis = messageSize): string {
   const points = lines.flatMap((line) => line.points).filter(({ x, y }) => x > 0 && y > 0);
   if (points.length === 0) return '<p>No figures.</p>';
   const [left, right] = [Math.log2(Math.min(...points.map(({ x }) => x))), Math.log2(Math.max(...points.map(({ x }) => x)))];
@@ -66,7 +74,7 @@ export function lineChart(title: string, unit: string, lines: readonly Line[]): 
     (value) => rule(y(value)) + text(size.left - 8, y(value) + 4, short(value), 'text-anchor="end"'),
   );
   const sizes = [...new Set(points.map((point) => point.x))].sort((a, b) => a - b);
-  const ticks = sizes.map((value) => text(x(value), size.top + inner.height + 18, bytesText(value), 'text-anchor="middle" class="small"'));
+  const ticks = sizes.map((value) => text(x(value), size.top + inner.height + 18, axis.tick(value), 'text-anchor="middle" class="small"'));
   const ends = spread(lines.map(({ name, points: own }) => ({ name, at: y(own.at(-1)?.y ?? 1) })));
   const drawn = lines.map(({ name, points: own }) => {
     const path = own.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`).join(' ');
@@ -74,7 +82,7 @@ export function lineChart(title: string, unit: string, lines: readonly Line[]): 
     const label = text(size.left + inner.width + 10, (ends.get(name) ?? 0) + 4, name, `fill="${colour(name)}"`);
     return `<polyline points="${path}" fill="none" stroke="${colour(name)}" stroke-width="2"/>${dots.join('')}${label}`;
   });
-  const axes = text(size.left + inner.width / 2, size.height - 6, 'message size', 'text-anchor="middle"') + text(8, 12, unit);
+  const axes = text(size.left + inner.width / 2, size.height - 6, axis.name, 'text-anchor="middle"') + text(8, 12, unit);
   return frame([...grid, ...ticks, ...drawn, axes].join(''), title);
 }
 

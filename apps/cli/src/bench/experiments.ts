@@ -174,7 +174,7 @@ export function splitOf(results: Results, kernel: string, path: string): Record<
   return total === 0 ? undefined : Object.fromEntries(Object.entries(sum).map(([name, value]) => [name, (100 * value) / total]));
 }
 
-function machine(): Results['machine'] {
+export function machine(): Results['machine'] {
   const cpu = cpus()[0]?.model ?? 'unknown';
   return { cpu, cores: availableParallelism(), memoryBytes: totalmem(), node: process.version, when: new Date().toISOString() };
 }

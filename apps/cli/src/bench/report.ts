@@ -1,28 +1,9 @@
 /** The report: one HTML file with plots, tables and every raw number, that needs nothing else to be read. */
 import { humanBytes } from '../terminal/units.ts';
 import { barChart, bytesText, escape, lineChart, short } from './charts.ts';
+import { figure, page, paper, table, type Cell } from './page.ts';
 import { bestPoints, bestSeconds, splitOf, type Results } from './experiments.ts';
 import { fig12, fig3, table1, table2, testbed, texts, type TimeSplit } from './papers.ts';
-
-const style = `
-body{font:15px/1.5 system-ui,sans-serif;max-width:900px;margin:32px auto;padding:0 16px;color:#1c1c1c}
-h1{font-size:26px}h2{font-size:19px;margin-top:36px}table{border-collapse:collapse;margin:12px 0}
-th,td{padding:4px 12px;border-bottom:1px solid #ddd;text-align:right}th:first-child,td:first-child{text-align:left}
-.paper{color:#666;font-style:italic}svg{width:100%;height:auto;font:12px system-ui,sans-serif}.grid{stroke:#e4e4e4}.small{font-size:10px}
-figure{margin:8px 0 20px}figcaption{color:#444}details{margin:24px 0}pre{overflow:auto;max-height:400px;background:#f6f6f6;padding:12px;font-size:11px}
-@media(prefers-color-scheme:dark){body{background:#16181b;color:#ddd}.grid{stroke:#333}svg text{fill:#bbb}th,td{border-color:#333}.paper,figcaption{color:#999}pre{background:#1f2226}}`;
-
-type Cell = string | number | undefined;
-
-function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const cell = (value: Cell): string => (value === undefined ? '–' : typeof value === 'number' ? short(value) : escape(value));
-  const line = (tag: string, cells: readonly Cell[]): string =>
-    `<tr>${cells.map((each) => `<${tag}>${cell(each)}</${tag}>`).join('')}</tr>`;
-  return `<table>${line('th', head)}${rows.map((row) => line('td', row)).join('')}</table>`;
-}
-
-const paper = (text: string): string => `<p class="paper">${escape(text)}</p>`;
-const figure = (chart: string, caption: string): string => `<figure>${chart}<figcaption>${escape(caption)}</figcaption></figure>`;
 
 function sizes(results: Results, name: string, unit: string, experiment = 'micro'): string {
   const { paths } = results.plan;
@@ -168,5 +149,5 @@ export function htmlReport(results: Results): string {
     skipped.length === 0 ? '' : `<h2>Not measured</h2><ul>${skipped.map((each) => `<li>${escape(each)}</li>`).join('')}</ul>`,
     `<details><summary>Raw numbers</summary><pre>${escape(JSON.stringify(results, null, 1))}</pre></details>`,
   ];
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>verbena bench paper</title><style>${style}</style><body>${parts.join('\n')}</body></html>\n`;
+  return page('verbena bench paper', parts);
 }

@@ -61,6 +61,43 @@ async function paper(context: CommandContext, options: Options): Promise<void> {
   }
 }
 
+interface MigrationOptions {
+  readonly out: string;
+  readonly quick?: boolean;
+}
+
+async function migration(context: CommandContext, { out, quick }: MigrationOptions): Promise<void> {
+  const [{ fullMigrationPlan, measureMigration, quickMigrationPlan }, { migrationFindings, migrationReport }, { BenchRunner }] =
+    await Promise.all([import('../bench/migration-experiments.ts'), import('../bench/migration-report.ts'), import('../bench/runner.ts')]);
+  const [{ startTemporaryProcesses }, { openSession }] = await Promise.all([
+    import('../bench/temporary-processes.ts'),
+    import('../endpoint/session.ts'),
+  ]);
+  const progress = progressLine(context.io, context.options);
+  const stop = catchStopSignals(() => undefined);
+  let cluster: Awaited<ReturnType<typeof startTemporaryProcesses>> | undefined;
+  try {
+    const plan = quick ? quickMigrationPlan : fullMigrationPlan;
+    // Half of the ranks on each of two hosts, and room for one that comes.
+    cluster = await startTemporaryProcesses({ hosts: 2, cores: plan.ranks / 2 + 1, onStep: progress.show, signal: stop.signal });
+    const session = openSession({ url: cluster.url }, undefined);
+    const image = await new BenchRunner(session, context.io, stop.signal).image('examples/bench/moving.c', ['-O3']);
+    const results = await measureMigration(session, image, plan, stop.signal, progress.show);
+    progress.clear();
+    const file = resolve(context.io.cwd, out);
+    await writeFile(file, migrationReport(results));
+    await writeFile(file.replace(/\.html$/, '') + '.json', `${JSON.stringify(results, null, 1)}\n`);
+    if (context.json) return await context.io.out(`${JSON.stringify(results)}\n`);
+    for (const line of migrationFindings(results)) await context.line(line);
+    for (const line of results.skipped) await context.note(`not measured: ${line}`);
+    await context.line(`The report is ${file}`);
+  } finally {
+    progress.clear();
+    await cluster?.stop();
+    stop.release();
+  }
+}
+
 export function registerBench({ program, action }: Registry): void {
   const bench = program.command('bench').summary('measure this machine').description('measure this machine');
   example(bench, 'verbena bench paper --quick');
@@ -78,5 +115,17 @@ export function registerBench({ program, action }: Registry): void {
       .action(action((context, _words, options: Options) => paper(context, options))),
     'verbena bench paper --quick --out report.html',
     'verbena bench paper --paths native,bypass,split --nas EP,IS,CG',
+  );
+  example(
+    bench
+      .command('migration')
+      .summary('measure VMs that move')
+      .description(
+        'move VMs between two hosts in processes of their own, and write a report with plots and tables: total time and standing against memory in use and against what is written meanwhile, RDMA against TCP, clustering of pages, latency meanwhile, and a program on many VMs of which one moves. Beside the report stand the raw numbers as JSON. Leave the machine alone meanwhile. Needs nats-server.',
+      )
+      .option('--out <file>', 'the report', 'migration.html')
+      .option('--quick', 'fewer sizes and moves: two minutes')
+      .action(action((context, _words, options: MigrationOptions) => migration(context, options))),
+    'verbena bench migration --quick --out migration.html',
   );
 }

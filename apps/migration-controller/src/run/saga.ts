@@ -44,5 +44,5 @@ export const migrationSaga: SagaTable<KnownMigration, Work, MigrationRequest> = 
   { name: 'settle', key, done: isOver, do: silent(steps.settle) },
   { name: 'release', key, done: isOver, do: silent(steps.releaseMoved) },
   { name: 'discard', key, done: isOver, do: silent(steps.discard) },
-  { name: 'finish', key, done: isOver, do: () => Promise.resolve([{ type: 'CompleteMigration', data: {} }]) },
+  { name: 'finish', key, done: isOver, do: steps.complete },
 ];

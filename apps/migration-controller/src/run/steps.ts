@@ -115,6 +115,7 @@ export async function releaseMoved(work: Work, signal: AbortSignal): Promise<voi
   const request = { migrationId: work.id, jobId, attempt, how: migrationv1.ReleaseHow.NEW_ADAPTER, ranks, fabric };
   const nodes = [...new Set([...ranks.map(({ nodeId }) => nodeId), sourceNodeId])];
   await unlessGone(work, () => onAll(work, nodes, (agent) => agent.release(request, { timeoutMs: work.ports.config.callMs, signal })));
+  work.releasedAt = work.ports.clock.now().getTime();
 }
 
 export async function releaseSame(work: Work): Promise<void> {
@@ -150,6 +151,10 @@ export async function discard(work: Work): Promise<void> {
       'the source has not discarded a VM that has moved',
     );
   }
+}
+
+export function complete({ releasedAt }: Work): Promise<readonly MigrationRequest[]> {
+  return Promise.resolve([{ type: 'CompleteMigration', data: releasedAt === undefined ? {} : { releasedAt } }]);
 }
 
 /** Repeats what takes something back until it is answered, or long enough: whoever is not reached asks the log. */

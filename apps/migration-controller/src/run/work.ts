@@ -49,6 +49,8 @@ export interface Work {
   door: migrationv1.PrepareIncomingResponse | undefined;
   /** Where everyone is after the move. */
   settled: migrationv1.SettleMoveResponse | undefined;
+  /** When all ranks had been told to go on after the move, in milliseconds since 1970; undefined when an earlier life of the controller told them. */
+  releasedAt: number | undefined;
   /** Gives the job's turn back. */
   leave: (() => void) | undefined;
 }

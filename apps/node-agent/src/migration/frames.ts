@@ -61,14 +61,14 @@ export class FrameDecoder {
 
   #next(): Frame | undefined {
     if (this.#bytes < headerBytes) return undefined;
-    const header = this.#joined(headerBytes);
+    const header = this.#begin();
     const length = new DataView(header.buffer, header.byteOffset).getUint32(0, true);
     const kind = names.get(header[4] ?? 0);
     if (kind === undefined || length < 1 || length - 1 > this.#largest)
       throw new BadFrame(`a frame of kind ${String(header[4])} with ${String(length)} bytes is none of this protocol`);
     const total = headerBytes + length - 1;
     if (this.#bytes < total) return undefined;
-    const whole = this.#joined(total);
+    const whole = this.#joined();
     const rest = whole.subarray(total);
     this.#pieces = rest.length > 0 ? [rest] : [];
     if (this.#pieces.length === 0) this.#bytes = 0;
@@ -76,10 +76,16 @@ export class FrameDecoder {
     return { kind, payload: whole.subarray(headerBytes, total) };
   }
 
-  /** Everything that is there, in one piece, when the first piece is shorter than what is needed. */
-  #joined(needed: number): Uint8Array {
+  /** At least a header. */
+  #begin(): Uint8Array {
     const [first] = this.#pieces;
-    if (first !== undefined && (this.#pieces.length === 1 || needed === 0)) return first;
+    return first !== undefined && first.length >= headerBytes ? first : this.#joined();
+  }
+
+  /** Everything that is there, in one piece. */
+  #joined(): Uint8Array {
+    const [first] = this.#pieces;
+    if (first !== undefined && this.#pieces.length === 1) return first;
     const whole = new Uint8Array(this.#bytes);
     let at = 0;
     for (const piece of this.#pieces) {
