@@ -4,6 +4,7 @@ import type { RunningService, ServiceContext } from '@verbena/service-kit';
 import { migrationService } from './migration-service.ts';
 import { Migrations } from './migrations.ts';
 import { MigrationRun } from './run/migration-run.ts';
+import { Admission } from './run/admission.ts';
 import { Turns } from './run/turns.ts';
 import { defaultConfig, type MigrationConfig, type MigrationPorts } from './run/work.ts';
 
@@ -26,7 +27,18 @@ export async function startMigrationController(
   const migrations = await Migrations.open(store, clock);
   const config: MigrationConfig = { ...defaultConfig, ...given };
   const waits = new Map<string, string>();
-  const ports: MigrationPorts = { bus, clock, log, tracer, config, migrations, turns: new Turns(), waits, stopping: stopping.signal };
+  const ports: MigrationPorts = {
+    bus,
+    clock,
+    log,
+    tracer,
+    config,
+    migrations,
+    turns: new Turns(),
+    admission: new Admission(config.limits),
+    waits,
+    stopping: stopping.signal,
+  };
   const runs = new Set<Promise<void>>();
   const start = (id: string): void => {
     const run = new MigrationRun(id, ports).run();

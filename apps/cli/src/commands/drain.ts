@@ -1,4 +1,4 @@
-/** verbena node drain --migrate: what runs on a host moves away, one VM after another. */
+/** verbena node drain --migrate: what runs on a host moves away, as many VMs at a time as the controller lets go. */
 import { migrationv1, nodev1, vmv1 } from '@verbena/contracts';
 import type { CommandContext } from '../command-context.ts';
 import { collect } from '../pages.ts';
@@ -18,9 +18,14 @@ export async function evacuate(context: CommandContext, id: string, reason: stri
   });
   const client = session.client(migrationv1.MigrationService);
   let stayed = 0;
-  for (const vm of vms.filter(({ nodeId, state }) => nodeId === id && state === vmv1.VmState.RUNNING)) {
+  const begin = (vmId: string) => client.migrateVm({ vmId, reason: reason === '' ? `${id} is drained` : reason });
+  const here = vms.filter(({ nodeId, state }) => nodeId === id && state === vmv1.VmState.RUNNING);
+  const begun = await Promise.allSettled(here.map((vm) => begin(vm.id)));
+  for (const [index, vm] of here.entries()) {
     try {
-      const { migration } = await client.migrateVm({ vmId: vm.id, reason: reason === '' ? `${id} is drained` : reason });
+      const start = begun[index];
+      if (start?.status === 'rejected') throw start.reason;
+      const migration = start?.value.migration;
       if (migration === undefined) continue;
       const last = await followMigration(context, client, migration);
       if (last.phase !== 'completed') stayed++;

@@ -24,7 +24,17 @@ export class MigrationRun {
     this.id = id;
     this.#ports = ports;
     const migration = () => ports.migrations.known(id);
-    this.#work = { id, ports, migration, place: undefined, door: undefined, settled: undefined, releasedAt: undefined, leave: undefined };
+    this.#work = {
+      id,
+      ports,
+      migration,
+      place: undefined,
+      door: undefined,
+      settled: undefined,
+      releasedAt: undefined,
+      depart: undefined,
+      leave: undefined,
+    };
   }
 
   /** Resolves when the migration has ended, or the controller stops. Never rejects. */
@@ -44,6 +54,7 @@ export class MigrationRun {
       forget();
       waits.delete(this.id);
       this.#work.leave?.();
+      this.#work.depart?.();
     }
   }
 

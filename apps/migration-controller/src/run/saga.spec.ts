@@ -68,6 +68,21 @@ describe('a VM that moves', () => {
     expect(switches).toEqual(['quiesce', 'release', 'quiesce', 'release']);
   });
 
+  it('waits while its node has a part in as many migrations as may be, and says so', async () => {
+    await w.stop();
+    w = await world({ limits: { perNode: 1, inAll: 8 } });
+    const [first = '', second = ''] = await Promise.all([w.migrate('vm-a', 'node-2'), w.migrate('vm-b', 'node-2')]);
+    let said = '';
+    while (said === '') {
+      const { migration } = await w.get(second);
+      said = migration?.detail ?? '';
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(said).toMatch(/^node-2 has a part in 1 migrations/);
+    expect([(await w.toItsEnd(first)).phase, (await w.toItsEnd(second)).phase]).toEqual(['completed', 'completed']);
+    expect(w.calls.indexOf('node-1 precopy')).toBeGreaterThan(w.calls.indexOf('node-0 discard'));
+  });
+
   it('is refused where it cannot be, or is on its way already', async () => {
     await expect(w.migrate('vm-z')).rejects.toMatchObject({ code: Code.NotFound });
     await expect(w.migrate('vm-a', 'node-0')).rejects.toThrow(/on node-0 already/);

@@ -2,7 +2,7 @@
  * How a VM moves, as a table. Every step may be repeated: agents and scheduler know a migration by its id. Until `hand over` each step can be taken
  * back and the VM goes on where it was; from there on the table only goes forward, since the VM is the target's.
  *
- *   reserve -> prepare -> copy -> turn -> quiesce -> suspend -> restore -> HAND OVER -> settle -> release -> discard -> finish
+ *   reserve -> admit -> prepare -> copy -> turn -> quiesce -> suspend -> restore -> HAND OVER -> settle -> release -> discard -> finish
  */
 import type { KnownMigration } from '@verbena/domain-migration';
 import type { SagaTable } from '@verbena/event-sourcing';
@@ -27,6 +27,7 @@ const silent =
 
 export const migrationSaga: SagaTable<KnownMigration, Work, MigrationRequest> = [
   { name: 'reserve', key, done: isMoved, do: silent(steps.reserve), undo: steps.unreserve, tries: 10 },
+  { name: 'admit', key, done: isMoved, do: silent(steps.admit) },
   { name: 'prepare', key, done: isMoved, do: silent(steps.prepare), undo: steps.abortIncoming, tries: 3 },
   {
     name: 'copy',

@@ -28,6 +28,20 @@ export function unreserve(work: Work): Promise<void> {
   return insist(work, 'the scheduler', release);
 }
 
+/** Waits for its place among the migrations at a time. */
+export async function admit(work: Work, signal: AbortSignal): Promise<void> {
+  const { admission, waits, migrations } = work.ports;
+  const { sourceNodeId, targetNodeId } = work.migration();
+  const nodeIds = [sourceNodeId, targetNodeId];
+  const obstacle = work.depart === undefined ? admission.obstacle(nodeIds) : undefined;
+  if (obstacle !== undefined) {
+    waits.set(work.id, obstacle);
+    migrations.touch(work.id);
+  }
+  work.depart ??= await admission.enter(nodeIds, signal);
+  waits.delete(work.id);
+}
+
 /** Brings the image to the target, and has it take room for the VM. */
 export async function prepare(work: Work, signal: AbortSignal): Promise<void> {
   const { id: migrationId, ports } = work;

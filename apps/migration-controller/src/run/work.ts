@@ -9,6 +9,7 @@ import type { Clock } from '@verbena/service-kit';
 import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { HandOverRefused, type Migrations } from '../migrations.ts';
+import type { Admission, AdmissionLimits } from './admission.ts';
 import type { Turns } from './turns.ts';
 
 export interface MigrationConfig {
@@ -21,9 +22,14 @@ export interface MigrationConfig {
   readonly mostRounds: number;
   /** For how long a node that does not answer is asked to take back its part; then it asks the log itself. */
   readonly undoMs: number;
+  /** Migrations at a time. */
+  readonly limits: AdmissionLimits;
 }
 
-export const defaultConfig: MigrationConfig = { callMs: 30_000, quiesceMs: 10_000, downtimeMs: 50, mostRounds: 20, undoMs: 20_000 };
+export const defaultConfig: MigrationConfig = {
+  ...{ callMs: 30_000, quiesceMs: 10_000, downtimeMs: 50, mostRounds: 20, undoMs: 20_000 },
+  limits: { perNode: 4, inAll: 32 },
+};
 
 export interface MigrationPorts {
   readonly bus: Bus;
@@ -34,6 +40,7 @@ export interface MigrationPorts {
   readonly migrations: Migrations;
   /** One migration at a time has the ranks of a job stand still. */
   readonly turns: Turns;
+  readonly admission: Admission;
   /** Why a migration waits now, for people. */
   readonly waits: Map<string, string>;
   readonly stopping: AbortSignal;
@@ -51,6 +58,8 @@ export interface Work {
   settled: migrationv1.SettleMoveResponse | undefined;
   /** When all ranks had been told to go on after the move, in milliseconds since 1970; undefined when an earlier life of the controller told them. */
   releasedAt: number | undefined;
+  /** Gives the place among the migrations at a time back. */
+  depart: (() => void) | undefined;
   /** Gives the job's turn back. */
   leave: (() => void) | undefined;
 }

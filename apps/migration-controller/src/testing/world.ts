@@ -10,6 +10,7 @@ import { createMemoryEventStore, type EventStore } from '@verbena/event-sourcing
 import type { RunningService } from '@verbena/service-kit';
 import { manualClock, mortal, testContext, type Fate, type ManualClock, type Mortal } from '@verbena/service-kit/testing';
 import { startMigrationController } from '../migration-controller.ts';
+import type { MigrationConfig } from '../run/work.ts';
 
 export type Copy = 'running' | 'quiet' | 'suspended' | 'incoming' | 'restored';
 
@@ -27,6 +28,7 @@ export interface World {
   readonly life: Mortal;
   fate: Fate;
   migrate(vmId?: string, targetNodeId?: string): Promise<string>;
+  get(id: string): Promise<migrationv1.GetMigrationResponse>;
   phase(id: string): Promise<string>;
   cancel(id: string): Promise<unknown>;
   /** Lets everything go on until the migration has ended; a controller that has died has a successor. */
@@ -42,7 +44,7 @@ const homes: Readonly<Record<string, string>> = { 'vm-a': 'node-0', 'vm-b': 'nod
 const created = { imageDigest: 'sha256:0', memoryBytes: 1 << 20, vcpus: 1, tenant: 'default', jobId };
 const over = new Set(['completed', 'failed', 'cancelled']);
 
-export async function world(): Promise<World> {
+export async function world(config: Partial<MigrationConfig> = {}): Promise<World> {
   const clock = manualClock();
   const store = createMemoryEventStore({ now: () => clock.now() });
   const context = await testContext({ clock });
@@ -192,7 +194,7 @@ export async function world(): Promise<World> {
   const begin = (): Promise<RunningService> => {
     const life = mortal(bus, store, (moment) => lives.at(-1) === life && fates.fate(moment));
     lives.push(life);
-    return startMigrationController({ ...context, bus: life.bus }, { store: life.store, undoMs: 2_000 });
+    return startMigrationController({ ...context, bus: life.bus }, { store: life.store, undoMs: 2_000, ...config });
   };
   let controller = await begin();
   const client = bus.client(migrationv1.MigrationService);
@@ -215,6 +217,7 @@ export async function world(): Promise<World> {
       fates.fate = fate;
     },
     migrate: async (vmId = 'vm-a', targetNodeId = '') => (await client.migrateVm({ vmId, targetNodeId })).migration?.id ?? '',
+    get: (id) => client.getMigration({ id }),
     phase: async (id) => (await get(id))?.phase ?? '',
     cancel: (id) => client.cancelMigration({ id }),
     async toItsEnd(id) {
