@@ -13,7 +13,7 @@ export * as imagev1 from './gen/verbena/image/v1/image_pb.js';
 export * as jobv1 from './gen/verbena/job/v1/job_pb.js';
 export * as migrationv1 from './migration-v1.ts';
 export * as nodev1 from './gen/verbena/node/v1/node_pb.js';
-export * as storagev1 from './gen/verbena/storage/v1/storage_pb.js';
+export * as storagev1 from './storage-v1.ts';
 export * as vmv1 from './gen/verbena/vm/v1/vm_pb.js';
 export { loadRequestCheck, type FieldProblem, type RequestCheck } from './request-check.ts';
 export { unboundedFields } from './bounds.ts';

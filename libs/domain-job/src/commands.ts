@@ -17,7 +17,7 @@ export type JobCommand =
   /** The image is on every node that needs it. */
   | Command<'RecordImageReady', { distributionId: string; nodes: number; rounds: number; bytes: number }>
   /** All VMs are up and the programs are about to be started: from here on only its policy lets the job run a second time. */
-  | Command<'StartJob', { pkey: number }>
+  | Command<'StartJob', { pkey: number; restoredFrom: string }>
   | Command<'RecordRankEnd', RankEnd>
   /** The map of VMs shows the rank's VM on another node. */
   | Command<'MoveRank', { rank: number; vmId: string; nodeId: string; nodeName: string; nodeEpoch: number; migrationId: string }>

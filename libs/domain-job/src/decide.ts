@@ -73,7 +73,7 @@ function start(command: Of<'StartJob'>, state: KnownJob): Outcome {
   if (state.status !== 'booting') return wrongState(command, state);
   const reused = state.assignments.filter((assignment) => assignment.reused).length;
   const booted = state.assignments.length - reused;
-  return accept({ type: 'JobStarted', data: { booted, reused, pkey: command.data.pkey, at: command.at } });
+  return accept({ type: 'JobStarted', data: { booted, reused, ...command.data, at: command.at } });
 }
 
 /** A rank's end ends the job when it is a bad one, or the last. A repeated report, or one of a job that is over, changes nothing. */

@@ -57,7 +57,8 @@ export type JobEvent =
   | Event<'JobWaiting', { reason: string }>
   | Event<'JobPlaced', { policy: string; cost: number; assignments: readonly Assignment[]; evicted: readonly string[] }>
   | Event<'JobImageReady', { distributionId: string; nodes: number; rounds: number; bytes: number }>
-  | Event<'JobStarted', { booted: number; reused: number; pkey: number }>
+  /** `restoredFrom`: the checkpoint from which its ranks go on; empty, or absent in events of older versions, when they begin. */
+  | Event<'JobStarted', { booted: number; reused: number; pkey: number; restoredFrom?: string }>
   | Event<'RankExited', RankEnd>
   /** Its VM has another owner by a migration. */
   | Event<'RankMoved', { rank: number; vmId: string; nodeId: string; nodeName: string; nodeEpoch: number; migrationId: string }>

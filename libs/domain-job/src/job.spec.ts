@@ -87,7 +87,7 @@ const commands: { readonly [T in JobCommand['type']]: Extract<JobCommand, { type
   ExplainWait: { type: 'ExplainWait', at, data: { reason: 'no cores' } },
   PlaceJob: { type: 'PlaceJob', at, data: { policy: 'cost', cost: 0, assignments, evicted: [] } },
   RecordImageReady: { type: 'RecordImageReady', at, data: { distributionId: '', nodes: 0, rounds: 0, bytes: 0 } },
-  StartJob: { type: 'StartJob', at, data: { pkey: 1 } },
+  StartJob: { type: 'StartJob', at, data: { pkey: 1, restoredFrom: '' } },
   RecordRankEnd: { type: 'RecordRankEnd', at, data: rankEnd(0) },
   MoveRank: {
     type: 'MoveRank',

@@ -39,6 +39,10 @@ export interface JobSpec {
   readonly inputFiles: readonly InputFile[];
   /** What becomes of the job when a node is lost on which its ranks run. Absent in jobs of older versions: they fail. */
   readonly onNodeLoss?: 'fail' | 'requeue';
-  /** How often the job may run again from its beginning. */
+  /** How often the job may run again. */
   readonly maxRequeues?: number;
+  /** Save it so often while it runs, in milliseconds. 0 or absent: never. */
+  readonly checkpointEveryMs?: number;
+  /** The checkpoint from which it goes on; empty or absent when it begins. */
+  readonly restartFrom?: string;
 }

@@ -48,6 +48,8 @@ export interface Submitted {
   readonly distributionRounds: number;
   readonly startedAt: number | undefined;
   readonly pkey: number;
+  /** The checkpoint from which the ranks of the present attempt were started; empty when they began. */
+  readonly restoredFrom: string;
   readonly ends: ReadonlyMap<number, RankEnd>;
 }
 
@@ -120,6 +122,7 @@ export function evolveJob(state: JobState, event: JobEvent): JobState {
         ...enter(state, 'running', event),
         startedAt: event.data.at,
         pkey: event.data.pkey,
+        restoredFrom: event.data.restoredFrom ?? '',
         starts: state.starts + 1,
         evicted: [],
         reason: '',
@@ -188,6 +191,7 @@ function submitted({ data }: Extract<JobEvent, { type: 'JobSubmitted' }>): JobSt
     distributionRounds: 0,
     startedAt: undefined,
     pkey: 0,
+    restoredFrom: '',
     ends: new Map(),
   };
 }

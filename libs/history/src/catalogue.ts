@@ -2,6 +2,7 @@
  * Every type of event that the log may hold, with the upcasters from each shape of its payload to the next. A type without upcasters has had one
  * shape. When a payload changes: add an upcaster here and a fixture of the new shape (`fixtures/<type>.v<shape>.json`); the old fixtures stay.
  */
+import type { CheckpointEvent } from '@verbena/domain-checkpoint';
 import type { DistributionEvent, ImageEvent } from '@verbena/domain-image';
 import type { TenantEvent, TokenEvent, UserEvent } from '@verbena/domain-identity';
 import type { JobEvent } from '@verbena/domain-job';
@@ -14,14 +15,15 @@ import type { Upcaster } from '@verbena/event-sourcing';
 type Shapes<E extends { readonly type: string }> = Readonly<Record<E['type'], readonly Upcaster[]>>;
 
 export const jobEvents: Shapes<JobEvent> = {
-  // 2: what becomes of the job when a node is lost. 3: the roles of the submitter. 4: how its VMs reach the adapter.
-  JobSubmitted: [withNodeLossPolicy, withRoles, withIoPath],
+  // 2: what becomes of the job when a node is lost. 3: the roles of the submitter. 4: how its VMs reach the adapter. 5: checkpoints.
+  JobSubmitted: [withNodeLossPolicy, withRoles, withIoPath, withCheckpoints],
   JobMatched: [],
   JobWaiting: [],
   // 2: the epochs of the nodes.
   JobPlaced: [withNodeEpochs],
   JobImageReady: [],
-  JobStarted: [],
+  // 2: from which checkpoint.
+  JobStarted: [withRestoredFrom],
   // 2: what communication cost.
   RankExited: [withRankIo],
   RankMoved: [],
@@ -89,6 +91,18 @@ export const migrationEvents: Shapes<MigrationEvent> = {
   MigrationCancelled: [],
 };
 
+export const checkpointEvents: Shapes<CheckpointEvent> = {
+  CheckpointStarted: [],
+  CheckpointQuiescing: [],
+  CheckpointTaken: [],
+  CheckpointStored: [],
+  CheckpointUndoing: [],
+  CheckpointFailed: [],
+  CheckpointCancelled: [],
+  CheckpointRemoving: [],
+  CheckpointRemoved: [],
+};
+
 export const catalogue = {
   ...jobEvents,
   ...vmEvents,
@@ -96,6 +110,7 @@ export const catalogue = {
   ...imageEvents,
   ...distributionEvents,
   ...migrationEvents,
+  ...checkpointEvents,
   ...identityEvents,
 };
 
@@ -117,6 +132,16 @@ function withRoles(data: unknown): unknown {
 function withIoPath(data: unknown): unknown {
   const submitted = data as { readonly spec: object };
   return { ...submitted, spec: { ioPath: 'bypass', ...submitted.spec } };
+}
+
+/** Never, and from its beginning. */
+function withCheckpoints(data: unknown): unknown {
+  const submitted = data as { readonly spec: object };
+  return { ...submitted, spec: { checkpointEveryMs: 0, restartFrom: '', ...submitted.spec } };
+}
+
+function withRestoredFrom(data: unknown): unknown {
+  return { restoredFrom: '', ...(data as object) };
 }
 
 /** What an older node-agent did not count is shown as nothing; its vCPUs' time was not sampled. */

@@ -1,11 +1,12 @@
 /** The entities of a cluster as read models, folded by the same code that the services decide with. */
+import { checkpointSettled, evolveCheckpoint, noCheckpoint, type CheckpointState } from '@verbena/domain-checkpoint';
 import { evolveDistribution, evolveImage, noDistribution, noImage, type DistributionState, type ImageState } from '@verbena/domain-image';
 import { evolveJob, hasEnded, noJob, type JobState, type RankEnd } from '@verbena/domain-job';
 import { evolveMigration, migrationEnded, noMigration, type MigrationState } from '@verbena/domain-migration';
 import { evolveNode, unknownNode, type NodeState } from '@verbena/domain-node';
 import { evolveVm, isLive, noVm, type VmState } from '@verbena/domain-vm';
 import type { Description, DomainEvent, EntityModel } from '@verbena/event-sourcing';
-import { distributionEvents, imageEvents, jobEvents, migrationEvents, nodeEvents, vmEvents } from './catalogue.ts';
+import { checkpointEvents, distributionEvents, imageEvents, jobEvents, migrationEvents, nodeEvents, vmEvents } from './catalogue.ts';
 
 interface Aggregate<S, E extends DomainEvent> {
   readonly name: string;
@@ -39,7 +40,7 @@ type KeptJob = Omit<Exclude<JobState, { status: 'none' }>, 'ends'> & { readonly 
 
 export const jobs = model<JobState, Parameters<typeof evolveJob>[1]>({
   name: 'jobs',
-  version: 3,
+  version: 4,
   prefix: 'job-',
   initial: noJob,
   types: jobEvents,
@@ -115,8 +116,21 @@ export const migrations = model<MigrationState, Parameters<typeof evolveMigratio
       : { status: state.status, nodeId: state.sourceNodeId, jobId: 'jobId' in state ? state.jobId : '', ended: migrationEnded(state) },
 });
 
+export const checkpoints = model<CheckpointState, Parameters<typeof evolveCheckpoint>[1]>({
+  name: 'checkpoints',
+  version: 1,
+  prefix: 'ckpt-',
+  initial: noCheckpoint,
+  types: checkpointEvents,
+  evolve: evolveCheckpoint,
+  describe: (state) =>
+    state.status === 'none'
+      ? state
+      : { status: state.status, jobId: state.jobId, ended: checkpointSettled(state) && state.status !== 'stored' },
+});
+
 /** In the order in which a cluster is described. */
-export const models: readonly EntityModel[] = [nodes, jobs, vms, images, distributions, migrations];
+export const models: readonly EntityModel[] = [nodes, jobs, vms, images, distributions, migrations, checkpoints];
 
 /** The model that a stream belongs to, by how its name begins. */
 export function modelOf(stream: string): EntityModel | undefined {

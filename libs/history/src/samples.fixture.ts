@@ -2,11 +2,13 @@
 import type { DistributionEvent, ImageEvent } from '@verbena/domain-image';
 import type { TenantEvent, TokenEvent, UserEvent } from '@verbena/domain-identity';
 import type { JobEvent } from '@verbena/domain-job';
+import type { CheckpointEvent } from '@verbena/domain-checkpoint';
 import type { MigrationEvent } from '@verbena/domain-migration';
 import type { NodeEvent } from '@verbena/domain-node';
 import type { VmEvent } from '@verbena/domain-vm';
 
-type AnyEvent = TenantEvent | UserEvent | TokenEvent | JobEvent | VmEvent | NodeEvent | ImageEvent | DistributionEvent | MigrationEvent;
+type AnyEvent =
+  TenantEvent | UserEvent | TokenEvent | JobEvent | VmEvent | NodeEvent | ImageEvent | DistributionEvent | MigrationEvent | CheckpointEvent;
 type Whole<T> = T extends readonly (infer I)[]
   ? readonly Whole<I>[]
   : T extends object
@@ -37,6 +39,8 @@ const spec: Samples['JobSubmitted']['spec'] = {
   inputFiles: [{ path: 'a.txt', size: 5, chunks: [digest] }],
   onNodeLoss: 'requeue',
   maxRequeues: 3,
+  checkpointEveryMs: 30_000,
+  restartFrom: 'ckpt-8d4w2n',
 };
 
 export const samples: Samples = {
@@ -59,7 +63,7 @@ export const samples: Samples = {
     at,
   },
   JobImageReady: { distributionId: 'dist-5h3j7c', nodes: 2, rounds: 2, bytes: 600_000, at },
-  JobStarted: { booted: 1, reused: 1, pkey: 32_770, at },
+  JobStarted: { booted: 1, reused: 1, pkey: 32_770, restoredFrom: 'ckpt-8d4w2n', at },
   RankExited: {
     rank: 0,
     vmId: 'vm-4x8t1z',
@@ -184,5 +188,29 @@ export const samples: Samples = {
   MigrationUndoing: { cause: 'cancelled', reason: 'cancelled by ada', at },
   MigrationFailed: { reason: 'node-1 has no free core', at },
   MigrationCancelled: { reason: 'cancelled by ada', at },
+  CheckpointStarted: {
+    jobId: 'job-7k2m9q',
+    tenant: 'physics',
+    attempt: 1,
+    number: 2,
+    ranks: 1,
+    base: 'ckpt-8d4w2n',
+    reason: 'asked for by ada',
+    at,
+  },
+  CheckpointQuiescing: { nodeIds: ['node-0'], at },
+  CheckpointTaken: { epoch: 4711, pauseMs: 14, stood: [{ rank: 0, ms: 12 }], at },
+  CheckpointStored: {
+    bytes: 67_900_000,
+    newBytes: 790_000,
+    changedPages: 190,
+    ranks: [{ rank: 0, bytes: 67_900_000, newBytes: 790_000, changedPages: 190 }],
+    at,
+  },
+  CheckpointUndoing: { cause: 'cancelled', reason: 'cancelled by ada', at },
+  CheckpointFailed: { reason: 'store: there is no room', at },
+  CheckpointCancelled: { reason: 'cancelled by ada', at },
+  CheckpointRemoving: { reason: 'removed by ada', at },
+  CheckpointRemoved: { reason: 'removed by ada', at },
   MigrationRefused: { ...route, obstacles: ['it has no free core'], at },
 };

@@ -9,6 +9,7 @@ export type ImageDigest = Branded<'ImageDigest'>;
 export type ChunkDigest = Branded<'ChunkDigest'>;
 export type DistributionId = Branded<'DistributionId'>;
 export type MigrationId = Branded<'MigrationId'>;
+export type CheckpointId = Branded<'CheckpointId'>;
 export type TenantId = Branded<'TenantId'>;
 
 /** Identifiers as people type them: a prefix of the kind, then 1 to 60 characters that need no quoting anywhere. */
@@ -27,6 +28,7 @@ export const nodeId = parser<NodeId>('node id', pattern('node'), 'node-0');
 export const vmId = parser<VmId>('VM id', pattern('vm'), 'vm-4x8t1z');
 export const distributionId = parser<DistributionId>('distribution id', pattern('dist'), 'dist-5h3j7c');
 export const migrationId = parser<MigrationId>('migration id', pattern('mig'), 'mig-2c6v8n');
+export const checkpointId = parser<CheckpointId>('checkpoint id', pattern('ckpt'), 'ckpt-8d4w2n');
 export const tenantId = parser<TenantId>('tenant id', /^[a-z0-9][a-z0-9-]{0,59}$/, 'physics');
 export const imageDigest = parser<ImageDigest>('image digest', digestPattern, 'sha256:<64 hexadecimal digits>');
 export const chunkDigest = parser<ChunkDigest>('chunk digest', digestPattern, 'sha256:<64 hexadecimal digits>');

@@ -10,7 +10,7 @@ import { DirtyPages } from './pages.ts';
 import { applyRecords, encodeCluster, type Grow } from './records.ts';
 
 export const snapshotVersion = 1;
-const magic = new Uint8Array([0x56, 0x42, 0x53, 0x4e, 0x41, 0x50, 0x1a, 0x0a]);
+export const snapshotMagic = new Uint8Array([0x56, 0x42, 0x53, 0x4e, 0x41, 0x50, 0x1a, 0x0a]);
 const kindProgram = 1;
 
 export const snapshotHead = struct('snapshot_head', { magic: bytes(8), version: u32, kind: u32 }, 16);
@@ -41,7 +41,7 @@ export async function* encodeSnapshot(
     hash.update(piece);
     return piece;
   };
-  yield out(snapshotHead.encode({ magic, version: snapshotVersion, kind: kindProgram }));
+  yield out(snapshotHead.encode({ magic: snapshotMagic, version: snapshotVersion, kind: kindProgram }));
   yield out(frame(frameKind.fields, encodeFields(fields)));
   for (const cluster of new DirtyPages().scan(memory))
     yield out(frame(frameKind.pages, Buffer.concat(encodeCluster(cluster, { delta: false, compression }))));
@@ -123,7 +123,7 @@ export class SnapshotReader {
 
   #head(head: Uint8Array): void {
     const { magic: found, version, kind } = snapshotHead.decode(head);
-    if (Buffer.compare(found, magic) !== 0) throw new BadStream('this is no snapshot');
+    if (Buffer.compare(found, snapshotMagic) !== 0) throw new BadStream('this is no snapshot');
     if (version !== snapshotVersion)
       throw new BadStream(`this snapshot has the version ${String(version)}: this program reads version ${String(snapshotVersion)}`);
     if (kind !== kindProgram) throw new BadStream(`this snapshot is of the kind ${String(kind)}, which is not known`);

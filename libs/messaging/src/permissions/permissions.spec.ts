@@ -23,12 +23,15 @@ const services: readonly DescService[] = [
   imagev1.ImageService,
   jobv1.JobService,
   migrationv1.MigrationAgentService,
+  migrationv1.CheckpointService,
+  migrationv1.CheckpointAgentService,
   migrationv1.MigrationService,
   migrationv1.MoveService,
   nodev1.NodeAgentService,
   nodev1.NodeService,
   storagev1.ChunkService,
   storagev1.OutputService,
+  storagev1.SnapshotService,
   vmv1.VmService,
 ];
 const node = (instance: string): Caller => ({ service: 'node-agent', instance });

@@ -46,6 +46,7 @@ export const parts = {
       rpcs(storagev1.OutputService, 'streamOutput', 'listFiles', 'getFile'),
       rpcs(eventv1.EventService, 'listEvents', 'followEvents', 'listEntities', 'getStateAt', 'listReadModels', 'replayReadModel'),
       all(migrationv1.MigrationService),
+      all(migrationv1.CheckpointService),
       all(identityv1.IdentityService),
       all(identityv1.CredentialService),
     ],
@@ -57,6 +58,8 @@ export const parts = {
       rpcs(nodev1.NodeAgentService, 'bootVm', 'startRanks', 'stopRanks', 'destroyVm', 'listLocalVms', 'readCounters'),
       rpcs(imagev1.ImageService, 'matchImage', 'distribute'),
       rpcs(storagev1.OutputService, 'sealOutput'),
+      // Jobs that want to be saved every now and then.
+      rpcs(migrationv1.CheckpointService, 'checkpointJob'),
       // On behalf of whoever submits: whether the input files are its tenant's.
       rpcs(storagev1.ChunkService, 'missingChunks'),
     ],
@@ -73,6 +76,7 @@ export const parts = {
     serves: [
       storagev1.ChunkService,
       storagev1.OutputService,
+      storagev1.SnapshotService,
       eventv1.EventService,
       identityv1.IdentityService,
       identityv1.CredentialService,
@@ -82,19 +86,23 @@ export const parts = {
     hears: [events],
   },
   'migration-controller': {
-    serves: [migrationv1.MigrationService],
+    serves: [migrationv1.MigrationService, migrationv1.CheckpointService],
     calls: [
       rpcs(vmv1.VmService, 'getVm', 'listVms'),
       rpcs(nodev1.NodeService, 'listNodes'),
       all(migrationv1.MoveService),
       all(migrationv1.MigrationAgentService),
+      all(migrationv1.CheckpointAgentService),
+      // Where the ranks of a job are that is to be saved.
+      rpcs(jobv1.JobService, 'getJob'),
+      rpcs(storagev1.SnapshotService, 'removeSnapshot'),
       rpcs(imagev1.ImageService, 'distribute'),
     ],
     publishes: [events],
     hears: [events],
   },
   'node-agent': {
-    serves: [nodev1.NodeAgentService, migrationv1.MigrationAgentService],
+    serves: [nodev1.NodeAgentService, migrationv1.MigrationAgentService, migrationv1.CheckpointAgentService],
     byInstance: true,
     calls: [
       rpcs(nodev1.NodeService, 'registerNode', 'heartbeat'),
@@ -102,7 +110,8 @@ export const parts = {
       // To write what becomes of its VMs, and to ask whose a VM is that was being moved.
       rpcs(eventv1.EventService, 'appendEvents', 'listEvents'),
       rpcs(storagev1.ChunkService, 'getChunk', 'putChunk'),
-      rpcs(storagev1.OutputService, 'appendOutput', 'putFile'),
+      rpcs(storagev1.OutputService, 'appendOutput', 'putFile', 'continueOutput'),
+      rpcs(storagev1.SnapshotService, 'beginPart', 'putSnapshotChunk', 'getPart', 'getSnapshotChunk'),
       // Nodes pass images on to each other.
       rpcs(nodev1.NodeAgentService, 'prepareImage', 'missingChunks', 'receiveChunk'),
     ],

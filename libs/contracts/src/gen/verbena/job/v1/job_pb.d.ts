@@ -125,11 +125,25 @@ export declare type JobSpec = Message<"verbena.job.v1.JobSpec"> & {
   onNodeLoss: NodeLossPolicy;
 
   /**
-   * With NODE_LOSS_POLICY_REQUEUE: how often it may run again from its beginning; 0 means 3.
+   * With NODE_LOSS_POLICY_REQUEUE: how often it may run again; 0 means 3.
    *
    * @generated from field: uint32 max_requeues = 18;
    */
   maxRequeues: number;
+
+  /**
+   * Save the job so often while it runs; unset for never.
+   *
+   * @generated from field: google.protobuf.Duration checkpoint_every = 24;
+   */
+  checkpointEvery?: Duration | undefined;
+
+  /**
+   * Go on from this checkpoint instead of beginning. What is to run is what was saved: image, processes, memory and arguments are those of its job.
+   *
+   * @generated from field: string restart_from = 25;
+   */
+  restartFrom: string;
 };
 
 /**
@@ -378,6 +392,13 @@ export declare type Job = Message<"verbena.job.v1.Job"> & {
    * @generated from field: uint32 requeues = 21;
    */
   requeues: number;
+
+  /**
+   * The checkpoint from which its ranks were started; empty when they began.
+   *
+   * @generated from field: string restored_from = 30;
+   */
+  restoredFrom: string;
 };
 
 /**
@@ -1040,7 +1061,7 @@ export enum NodeLossPolicy {
   FAIL = 1,
 
   /**
-   * The job runs again from its beginning, on other nodes. What it wrote before counts no more.
+   * The job runs again on other nodes, from its last checkpoint, or from its beginning when it has none. What it wrote after that counts no more.
    *
    * @generated from enum value: NODE_LOSS_POLICY_REQUEUE = 2;
    */

@@ -874,6 +874,13 @@ export declare type StartRanksRequest = Message<"verbena.node.v1.StartRanksReque
    * @generated from field: uint64 term = 8;
    */
   term: bigint;
+
+  /**
+   * The ranks go on from a checkpoint instead of beginning.
+   *
+   * @generated from field: verbena.node.v1.StartFrom start_from = 9;
+   */
+  startFrom?: StartFrom | undefined;
 };
 
 /**
@@ -881,6 +888,43 @@ export declare type StartRanksRequest = Message<"verbena.node.v1.StartRanksReque
  * Use `create(StartRanksRequestSchema)` to create a new message.
  */
 export declare const StartRanksRequestSchema: GenMessage<StartRanksRequest>;
+
+/**
+ * StartFrom names a checkpoint from which ranks go on.
+ *
+ * @generated from message verbena.node.v1.StartFrom
+ */
+export declare type StartFrom = Message<"verbena.node.v1.StartFrom"> & {
+  /**
+   * @generated from field: string checkpoint_id = 1;
+   */
+  checkpointId: string;
+
+  /**
+   * The job that it is of, and which start of it: what that wrote up to the checkpoint is the beginning of what the ranks write.
+   *
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: uint32 attempt = 3;
+   */
+  attempt: number;
+
+  /**
+   * Under which the ranks stopped their channels.
+   *
+   * @generated from field: uint32 epoch = 4;
+   */
+  epoch: number;
+};
+
+/**
+ * Describes the message verbena.node.v1.StartFrom.
+ * Use `create(StartFromSchema)` to create a new message.
+ */
+export declare const StartFromSchema: GenMessage<StartFrom>;
 
 /**
  * @generated from message verbena.node.v1.StartRanksResponse

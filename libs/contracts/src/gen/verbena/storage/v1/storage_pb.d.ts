@@ -140,6 +140,13 @@ export declare type OutputPiece = Message<"verbena.storage.v1.OutputPiece"> & {
    * @generated from field: uint32 attempt = 5;
    */
   attempt: number;
+
+  /**
+   * In answers: it was written before the checkpoint from which this attempt goes on, by whom it was taken of.
+   *
+   * @generated from field: bool copied = 6;
+   */
+  copied: boolean;
 };
 
 /**
@@ -187,6 +194,82 @@ export declare type AppendOutputResponse = Message<"verbena.storage.v1.AppendOut
  * Use `create(AppendOutputResponseSchema)` to create a new message.
  */
 export declare const AppendOutputResponseSchema: GenMessage<AppendOutputResponse>;
+
+/**
+ * @generated from message verbena.storage.v1.OutputPosition
+ */
+export declare type OutputPosition = Message<"verbena.storage.v1.OutputPosition"> & {
+  /**
+   * @generated from field: uint32 rank = 1;
+   */
+  rank: number;
+
+  /**
+   * Bytes that the rank had written.
+   *
+   * @generated from field: uint64 stdout = 2;
+   */
+  stdout: bigint;
+
+  /**
+   * @generated from field: uint64 stderr = 3;
+   */
+  stderr: bigint;
+};
+
+/**
+ * Describes the message verbena.storage.v1.OutputPosition.
+ * Use `create(OutputPositionSchema)` to create a new message.
+ */
+export declare const OutputPositionSchema: GenMessage<OutputPosition>;
+
+/**
+ * @generated from message verbena.storage.v1.ContinueOutputRequest
+ */
+export declare type ContinueOutputRequest = Message<"verbena.storage.v1.ContinueOutputRequest"> & {
+  /**
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: uint32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: string from_job_id = 3;
+   */
+  fromJobId: string;
+
+  /**
+   * @generated from field: uint32 from_attempt = 4;
+   */
+  fromAttempt: number;
+
+  /**
+   * @generated from field: repeated verbena.storage.v1.OutputPosition positions = 5;
+   */
+  positions: OutputPosition[];
+};
+
+/**
+ * Describes the message verbena.storage.v1.ContinueOutputRequest.
+ * Use `create(ContinueOutputRequestSchema)` to create a new message.
+ */
+export declare const ContinueOutputRequestSchema: GenMessage<ContinueOutputRequest>;
+
+/**
+ * @generated from message verbena.storage.v1.ContinueOutputResponse
+ */
+export declare type ContinueOutputResponse = Message<"verbena.storage.v1.ContinueOutputResponse"> & {
+};
+
+/**
+ * Describes the message verbena.storage.v1.ContinueOutputResponse.
+ * Use `create(ContinueOutputResponseSchema)` to create a new message.
+ */
+export declare const ContinueOutputResponseSchema: GenMessage<ContinueOutputResponse>;
 
 /**
  * @generated from message verbena.storage.v1.StreamOutputRequest
@@ -526,6 +609,17 @@ export declare const OutputService: GenService<{
     methodKind: "server_streaming";
     input: typeof StreamOutputRequestSchema;
     output: typeof StreamOutputResponseSchema;
+  },
+  /**
+   * ContinueOutput begins an attempt with what an earlier one, or another job, had written up to a checkpoint: each byte is there once. Again is
+   * harmless. OUT_OF_RANGE when that output is not there.
+   *
+   * @generated from rpc verbena.storage.v1.OutputService.ContinueOutput
+   */
+  continueOutput: {
+    methodKind: "unary";
+    input: typeof ContinueOutputRequestSchema;
+    output: typeof ContinueOutputResponseSchema;
   },
   /**
    * SealOutput says that nothing more will come for the job.
