@@ -62,7 +62,7 @@ describe('the authorization table', () => {
         expect(input.field[scope.field]?.fieldKind, `${input.typeName}.${scope.field}`).toBe('scalar');
         found.add(scope.resource);
       }
-    expect([...found].sort()).toEqual(['image', 'job', 'migration', 'token', 'vm']);
+    expect([...found].sort()).toEqual(['checkpoint', 'image', 'job', 'migration', 'token', 'vm']);
   });
 
   it('lets a role do what it and those below it may, and nobody do what is internal', () => {

@@ -26,7 +26,7 @@ import { includesRole, type Role } from '@verbena/domain-identity';
 /** What a caller must be. `anyone` needs no token: what is said there is in the published contracts, or for load balancers. */
 export type Access = Role | 'anyone' | 'internal';
 
-export type Resource = 'job' | 'vm' | 'image' | 'token' | 'migration';
+export type Resource = 'job' | 'vm' | 'image' | 'token' | 'migration' | 'checkpoint';
 
 /** Whose things a call is about, and so what it is to a caller of another tenant. */
 export type Scope =
@@ -124,11 +124,20 @@ export const authorization: readonly ServiceRow[] = [
   }),
   rpcs(storagev1.OutputService, 'storage', {
     appendOutput: internal,
+    continueOutput: internal,
     streamOutput: one('viewer', 'job', 'jobId', live),
     sealOutput: internal,
     putFile: internal,
     listFiles: one('viewer', 'job', 'jobId'),
     getFile: one('viewer', 'job', 'jobId'),
+  }),
+  // What is in a checkpoint is for node-agents: it holds the memory of programs.
+  rpcs(storagev1.SnapshotService, 'storage', {
+    beginPart: internal,
+    putSnapshotChunk: internal,
+    getPart: internal,
+    getSnapshotChunk: internal,
+    removeSnapshot: internal,
   }),
   rpcs(eventv1.EventService, 'storage', {
     listEvents: list('viewer'),
@@ -147,6 +156,21 @@ export const authorization: readonly ServiceRow[] = [
     getMigration: one('viewer', 'migration', 'id'),
     watchMigration: one('viewer', 'migration', 'id', live),
     cancelMigration: one('operator', 'migration', 'id'),
+  }),
+  rpcs(migrationv1.CheckpointService, 'migration-controller', {
+    checkpointJob: one('user', 'job', 'jobId'),
+    getCheckpoint: one('viewer', 'checkpoint', 'id'),
+    listCheckpoints: list('viewer'),
+    watchCheckpoint: one('viewer', 'checkpoint', 'id', live),
+    cancelCheckpoint: one('user', 'checkpoint', 'id'),
+    removeCheckpoint: one('user', 'checkpoint', 'id'),
+  }),
+  rpcs(migrationv1.CheckpointAgentService, 'node-agent', {
+    standStill: internal,
+    capture: internal,
+    goOn: internal,
+    store: internal,
+    drop: internal,
   }),
   rpcs(migrationv1.MoveService, 'scheduler', { reserveMove: internal, releaseMove: internal, settleMove: internal }),
   rpcs(migrationv1.MigrationAgentService, 'node-agent', {

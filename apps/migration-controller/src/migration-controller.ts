@@ -1,6 +1,8 @@
 import { migrationv1 } from '@verbena/contracts';
 import type { EventStore } from '@verbena/event-sourcing';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
+import { startCheckpoints } from './checkpoints/start.ts';
+import type { CheckpointConfig } from './checkpoints/work.ts';
 import { migrationService } from './migration-service.ts';
 import { Migrations } from './migrations.ts';
 import { MigrationRun } from './run/migration-run.ts';
@@ -10,23 +12,25 @@ import { defaultConfig, type MigrationConfig, type MigrationPorts } from './run/
 
 export interface MigrationControllerOptions extends Partial<MigrationConfig> {
   readonly store: EventStore;
+  readonly checkpoints?: Partial<CheckpointConfig>;
 }
 
 const stopRunsMs = 5_000;
 
 /**
- * Starts the migration controller, which moves VMs. Resolves when it serves; migrations that were under way go on from what the log says. One runs
+ * Starts the migration controller, which moves VMs and saves jobs. Resolves when it serves; migrations that were under way go on from what the log says. One runs
  * at a time: a second one would do every step twice, which is harmless, and needless.
  */
 export async function startMigrationController(
   context: ServiceContext,
-  { store, ...given }: MigrationControllerOptions,
+  { store, checkpoints: saving = {}, ...given }: MigrationControllerOptions,
 ): Promise<RunningService> {
   const { bus, clock, log, tracer, random } = context;
   const stopping = new AbortController();
   const migrations = await Migrations.open(store, clock);
   const config: MigrationConfig = { ...defaultConfig, ...given };
   const waits = new Map<string, string>();
+  const turns = new Turns();
   const ports: MigrationPorts = {
     bus,
     clock,
@@ -34,7 +38,7 @@ export async function startMigrationController(
     tracer,
     config,
     migrations,
-    turns: new Turns(),
+    turns,
     admission: new Admission(config.limits),
     waits,
     stopping: stopping.signal,
@@ -47,14 +51,15 @@ export async function startMigrationController(
   };
   const served = await bus.serve(migrationv1.MigrationService, migrationService({ ...ports, random, start }));
   for (const [id] of migrations.live()) start(id);
+  const checkpoints = await startCheckpoints(context, { store, turns, stopping: stopping.signal, config: saving });
   const stop = async (): Promise<void> => {
     stopping.abort(new Error('the migration controller stops'));
-    await served.stop();
+    await Promise.all([served.stop(), checkpoints.served.stop()]);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, stopRunsMs)));
-    await Promise.race([Promise.allSettled([...runs]), late]);
+    await Promise.race([Promise.allSettled([...runs, ...checkpoints.runs]), late]);
     clearTimeout(timer);
-    await migrations.stop();
+    await Promise.all([migrations.stop(), checkpoints.stop()]);
   };
   let stopped: Promise<void> | undefined;
   return { name: 'migration-controller', notReady: () => Promise.resolve(undefined), stop: () => (stopped ??= stop()) };

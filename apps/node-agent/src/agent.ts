@@ -5,6 +5,8 @@ import { migrationv1, nodev1 } from '@verbena/contracts';
 import type { Hypervisor } from '@verbena/hypervisor';
 import { nodeId } from '@verbena/ids';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
+import { AgentCheckpoints } from './checkpoint/agent-checkpoints.ts';
+import { checkpointAgentService } from './checkpoint/checkpoint-service.ts';
 import { openChunks } from './images/chunks.ts';
 import { ImageCache } from './images/image-cache.ts';
 import { jobPorts } from './jobs/job-ports.ts';
@@ -104,6 +106,14 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
   const migrations = new AgentMigrations({ nodeId: id, nodeName: options.name, clock, vms, jobs, port: options.port, doors, spoolRoot });
   const movesServed = await bus.serve(migrationv1.MigrationAgentService, migrationAgentService(migrations), id);
   void lookAfter({ migrations, bus, log, vmLog, signal: working.signal });
+  const checkpointSpool = join(dataDir, 'checkpoints');
+  await rm(checkpointSpool, { recursive: true, force: true });
+  const checkpoints = new AgentCheckpoints({
+    ...{ nodeId: id, clock, jobs, snapshots: ports.snapshots, spoolRoot: checkpointSpool, signal: working.signal },
+    busy: (jobId) => (migrations.standing.has(jobId) ? 'a VM of the job is being moved' : undefined),
+  });
+  const checkpointsServed = await bus.serve(migrationv1.CheckpointAgentService, checkpointAgentService(checkpoints), id);
+  void checkpoints.lookAfter();
   const unobserve = observeNode(metrics, parts);
   registration.start();
 
@@ -114,7 +124,7 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     await bounded(stopJobsMs, jobs.close('the node stops'));
     await bounded(stopVmsMs, vms.close('the node stops'));
     working.abort(new Error('the node-agent has stopped'));
-    await bounded(stopServingMs, Promise.all([served.stop(), movesServed.stop(), migrations.close()]));
+    await bounded(stopServingMs, Promise.all([served.stop(), movesServed.stop(), checkpointsServed.stop(), migrations.close()]));
     await bounded(stopVmsMs, options.hypervisor.close());
     await rm(scratchRoot, { recursive: true, force: true });
   };

@@ -16,6 +16,8 @@ import { Directory } from './identity/directory.ts';
 import { credentialService, identityService } from './identity/identity-service.ts';
 import { JobOwners } from './output/job-owners.ts';
 import { OutputLogs } from './output/output-logs.ts';
+import { snapshotService } from './snapshots/snapshot-service.ts';
+import { SnapshotStore } from './snapshots/snapshot-store.ts';
 import { outputService, sealCommand } from './output/output-service.ts';
 
 export interface StorageOptions {
@@ -23,6 +25,8 @@ export interface StorageOptions {
   readonly store: EventDatabase;
   /** Most bytes of chunks; no bound but the disk when absent. */
   readonly chunkQuotaBytes?: number;
+  /** Most bytes of the checkpoints of jobs; no bound but the disk when absent. */
+  readonly snapshotQuotaBytes?: number;
   /** Most bytes of one job's standard output and error together; 4 GiB when absent. */
   readonly outputBytesPerJob?: number;
 }
@@ -34,13 +38,17 @@ const defaultOutputBytes = 4 * 1024 ** 3;
 /** Starts the service in `context.dataDir`. What was kept there before is there again. */
 export async function startStorage(context: ServiceContext, options: StorageOptions): Promise<RunningService> {
   const { bus, dataDir, log, metrics } = context;
-  const { store, chunkQuotaBytes, outputBytesPerJob = defaultOutputBytes } = options;
+  const { store, chunkQuotaBytes, snapshotQuotaBytes, outputBytesPerJob = defaultOutputBytes } = options;
   await mkdir(dataDir, { recursive: true });
   const chunks = await openChunkStore({
     directory: join(dataDir, 'chunks'),
     ...(chunkQuotaBytes !== undefined && { quotaBytes: chunkQuotaBytes }),
   });
   const chunkOwners = await ChunkOwners.open(join(dataDir, 'chunk-owners'));
+  const snapshots = await SnapshotStore.open({
+    directory: join(dataDir, 'snapshots'),
+    ...(snapshotQuotaBytes !== undefined && { quotaBytes: snapshotQuotaBytes }),
+  });
   const logs = new OutputLogs({
     directory: join(dataDir, 'output'),
     maximumBytes: outputBytesPerJob,
@@ -56,6 +64,7 @@ export async function startStorage(context: ServiceContext, options: StorageOpti
   const served = await Promise.all([
     bus.serve(storagev1.ChunkService, chunkService(chunks, chunkOwners)),
     bus.serve(storagev1.OutputService, outputService({ logs, store, chunks, owners: new JobOwners(store) })),
+    bus.serve(storagev1.SnapshotService, snapshotService(snapshots)),
     bus.serve(eventv1.EventService, eventService({ store, history, writable: ['vm-'], owners: new VmOwners(store) })),
     // Whoever gets a token past this has got in: what it says is checked here too, not only by the gateway.
     bus.serve(identityv1.IdentityService, behind(identityv1.IdentityService, identityService(identity))),

@@ -4,6 +4,7 @@ import { jobv1, storagev1 } from '@verbena/contracts';
 import type { Bus } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
 import type { Logger } from 'pino';
+import { snapshotPort, type SnapshotPort } from '../checkpoint/snapshot-port.ts';
 import { persistently, unlessRefused, type RetryOptions } from '../retry.ts';
 import { outputStreams, type OutputPiece } from './output-pump.ts';
 import type { KeptFile } from './scratch.ts';
@@ -17,6 +18,7 @@ export interface JobAttempt {
 }
 
 export interface JobPorts {
+  readonly snapshots: SnapshotPort;
   readonly clock: Clock;
   /** Aborts when the node-agent gives up all work. */
   readonly signal: AbortSignal;
@@ -64,6 +66,7 @@ export function jobPorts({ bus, clock, log, nodeId, signal }: JobPortsOptions): 
     },
   });
   return {
+    snapshots: snapshotPort({ bus, clock, signal }),
     clock,
     signal,
     async appendOutput({ jobId, attempt }, pieces) {

@@ -13,11 +13,12 @@ import { join } from 'node:path';
 import type { Domain, ProgramExit, ProgramHandlers, RunningProgram } from '@verbena/hypervisor';
 import { failSpan, inSpan, metric, startSpan, type Metrics } from '@verbena/service-kit';
 import { context as otel, ROOT_CONTEXT, trace, type Span, type Tracer } from '@opentelemetry/api';
+import { readRank, restoreRank } from '../checkpoint/restored-ranks.ts';
 import { messageOf, Refusal } from '../errors.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
 import { ActivityMonitor, sampleEveryMs } from './activity-monitor.ts';
 import { exitOf, inWords } from './exit-report.ts';
-import { localityOf, type JobStart } from './job-start.ts';
+import { localityOf, type JobStart, type StartFrom } from './job-start.ts';
 import { OutputPump, type OutputPiece } from './output-pump.ts';
 import type { JobPorts, Report } from './job-ports.ts';
 import { keepRank } from './rank-end.ts';
@@ -131,7 +132,18 @@ export class JobRun {
   /** Where a rank's output goes on elsewhere, when all that it wrote here is in storage. */
   async outputOf(rank: number): Promise<{ readonly stdout: bigint; readonly stderr: bigint }> {
     await this.#pump.drained(rank);
+    return this.writtenBy(rank);
+  }
+
+  /** Up to where a rank has written by now. */
+  writtenBy(rank: number): { readonly stdout: bigint; readonly stderr: bigint } {
     return { stdout: this.#pump.position(rank, 'stdout'), stderr: this.#pump.position(rank, 'stderr') };
+  }
+
+  /** Resolves when all that a rank wrote up to there is in storage. @throws Error when output was lost */
+  async keptUpTo(rank: number, positions: { readonly stdout: bigint; readonly stderr: bigint }): Promise<void> {
+    await this.#pump.storedUpTo(rank, positions);
+    if (this.#pump.failure !== undefined) throw new Error(`output was lost: ${this.#pump.failure}`);
   }
 
   /**
@@ -188,11 +200,14 @@ export class JobRun {
           within: (run) => run(),
         });
       }
-      await allOrFirstError(this.#ranks.map((rank) => this.#prepare(rank)));
-      // What an earlier attempt wrote counts no more, even if this one writes nothing.
-      if (start.attempt > 1) await this.#options.ports.appendOutput(start, []);
-      this.#stopping.signal.throwIfAborted();
-      await allOrFirstError(this.#ranks.map((rank) => this.#exec(rank)));
+      if (start.from !== undefined) await this.#goOnFrom(start.from);
+      else {
+        await allOrFirstError(this.#ranks.map((rank) => this.#prepare(rank)));
+        // What an earlier attempt wrote counts no more, even if this one writes nothing.
+        if (start.attempt > 1) await this.#options.ports.appendOutput(start, []);
+        this.#stopping.signal.throwIfAborted();
+        await allOrFirstError(this.#ranks.map((rank) => this.#exec(rank)));
+      }
     } catch (error) {
       await Promise.allSettled(this.#ranks.map((rank) => this.#undo(rank, messageOf(error))));
       this.#ranks = [];
@@ -240,6 +255,31 @@ export class JobRun {
       handlers: this.#handlers(rank),
     });
     this.#monitor.watch(rank.rank, () => rank.vm.domain.activity());
+  }
+
+  /** What was written up to the checkpoint is the beginning of what is written from here on. */
+  async #goOnFrom(from: StartFrom): Promise<void> {
+    const { start, nodeId, nodeName, ports } = this.#options;
+    const { snapshots } = ports;
+    const parts = await Promise.all(this.#ranks.map(({ rank, vm }) => readRank(snapshots, from, rank, vm.request.imageDigest)));
+    const positions = parts.map(({ rank, state }) => ({ rank, ...state.output }));
+    const { jobId, attempt } = start;
+    await snapshots.continueOutput({ jobId, attempt, fromJobId: from.jobId, fromAttempt: from.attempt, positions });
+    for (const { rank, ...written } of positions) this.#pump.continueAt(rank, written);
+    this.#stopping.signal.throwIfAborted();
+    await allOrFirstError(
+      this.#ranks.map(async (rank, index) => {
+        const part = parts[index];
+        if (part === undefined) return;
+        await rank.vm.log.record(jobId, { type: 'StartProgram', data: { jobId, rank: rank.rank } });
+        rank.inputs = new Map(part.state.inputs);
+        this.#openSpan(rank);
+        const { domain } = rank.vm;
+        const place = { domain, scratchDir: rank.scratchDir, handlers: this.#handlers(rank) };
+        rank.program = await restoreRank(part, { start, from, nodeId, nodeName, snapshots, ...place });
+        this.#monitor.watch(rank.rank, () => domain.activity());
+      }),
+    );
   }
 
   #handlers(rank: Rank): ProgramHandlers {

@@ -1,7 +1,7 @@
 /** What StartRanks asks for, checked and with defaults, in the words of this package. */
 import { jobv1, type nodev1 } from '@verbena/contracts';
 import type { IoPath } from '@verbena/hypervisor';
-import { jobId, vmId } from '@verbena/ids';
+import { checkpointId, jobId, vmId } from '@verbena/ids';
 import { Refusal } from '../errors.ts';
 import type { InputFile } from './scratch.ts';
 
@@ -21,6 +21,17 @@ export interface JobStart {
   readonly outputLimitBytes: number;
   readonly scratchBytes: number;
   readonly ioPath: IoPath;
+  /** The ranks go on from a checkpoint instead of beginning. */
+  readonly from?: StartFrom;
+}
+
+export interface StartFrom {
+  readonly checkpointId: string;
+  /** The job that it is of, and which start of it. */
+  readonly jobId: string;
+  readonly attempt: number;
+  /** Under which the ranks stopped their channels. */
+  readonly epoch: number;
 }
 
 /** Used when the job does not say; the scheduler normally fills in the cluster's default. */
@@ -50,7 +61,12 @@ export function jobStart(request: nodev1.StartRanksRequest, nodeId: string): Job
     outputLimitBytes: spec.outputLimitBytes === 0n ? defaultOutputLimitBytes : Number(spec.outputLimitBytes),
     scratchBytes,
     ioPath: pathOf(spec.ioPath),
+    ...(request.startFrom !== undefined && { from: startFrom(request.startFrom) }),
   };
+}
+
+function startFrom({ checkpointId: id, jobId: of, attempt, epoch }: nodev1.StartFrom): StartFrom {
+  return { checkpointId: checkpointId(id), jobId: jobId(of), attempt, epoch };
 }
 
 const paths: Readonly<Record<jobv1.IoPath, IoPath>> = {

@@ -28,6 +28,8 @@ interface Waiter {
 export class OutputPump {
   readonly #sink: OutputSink;
   readonly #queue: OutputPiece[] = [];
+  /** The call that is under way. */
+  #sending: readonly OutputPiece[] = [];
   readonly #queuedByRank = new Map<number, number>();
   readonly #offsets = new Map<string, bigint>();
   #waiters: Waiter[] = [];
@@ -66,6 +68,12 @@ export class OutputPump {
     for (const stream of ['stdout', 'stderr'] as const) this.#offsets.set(`${String(rank)}/${stream}`, positions[stream]);
   }
 
+  /** Resolves when a rank's streams are in storage up to these positions, or output was lost for good (see `failure`). */
+  storedUpTo(rank: number, positions: Readonly<Record<'stdout' | 'stderr', bigint>>): Promise<void> {
+    const waits = ({ rank: whose, stream, offset }: OutputPiece): boolean => whose === rank && offset < positions[stream];
+    return this.#when(() => !this.#sending.some(waits) && !this.#queue.some(waits));
+  }
+
   queuedBytes(rank: number): number {
     return this.#queuedByRank.get(rank) ?? 0;
   }
@@ -102,11 +110,13 @@ export class OutputPump {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#queue.length > 0) {
       const batch = this.#takeBatch();
+      this.#sending = batch;
       try {
         if (this.#failure === undefined) await this.#sink(merged(batch));
       } catch (error) {
         this.#failure = messageOf(error);
       }
+      this.#sending = [];
       for (const piece of batch) this.#queuedByRank.set(piece.rank, this.queuedBytes(piece.rank) - piece.data.length);
       this.#wake();
     }

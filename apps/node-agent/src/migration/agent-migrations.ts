@@ -310,12 +310,12 @@ export class AgentMigrations {
 }
 
 /** Ranks have their program from when they have been started. */
-function programOf(program: RunningProgram | undefined): RunningProgram {
+export function programOf(program: RunningProgram | undefined): RunningProgram {
   if (program === undefined) throw new Refusal('not-movable', 'the program has not been started yet');
   return program;
 }
 
 /** Whether the program has called MPI_Init: its library has connections to stop, and a safepoint to stand in. */
-function hasChannels({ domain }: Pick<Vm, 'domain'>): boolean {
+export function hasChannels({ domain }: Pick<Vm, 'domain'>): boolean {
   return domain !== undefined && domain.activity().mpiState !== 'not-initialized';
 }

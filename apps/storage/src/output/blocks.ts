@@ -23,8 +23,8 @@ export async function readBlock(file: FileHandle, position: number, end: number)
     const rest = block.subarray(bytes);
     const header = decodeHeader(rest);
     if (header === undefined || headerBytes + header.length > rest.length) break;
-    const { rank, stream, attempt, offset, length } = header;
-    records.push({ rank, stream, attempt, offset, data: rest.subarray(headerBytes, headerBytes + length) });
+    const { rank, stream, attempt, offset, length, copied } = header;
+    records.push({ rank, stream, attempt, offset, data: rest.subarray(headerBytes, headerBytes + length), ...(copied && { copied }) });
     bytes += headerBytes + length;
   }
   if (bytes === 0) throw new StorageError('corrupt', `an output log is not readable from byte ${position} on: it was changed on the disk`);

@@ -97,7 +97,7 @@ export class OutputLog {
         );
       if (attempt > this.#attempt && !this.#sealed) {
         await this.#write([mark(attempt)], false);
-        this.#take({ ...mark(attempt), length: 0, crc: 0 }, this.#length - headerBytes);
+        this.#take({ ...mark(attempt), copied: false, length: 0, crc: 0 }, this.#length - headerBytes);
       }
       const fresh = this.#fresh(pieces);
       if (fresh.length === 0) return;
@@ -159,16 +159,37 @@ export class OutputLog {
     }
   }
 
+  /** What an attempt has written so far, from its beginning; earlier ones are still here. */
+  async *written(attempt: number): AsyncGenerator<readonly OutputRecord[]> {
+    const end = this.#length;
+    if (end === 0) return;
+    const file = await open(this.#options.path, 'r');
+    try {
+      for (let position = 0; position < end;) {
+        const { records, bytes } = await readBlock(file, position, end);
+        position += bytes;
+        yield records.filter((record) => record.stream !== markStream && record.attempt === attempt);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Where a stream of the last attempt ends. */
+  end(rank: number, stream: number): bigint {
+    return this.#ends.get(keyOf(rank, stream)) ?? 0n;
+  }
+
   /** The pieces beyond what is here, cut where they begin before it. @throws {StorageError} gap, invalid, too-much */
   #fresh(pieces: readonly OutputRecord[]): OutputRecord[] {
     const ends = new Map<string, bigint>();
     const fresh: OutputRecord[] = [];
     let bytes = 0;
-    for (const { rank, stream, attempt, offset, data } of pieces) {
+    for (const { rank, stream, attempt, offset, data, copied } of pieces) {
       if (data.length > maximumData)
         throw new StorageError('invalid', `a piece of output has ${data.length} bytes, at most ${maximumData} are taken`);
       const key = keyOf(rank, stream);
-      const end = ends.get(key) ?? this.#ends.get(key) ?? 0n;
+      const end = ends.get(key) ?? this.end(rank, stream);
       if (offset > end) {
         throw new StorageError(
           'gap',
@@ -177,7 +198,7 @@ export class OutputLog {
       }
       const known = Number(end - offset);
       if (known >= data.length) continue;
-      fresh.push({ rank, stream, attempt, offset: end, data: data.subarray(known) });
+      fresh.push({ rank, stream, attempt, offset: end, data: data.subarray(known), ...(copied === true && { copied }) });
       ends.set(key, offset + BigInt(data.length));
       bytes += headerBytes + data.length - known;
     }

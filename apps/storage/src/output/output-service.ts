@@ -7,6 +7,7 @@ import type { EventMetadata, EventStore } from '@verbena/event-sourcing';
 import { callContext, currentTraceparent } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
 import { edge, StorageError, streamEdge } from '../errors.ts';
+import { continueOutput } from './continuing.ts';
 import { checkRank, filesOf, findFile, outputSealed, outputStream, putFile } from './files.ts';
 import type { JobOwners } from './job-owners.ts';
 import type { OutputLogs } from './output-logs.ts';
@@ -46,6 +47,11 @@ export function outputService({ logs, store, chunks, owners }: OutputServiceOpti
         const pieces = records.map((record) => ({ ...record, stream: record.stream as storagev1.OutputStream }));
         yield { pieces, next: BigInt(next) };
       }
+    }),
+    continueOutput: edge(async (request: storagev1.ContinueOutputRequest) => {
+      for (const { rank } of request.positions) checkRank(rank);
+      await continueOutput(logs, request);
+      return {};
     }),
     sealOutput: edge(async ({ jobId }: storagev1.SealOutputRequest) => {
       await logs.with(jobId, async (log) => {

@@ -6,7 +6,7 @@
  *        0     4  magic     "VBOL"
  *        4     4  crc       CRC-32 of bytes 8 to the record's end
  *        8     4  rank
- *       12     4  stream    0 mark, 1 standard output, 2 standard error
+ *       12     4  stream    0 mark, 1 standard output, 2 standard error; 3 and 4 are the same, copied from before a checkpoint
  *       16     8  offset    of the data's first byte in its rank's stream
  *       24     4  length    of the data
  *       28     4  attempt   of the job that wrote it; 0 with data, as older versions wrote it, means the first
@@ -20,6 +20,8 @@ export interface OutputRecord {
   readonly attempt: number;
   readonly offset: bigint;
   readonly data: Uint8Array;
+  /** It was written before the checkpoint from which this attempt goes on. */
+  readonly copied?: boolean;
 }
 
 export interface RecordHeader {
@@ -28,11 +30,14 @@ export interface RecordHeader {
   readonly attempt: number;
   readonly offset: bigint;
   readonly length: number;
+  readonly copied: boolean;
   readonly crc: number;
 }
 
 export const headerBytes = 32;
 export const markStream = 0;
+/** Added to the stream of what was copied. */
+const copies = 2;
 /** Most data in one record. */
 export const maximumData = 1 << 20;
 /** Without an attempt, the seal. */
@@ -43,12 +48,12 @@ export function mark(attempt = 0): OutputRecord {
 const magic = 0x4c4f4256;
 const at = { magic: 0, crc: 4, rank: 8, stream: 12, offset: 16, length: 24, attempt: 28 } as const;
 
-export function encodeRecord({ rank, stream, attempt, offset, data }: OutputRecord): Uint8Array {
+export function encodeRecord({ rank, stream, attempt, offset, data, copied = false }: OutputRecord): Uint8Array {
   const bytes = new Uint8Array(headerBytes + data.length);
   const view = new DataView(bytes.buffer);
   view.setUint32(at.magic, magic, true);
   view.setUint32(at.rank, rank, true);
-  view.setUint32(at.stream, stream, true);
+  view.setUint32(at.stream, stream + (copied ? copies : 0), true);
   view.setBigUint64(at.offset, offset, true);
   view.setUint32(at.length, data.length, true);
   view.setUint32(at.attempt, attempt, true);
@@ -62,12 +67,14 @@ export function decodeHeader(bytes: Uint8Array): RecordHeader | undefined {
   if (bytes.length < headerBytes) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes);
   const length = view.getUint32(at.length, true);
-  const stream = view.getUint32(at.stream, true);
+  const written = view.getUint32(at.stream, true);
+  const copied = written > copies;
+  const stream = copied ? written - copies : written;
   if (view.getUint32(at.magic, true) !== magic) return undefined;
   if (length > maximumData || stream > 2 || (stream === markStream) !== (length === 0)) return undefined;
   const [rank, offset, crc] = [view.getUint32(at.rank, true), view.getBigUint64(at.offset, true), view.getUint32(at.crc, true)];
   const attempt = view.getUint32(at.attempt, true) || (stream === markStream ? 0 : 1);
-  return { rank, stream, attempt, offset, length, crc };
+  return { rank, stream, attempt, offset, length, copied, crc };
 }
 
 /** Whether a whole record is what was written. */
