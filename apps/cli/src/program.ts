@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { CommandContext, example, type GlobalOptions, type Action, type Registry } from './command-context.ts';
 import { registerAt } from './commands/at.ts';
 import { registerBench } from './commands/bench.ts';
+import { registerCheckpoints } from './commands/checkpoints.ts';
 import { registerCompilers } from './commands/cc.ts';
 import { registerContexts } from './commands/contexts.ts';
 import { registerCompletion } from './commands/completion.ts';
@@ -40,6 +41,7 @@ const commands = [
   registerNodes,
   registerVms,
   registerMigrations,
+  registerCheckpoints,
   registerImages,
   registerTokens,
   registerTenants,

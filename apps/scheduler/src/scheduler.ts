@@ -2,6 +2,7 @@
 import { jobv1, migrationv1, nodev1, vmv1 } from '@verbena/contracts';
 import { createMemoryElection, fencedStore, type EventStore, type Leadership } from '@verbena/event-sourcing';
 import type { RunningService, ServiceContext } from '@verbena/service-kit';
+import { StoredCheckpoints } from './checkpoints/stored-checkpoints.ts';
 import { defaultConfig, type SchedulerConfig } from './config.ts';
 import { openJobs } from './jobs/jobs.ts';
 import { jobService } from './jobs/job-service.ts';
@@ -50,6 +51,7 @@ export async function startScheduler(context: ServiceContext, { store, lead: led
   const onError = (error: unknown): void => log.error({ err: error }, 'a pass over the queue failed');
   const now = (): number => clock.now().getTime();
   const queue = new Queue({ jobs, nodes, capacity, config, random, settled, onError, now });
+  const checkpoints = await StoredCheckpoints.open(store);
   const ports: RunPorts = {
     bus,
     clock,
@@ -66,6 +68,7 @@ export async function startScheduler(context: ServiceContext, { store, lead: led
     progress: new Map(),
     waits: new Map(),
     pkeys: new PartitionKeys(),
+    checkpoints,
     term: BigInt(lead.term),
     stopping: stopping.signal,
   };
@@ -117,6 +120,7 @@ export async function startScheduler(context: ServiceContext, { store, lead: led
     await bounded(stopRunsMs, Promise.allSettled([...runs, ...background]));
     await moves.stop();
     await vms.stop();
+    await checkpoints.stop();
   };
   let stopped: Promise<void> | undefined;
   const stopOnce = (): Promise<void> => (stopped ??= stop());

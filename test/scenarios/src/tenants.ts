@@ -32,6 +32,7 @@ export interface Belongings {
   readonly image: string;
   readonly token: string;
   readonly migration: string;
+  readonly checkpoint: string;
 }
 
 export interface TwoTenants {
@@ -111,6 +112,14 @@ export async function twoTenants(): Promise<TwoTenants> {
   await store.append([{ stream: 'mig-physics', expectedVersion: 0, events: [{ type: 'MigrationRefused', data: migration }] }], {
     metadata,
   });
+  const saved = { jobId: physics.job, tenant: 'physics', attempt: 1, number: 1, ranks: 1, base: '', reason: 'asked for', at: 0 };
+  const undone = { cause: 'failed', reason: 'storage is full', at: 0 };
+  const events = [
+    { type: 'CheckpointStarted', data: saved },
+    { type: 'CheckpointUndoing', data: undone },
+    { type: 'CheckpointFailed', data: { reason: undone.reason, at: 0 } },
+  ];
+  await store.append([{ stream: 'ckpt-physics', expectedVersion: 0, events }], { metadata });
   await withCallContext({ actor: 'system', tenant: 'default' }, async () => {
     const output = bus.client(storagev1.OutputService);
     const data = new TextEncoder().encode('quark');
@@ -121,7 +130,7 @@ export async function twoTenants(): Promise<TwoTenants> {
 
   return {
     gateway,
-    physics: { ...physics, vm: 'vm-physics', migration: 'mig-physics' },
+    physics: { ...physics, vm: 'vm-physics', migration: 'mig-physics', checkpoint: 'ckpt-physics' },
     secret: of,
     expired: short.secret,
     revoked: lost.secret,

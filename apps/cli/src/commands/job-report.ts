@@ -73,6 +73,7 @@ function facts(job: jobv1.Job): (readonly [string, string])[] {
     ['Submitted', `${localTime(job.submittedAt)} by ${job.actor || 'unknown'}`],
     ['Started', localTime(job.startedAt)],
     ['Ended', localTime(job.endedAt)],
+    ['Went on', job.restoredFrom === '' ? '' : `from checkpoint ${job.restoredFrom}`],
     ['Attempt', job.attempt > 1 ? `${job.attempt}; requeued ${job.requeues} times` : ''],
     ['Phases', phaseText(job.phaseSeconds)],
     ['VMs', `${job.vmsBooted} booted, ${job.vmsReused} reused; ${humanBytes(job.imageBytesTransferred)} of image transferred`],

@@ -3,6 +3,7 @@ import { storagev1 } from '@verbena/contracts';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
 import { jsonOf } from '../terminal/json.ts';
 import { parseCount } from '../terminal/units.ts';
+import { ShownOutput } from '../run/shown-output.ts';
 import { rankLabels } from '../run/rank-labels.ts';
 
 interface Options {
@@ -14,12 +15,15 @@ interface Options {
 async function logs(context: CommandContext, jobId: string, options: Options): Promise<void> {
   const client = (await context.session()).client(storagev1.OutputService);
   const label = options.label ? rankLabels() : undefined;
+  const again = new ShownOutput();
   const request = { jobId, follow: options.follow === true, ...(options.rank === undefined ? {} : { rank: options.rank }) };
   for await (const { pieces } of client.streamOutput(request))
     for (const piece of pieces) {
+      const shown = again.take(piece);
+      if (shown.note !== undefined) await context.note(`verbena: ${shown.note}`);
       if (context.json) await context.line(JSON.stringify(jsonOf(storagev1.OutputPieceSchema, piece)));
       else {
-        const data = label ? label.label(piece.rank, piece.stream, piece.data) : piece.data;
+        const data = label ? label.label(piece.rank, piece.stream, shown.data) : shown.data;
         await (piece.stream === storagev1.OutputStream.STDERR ? context.io.err(data) : context.io.out(data));
       }
     }

@@ -170,6 +170,10 @@ async function follow(current: Run, session: Session, jobId: string): Promise<jo
         if (text === undefined) progress.clear();
         else progress.show(text);
       },
+      onAgain: (text) => {
+        progress.clear();
+        void context.note(`verbena: ${text}`);
+      },
       onOutput: async (rank, stream, data) => {
         progress.clear();
         await write(stream, labels ? labels.label(rank, stream, data) : data);

@@ -7,11 +7,14 @@ import type { Session } from '../endpoint/session.ts';
 import { CliError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { isCutOff, resuming } from './resuming.ts';
+import { ShownOutput } from './shown-output.ts';
 
 export interface FollowHandlers {
   onJob(job: jobv1.Job): void;
   /** Awaited before more is read: a slow reader of ours slows the stream, and nothing piles up. */
   onOutput(rank: number, stream: storagev1.OutputStream, data: Uint8Array): Promise<void>;
+  /** The job runs again, and a part of its output may come again. */
+  onAgain?(note: string): void;
 }
 
 export interface FollowOptions {
@@ -96,6 +99,7 @@ class OutputReader {
   #taking = false;
   #heardAt = performance.now();
 
+  readonly #shown = new ShownOutput();
   /** Where to go on after having been cut off. */
   #next = 0n;
 
@@ -129,7 +133,11 @@ class OutputReader {
     for await (const { pieces, next } of stream) {
       alive();
       this.#taking = true;
-      for (const { rank, stream: which, data } of pieces) await handlers.onOutput(rank, which, data);
+      for (const piece of pieces) {
+        const { data, note } = this.#shown.take(piece);
+        if (note !== undefined) handlers.onAgain?.(note);
+        if (data.length > 0) await handlers.onOutput(piece.rank, piece.stream, data);
+      }
       this.#taking = false;
       if (next > this.#next) this.#next = next;
       // A message without pieces is a sign of life of the stream, not of the job.

@@ -25,6 +25,8 @@ export interface JobOptions {
   readonly check?: boolean;
   /** How often the job may run again after the loss of a node; true for the default. */
   readonly requeue?: number | true;
+  /** Seconds between checkpoints. */
+  readonly checkpointEvery?: number;
 }
 
 const collectValues = (value: string, before: string[] = []): string[] => [...before, value];
@@ -68,9 +70,10 @@ export function addJobOptions(command: Command): Command {
     .option('--priority <number>', 'higher goes first', parsePriority)
     .option(
       '--requeue [times]',
-      'run the job again when a node is lost on which it runs, at most so often (3)',
+      'run the job again when a node is lost on which it runs, from its last checkpoint, at most so often (3)',
       parseCount('--requeue', 1, 1000),
-    );
+    )
+    .option('--checkpoint-every <duration>', 'save the job so often while it runs, for example 30s', parseSeconds);
 }
 
 /** "A=1" pairs as an object. */
@@ -129,6 +132,7 @@ export function jobSpec({ options, name, image, args, env, stdin, inputFiles }: 
     inputFiles: [...inputFiles],
     onNodeLoss: options.requeue === undefined ? jobv1.NodeLossPolicy.UNSPECIFIED : jobv1.NodeLossPolicy.REQUEUE,
     maxRequeues: typeof options.requeue === 'number' ? options.requeue : 0,
+    ...(options.checkpointEvery !== undefined && { checkpointEvery: durationFromMs(options.checkpointEvery * 1000) }),
     requirements: { labels: parsePairs('--require', options.require ?? []) },
     ...(options.time === undefined ? {} : { walltime: durationFromMs(options.time * 1000) }),
   });

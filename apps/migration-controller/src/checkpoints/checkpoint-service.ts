@@ -1,5 +1,5 @@
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
-import { jobv1, migrationv1 } from '@verbena/contracts';
+import { jobv1, type migrationv1 } from '@verbena/contracts';
 import { checkpointSettled, isLiveCheckpoint, type KnownCheckpoint } from '@verbena/domain-checkpoint';
 import { suffix } from '@verbena/ids';
 import { callContext, seesTenant } from '@verbena/messaging';

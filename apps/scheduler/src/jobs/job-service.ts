@@ -12,6 +12,7 @@ import { fromWireCause, toWireState } from './end-causes.ts';
 import { checkInputChunks } from './input-chunks.ts';
 import { readJobSpec } from './job-spec.ts';
 import { jobView } from './job-view.ts';
+import { originOf, restartedSpec } from '../checkpoints/restarting.ts';
 import type { RankEnds } from './rank-ends.ts';
 
 export interface JobServiceParts extends RunPorts {
@@ -83,9 +84,11 @@ async function submit(parts: JobServiceParts, { spec: asked, idempotencyKey }: j
   const commandId = commandIdOf(idempotencyKey, tenant, actor);
   const earlier = commandId === undefined ? undefined : await parts.findSubmission(commandId);
   if (earlier !== undefined) return earlier;
-  const spec = readJobSpec(asked, config);
-  await checkInputChunks(parts.bus, spec);
-  const match = await matchNow(parts, spec, actor);
+  const wanted = readJobSpec(asked, config);
+  const origin = wanted.restartFrom ? await originOf(parts, wanted.restartFrom) : undefined;
+  const spec = origin === undefined ? wanted : restartedSpec(wanted, origin.spec);
+  if (origin === undefined) await checkInputChunks(parts.bus, spec);
+  const match = origin === undefined ? await matchNow(parts, spec, actor) : origin.match;
   const jobId = `job-${suffix(random)}`;
   const submission = { jobId, spec, actor, tenant, roles, traceparent: currentTraceparent() ?? '' };
   const commands = [

@@ -1,6 +1,6 @@
 /** JobSpec at the boundary: every field checked and bounded, defaults put in, and both ways between the contract's message and the domain. */
 import { create } from '@bufbuild/protobuf';
-import { timestampFromMs, type Duration } from '@bufbuild/protobuf/wkt';
+import { durationFromMs, timestampFromMs, type Duration } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { jobv1 } from '@verbena/contracts';
 import type { JobSpec } from '@verbena/domain-job';
@@ -48,6 +48,8 @@ export function readJobSpec(spec: jobv1.JobSpec | undefined, config: SchedulerCo
     priority: spec.priority,
     inputFiles: files,
     ...readNodeLoss(spec),
+    checkpointEveryMs: spec.checkpointEvery === undefined ? 0 : readInterval(spec.checkpointEvery),
+    restartFrom: spec.restartFrom,
   };
 }
 
@@ -119,6 +121,15 @@ function readWalltime(walltime: Duration | undefined): number | undefined {
   return ms;
 }
 
+const shortestIntervalMs = 1_000;
+
+function readInterval(interval: Duration): number {
+  const ms = Number(interval.seconds) * 1000 + interval.nanos / 1e6;
+  if (!(ms >= shortestIntervalMs) || ms > longestWalltimeMs)
+    throw invalid(`the job is to be saved every ${ms / 1000} s; 1 s to 30 days are possible`);
+  return ms;
+}
+
 /** How often a job runs again when it wants to and does not say. */
 const defaultRequeues = 3;
 
@@ -160,5 +171,7 @@ export function toWireSpec(spec: JobSpec, withStdin = false): jobv1.JobSpec {
     inputFiles: spec.inputFiles.map(({ path, size, chunks }) => ({ path, size: BigInt(size), chunks: [...chunks] })),
     onNodeLoss: spec.onNodeLoss === 'requeue' ? jobv1.NodeLossPolicy.REQUEUE : jobv1.NodeLossPolicy.FAIL,
     maxRequeues: spec.maxRequeues ?? 0,
+    restartFrom: spec.restartFrom ?? '',
+    ...((spec.checkpointEveryMs ?? 0) > 0 && { checkpointEvery: durationFromMs(spec.checkpointEveryMs ?? 0) }),
   });
 }

@@ -33,6 +33,7 @@ export function jobView(job: KnownJob, now: number, progress: Progress | undefin
     ...(progress !== undefined && { distribution: progress }),
     attempt: job.starts,
     requeues: requeuesOf(job),
+    restoredFrom: job.restoredFrom,
     endCause: end === undefined ? jobv1.EndCause.UNSPECIFIED : toWireCause(end.cause),
     outputFiles: [...job.ends.values()].reduce((sum, { outputFiles }) => sum + outputFiles, 0),
   });

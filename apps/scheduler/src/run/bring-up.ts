@@ -124,6 +124,15 @@ export async function bootVms(work: Work): Promise<readonly JobRequest[]> {
   return [];
 }
 
+/** @throws StepFailure when the checkpoint has been removed since the job was to start from it */
+async function startFromOf({ checkpoints }: RunPorts, { restoredFrom, jobId }: KnownJob) {
+  if (restoredFrom === '') return undefined;
+  const stored = await checkpoints.find(restoredFrom);
+  if (stored === undefined) throw new StepFailure('internal', `${jobId} was to go on from checkpoint ${restoredFrom}, which was removed`);
+  const { jobId: of, attempt, epoch } = stored;
+  return { checkpointId: restoredFrom, jobId: of, attempt, epoch };
+}
+
 /**
  * Starts the ranks, or finds them running: then the node-agents' cards are put in the place of those that an earlier scheduler had. A node that
  * does not answer is asked until it does, or is lost.
@@ -137,6 +146,7 @@ export async function connect(work: Work): Promise<readonly JobRequest[]> {
   rendezvous.open(jobId, nodesByRank, work.over);
   for (const rank of job.ends.keys()) ports.deadlocks.exited(jobId, rank);
   const spec = toWireSpec(job.spec, true);
+  const startFrom = await startFromOf(ports, job);
   const fabric = [...new Set(nodesByRank)].map((nodeId) => {
     const node = ports.nodes.known(nodeId)?.node;
     return { nodeId, lid: node?.lid ?? 0, endpoint: node?.fabricEndpoint ?? '' };
@@ -146,7 +156,7 @@ export async function connect(work: Work): Promise<readonly JobRequest[]> {
       .filter(([nodeId]) => !startedOn.has(nodeId))
       .map(async ([nodeId, here]) => {
         const ranks = here.map(({ rank, vmId }) => ({ rank, vmId }));
-        const request = { jobId, spec, ranks, nodesByRank, pkey, fabric, attempt, term };
+        const request = { jobId, spec, ranks, nodesByRank, pkey, fabric, attempt, term, ...(startFrom !== undefined && { startFrom }) };
         try {
           const call = bus.client(nodev1.NodeAgentService, nodeId).startRanks(request, { timeoutMs: config.startTimeoutMs });
           const { meetings } = await tracked(work, nodeId, call);

@@ -14,6 +14,7 @@ import { inSpan, type SpanName } from '@verbena/service-kit';
 import type { JobRequest } from '../jobs/jobs.ts';
 import { endSaga } from './end-saga.ts';
 import { mayPass, messageOf, NodesSilent, StepFailure, waitReasons } from './failure.ts';
+import { savePeriodically } from './periodic.ts';
 import type { RunPorts } from './ports.ts';
 import { startSaga } from './start-saga.ts';
 import type { Work } from './work.ts';
@@ -167,6 +168,9 @@ export class JobRun {
         .catch((err: unknown) => log.error({ err, job: this.jobId }, 'the end of a job could not be written'));
     };
     deadlocks.watch(this.jobId, assignments.length, over, (reason) => end('deadlock', reason));
+    const { checkpointEveryMs = 0 } = spec;
+    if (checkpointEveryMs > 0)
+      void savePeriodically(this.#ports, this.jobId, checkpointEveryMs, AbortSignal.any([over, this.#ports.stopping]));
     // A job that was running before this scheduler led has used a part of its time.
     const left = Math.max(0, startedAt + spec.walltimeMs - clock.now().getTime());
     clock.sleep(left, AbortSignal.any([over, this.#ports.stopping])).then(

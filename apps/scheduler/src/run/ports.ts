@@ -4,6 +4,7 @@ import type { Bus } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
 import type { Logger } from 'pino';
 import type { SchedulerConfig } from '../config.ts';
+import type { StoredCheckpoints } from '../checkpoints/stored-checkpoints.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Progress } from '../jobs/job-view.ts';
 import type { Nodes } from '../nodes/nodes.ts';
@@ -32,6 +33,7 @@ export interface RunPorts {
   /** Why a job does not get on at the moment, by job, for people. */
   readonly waits: Map<string, string>;
   readonly pkeys: PartitionKeys;
+  readonly checkpoints: StoredCheckpoints;
   /** Of this scheduler's lead; node-agents refuse orders of a lower one than they have seen. */
   readonly term: bigint;
   /** Aborts when the scheduler stops: runs are left as they are, and whoever leads next goes on with them. */

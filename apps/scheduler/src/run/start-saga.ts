@@ -67,7 +67,10 @@ export const startSaga: SagaTable<KnownJob, Work, JobRequest> = [
     done: (job) => beyond(job, 'booting'),
     key: ({ jobId, starts }) => `${jobId}/${starts + 1}`,
     // From the moment that this is in the log, only its policy lets the job run again.
-    do: ({ ports, jobId }) => Promise.resolve([{ type: 'StartJob', data: { pkey: ports.pkeys.take(jobId) } }]),
+    do: async ({ ports, jobId, job }) => {
+      const restoredFrom = await ports.checkpoints.startOf(job());
+      return [{ type: 'StartJob', data: { pkey: ports.pkeys.take(jobId), restoredFrom } }];
+    },
   },
   {
     name: 'connect',

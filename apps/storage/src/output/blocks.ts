@@ -1,5 +1,5 @@
 /** Reading the file of an output log. */
-import type { FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { StorageError } from '../errors.ts';
 import { decodeHeader, headerBytes, isIntact, type OutputRecord } from './record.ts';
 
@@ -29,6 +29,21 @@ export async function readBlock(file: FileHandle, position: number, end: number)
   }
   if (bytes === 0) throw new StorageError('corrupt', `an output log is not readable from byte ${position} on: it was changed on the disk`);
   return { records, bytes };
+}
+
+/** All records of a file up to a place, in blocks. */
+export async function* recordsIn(path: string, end: number): AsyncGenerator<readonly OutputRecord[]> {
+  if (end === 0) return;
+  const file = await open(path, 'r');
+  try {
+    for (let position = 0; position < end;) {
+      const { records, bytes } = await readBlock(file, position, end);
+      position += bytes;
+      yield records;
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 export async function readAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {

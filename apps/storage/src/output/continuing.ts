@@ -26,8 +26,8 @@ export async function continueOutput(logs: OutputLogs, { jobId, attempt, fromJob
   );
   await logs.with(jobId, async (log) => {
     await log.append([], attempt);
-    for await (const records of logs.stream(fromJobId, (from) => from.written(fromAttempt))) {
-      const copies = records.flatMap((record) => copyOf(record, attempt, wanted));
+    for await (const records of logs.stream(fromJobId, (from) => from.written())) {
+      const copies = records.filter((record) => record.attempt === fromAttempt).flatMap((record) => copyOf(record, attempt, wanted));
       if (copies.length > 0) await log.append(copies, attempt);
     }
     for (const [key, position] of wanted) {
@@ -43,6 +43,7 @@ export async function continueOutput(logs: OutputLogs, { jobId, attempt, fromJob
 
 function copyOf(record: OutputRecord, attempt: number, wanted: ReadonlyMap<string, bigint>): OutputRecord[] {
   const { rank, stream, offset, data } = record;
+  // A mark has no position.
   const end = wanted.get(`${rank}/${stream}`) ?? 0n;
   if (offset >= end) return [];
   const length = offset + BigInt(data.length) > end ? Number(end - offset) : data.length;

@@ -9,7 +9,7 @@ import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from '@verbena/chunk-store';
 import { StorageError } from '../errors.ts';
-import { isPlace, readAt, readBlock } from './blocks.ts';
+import { isPlace, readAt, readBlock, recordsIn } from './blocks.ts';
 import {
   decodeHeader,
   encodeRecord,
@@ -159,20 +159,9 @@ export class OutputLog {
     }
   }
 
-  /** What an attempt has written so far, from its beginning; earlier ones are still here. */
-  async *written(attempt: number): AsyncGenerator<readonly OutputRecord[]> {
-    const end = this.#length;
-    if (end === 0) return;
-    const file = await open(this.#options.path, 'r');
-    try {
-      for (let position = 0; position < end;) {
-        const { records, bytes } = await readBlock(file, position, end);
-        position += bytes;
-        yield records.filter((record) => record.stream !== markStream && record.attempt === attempt);
-      }
-    } finally {
-      await file.close();
-    }
+  /** What has been written by now, of all attempts. */
+  written(): AsyncGenerator<readonly OutputRecord[]> {
+    return recordsIn(this.#options.path, this.#length);
   }
 
   /** Where a stream of the last attempt ends. */
