@@ -97,6 +97,15 @@ describe.each([
     expect(view(target).every((byte) => byte === 0)).toBe(true);
   });
 
+  it('tells whoever waits for a write that its own end is closed', async () => {
+    const { writer, lkey, rkey } = ends(await ports());
+    const write = { from: hostRingBytes, to: 0, bytes: 4_096, lkey, rkey };
+    writer.write(write);
+    writer.close();
+    expect(() => writer.poll()).toThrow(/is closed/);
+    expect(() => writer.write(write)).toThrow(/is closed/);
+  });
+
   it('goes on with a region that has grown', async () => {
     const { source, target, writer, landing, lkey } = ends(await ports());
     target.grow(16);

@@ -48,6 +48,7 @@ export class HostQueuePair {
   #region: { readonly handle: number; readonly bytes: number } | undefined;
   #posted = 0;
   #completed = 0;
+  #closed = false;
 
   /**
    * @param writes it has rings in the first `hostRingBytes` of its memory; otherwise it only answers, and nothing but the other end writes to its memory
@@ -100,8 +101,9 @@ export class HostQueuePair {
     return this.#posted - this.#completed;
   }
 
-  /** Posts an RDMA write. @returns false, and does nothing, while the queue is full */
+  /** Posts an RDMA write. @returns false, and does nothing, while the queue is full. @throws Error when the pair is closed */
   write({ from, to, bytes, lkey, rkey }: HostWrite): boolean {
+    this.#mustBeOpen();
     if (this.outstanding >= queueEntries) return false;
     const view = new DataView(this.#memory.buffer);
     const at = this.#rings.sq + (this.#posted % queueEntries) * strideBytes;
@@ -113,8 +115,9 @@ export class HostQueuePair {
     return true;
   }
 
-  /** Takes the completions that are there. @throws Error when a write has failed: the pair is of no use then */
+  /** Takes the completions that are there. @throws Error when a write has failed, or the pair is closed: whoever waits must not wait for ever */
   poll(): number {
+    this.#mustBeOpen();
     const view = new DataView(this.#memory.buffer);
     const words = new Uint32Array(this.#memory.buffer);
     let taken = 0;
@@ -132,7 +135,12 @@ export class HostQueuePair {
 
   /** Its place at the adapter is free, and nobody writes into its memory any more. Idempotent. */
   close(): void {
+    this.#closed = true;
     this.#attachment.detach();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new Error('the queue pair of the host is closed');
   }
 
   #modify(state: number, attributes: number, values: Partial<Parameters<typeof abi.modifyQpIn.encode>[0]>): void {
