@@ -21,6 +21,8 @@ export interface RankIo {
   readonly copiedBytes: number;
   readonly channelMessages: number;
   readonly channelBytes: number;
+  readonly networkFrames: number;
+  readonly networkBytes: number;
   /** By what the virtual CPU was doing. */
   readonly seconds: Readonly<Record<string, number>>;
 }

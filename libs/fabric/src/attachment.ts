@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { VF_LIMITS } from '@verbena/hca';
-import type { AdapterCounters, AdapterWorkerInit, DomainErrors, HostAdapter, PeerMemory } from '@verbena/hca';
+import type { AdapterCounters, AdapterWorkerInit, DomainErrors, FirmwareModules, HostAdapter, PeerMemory } from '@verbena/hca';
 import type { Member, Partitions } from './partition.ts';
 import type { DomainAttachment } from './types.ts';
 
@@ -12,10 +12,12 @@ export class Attachment implements DomainAttachment, Member {
   readonly #adapter: HostAdapter;
   readonly #partitions: Partitions;
   readonly #threads = new Set<number>();
+  readonly #lid: number;
   readonly #claimFunction: () => number;
   readonly #onDetach: (attachment: Attachment) => void;
   #pkey = 0;
   #virtualFunction: number | undefined;
+  #servesGeneral = false;
   #last: (AdapterCounters & DomainErrors) | undefined;
 
   constructor(
@@ -23,6 +25,7 @@ export class Attachment implements DomainAttachment, Member {
     adapter: HostAdapter,
     partitions: Partitions,
     peer: PeerMemory,
+    lid: number,
     claimFunction: () => number,
     onDetach: (attachment: Attachment) => void,
   ) {
@@ -30,12 +33,17 @@ export class Attachment implements DomainAttachment, Member {
     this.#adapter = adapter;
     this.#partitions = partitions;
     this.peer = peer;
+    this.#lid = lid;
     this.#claimFunction = claimFunction;
     this.#onDetach = onDetach;
   }
 
   get slot(): number {
     return this.peer.slot;
+  }
+
+  get firmware(): FirmwareModules {
+    return this.#adapter.firmware;
   }
 
   workerInit(): AdapterWorkerInit {
@@ -68,6 +76,12 @@ export class Attachment implements DomainAttachment, Member {
     return (this.#virtualFunction ??= this.#claimFunction());
   }
 
+  serveGeneral(qpn: number): void {
+    this.#mustBeAttached();
+    this.#adapter.setGeneralServices(this.#lid, qpn);
+    this.#servesGeneral = true;
+  }
+
   join(pkey: number): void {
     this.#mustBeAttached();
     if (!Number.isInteger(pkey) || pkey > 0xffff || (pkey & 0x7fff) === 0)
@@ -88,7 +102,10 @@ export class Attachment implements DomainAttachment, Member {
   }
 
   reset(): void {
-    if (this.#last === undefined) this.#adapter.resetDomain(this.peer.slot);
+    if (this.#last !== undefined) return;
+    if (this.#servesGeneral) this.#adapter.setGeneralServices(this.#lid, 0);
+    this.#servesGeneral = false;
+    this.#adapter.resetDomain(this.peer.slot);
   }
 
   recover(): void {

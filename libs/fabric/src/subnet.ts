@@ -77,7 +77,7 @@ class Port implements FabricPort {
     const peer = this.#adapter.addDomain(options.memory, this.#lid, this.guid);
     this.#wire?.learn(peer);
     const claim = (): number => this.#freeFunction();
-    const attachment = new Attachment(options.vmId, this.#adapter, this.#partitions, peer, claim, (gone) => {
+    const attachment = new Attachment(options.vmId, this.#adapter, this.#partitions, peer, this.#lid, claim, (gone) => {
       this.attachments.delete(gone);
       this.#wire?.forget(peer);
       this.#past.splice(0, this.#past.length, sumOf([...this.#past, gone.counters()]));

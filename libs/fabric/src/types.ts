@@ -48,6 +48,8 @@ export interface DomainOptions {
 /** One domain at the adapter of its node: a virtual function with its own UAR, TPT and limits. */
 export interface DomainAttachment {
   readonly slot: number;
+  /** Of the adapter. */
+  readonly firmware: FirmwareModules;
   /** What a vCPU's thread passes to `openAdapter`; each call makes a new thread context. List `init.port` for transfer. */
   workerInit(): AdapterWorkerInit;
   /** The number of the port's virtual function that it is, if it is one. */
@@ -57,6 +59,8 @@ export interface DomainAttachment {
    * @throws Error when all of them are taken
    */
   becomeVirtualFunction(): number;
+  /** Datagrams to QP 1 of the port, the general services interface, go to this queue pair of the domain from now on; it ends with the domain. */
+  serveGeneral(qpn: number): void;
   /** Enters a partition (1 to 0xffff; the 16th bit, of full membership, is taken for granted), in the place of another: members may connect to each other, and learn each other's memory. Call it before the program starts. */
   join(pkey: number): void;
   leave(): void;

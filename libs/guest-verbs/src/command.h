@@ -11,6 +11,11 @@ struct ibv_qp *vb_find_qp(struct ibv_context *context, uint32_t qpn);
 void vb_events_begin(void);
 void vb_events_end(void);
 
+/* Nothing is there yet: where completions come over links, this thread brings them. */
+static inline void vb_look_at_links(const struct ibv_context *context) {
+  if (context->info.flags & VB_DEVICE_LINKS) vb_uar_write(VB_UAR_POLL, 0, 0);
+}
+
 /* Runs a set-up command: 0, or an errno value. */
 static inline int vb_command(uint32_t opcode, const void *in, size_t bytes, void *out) {
   switch (vb_hypercall(VB_HC_HCA_COMMAND, opcode, (uint32_t)(uintptr_t)in, (uint32_t)bytes, (uint32_t)(uintptr_t)out)) {

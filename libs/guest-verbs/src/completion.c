@@ -130,6 +130,7 @@ int ibv_poll_cq(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc) {
     take(cq, cqe, &wc[taken++]);
     vb_cq_pop(&cq->hw);
   }
+  if (taken == 0) vb_look_at_links(cq->context);
   return taken;
 }
 

@@ -55,6 +55,7 @@ int vb_poll_async_event(struct ibv_context *context, struct ibv_async_event *eve
     vb_cq_pop(&queue);
     if (there) return 0;
   }
+  vb_look_at_links(context);
   return EAGAIN;
 }
 

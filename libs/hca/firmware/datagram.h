@@ -20,6 +20,15 @@ struct datagram {
   const uint8_t *payload;
 };
 
+/* QP 1 stands for the queue pair that serves a port's general services (vol. 1, section 3.9): it can be addressed by who knows the LID alone. */
+#define GENERAL_SERVICES 1u
+static __attribute__((noinline)) uint32_t general_services(uint32_t lid) {
+  for (uint32_t i = 0; i < VBF_PORTS && port_at(i)->state != 0; i++)
+    if (port_at(i)->lid == lid) return load32(&port_at(i)->general_qpn);
+  return 0;
+}
+static inline uint32_t served_by(uint32_t lid, uint32_t qpn) { return UNLIKELY(qpn == GENERAL_SERVICES) ? general_services(lid) : qpn; }
+
 /* Whether the QP is one that this datagram may reach; wrong keys are counted at the port (vol. 1, sections 10.2.5 and 10.9.4). */
 static bool datagram_admitted(struct vbf_qp *qp, const struct datagram *d) {
   if (qp->qpn != d->dest_qpn || d->dest_qpn == 0 || qp->type != VB_QPT_UD || qp->lid != d->dest_lid || !receives(qp->state)) return false;
@@ -90,12 +99,13 @@ static bool datagram_deliver(struct vbf_qp *qp, const struct datagram *d) {
 
 static enum heard hear_datagram(const struct vbf_frame *f, const uint8_t *payload) {
   if (f->length > VB_UD_MTU || f->offset > 15) return HEARD_BAD;
-  struct vbf_qp *qp = qp_at(f->dest_qpn);
-  struct datagram d = {.src_lid = f->src_lid, .src_qpn = f->src_qpn, .dest_lid = f->dest_lid, .dest_qpn = f->dest_qpn, .pkey = f->pkey, .qkey = f->rkey,
+  uint32_t qpn = served_by(f->dest_lid, f->dest_qpn);
+  struct vbf_qp *qp = qp_at(qpn);
+  struct datagram d = {.src_lid = f->src_lid, .src_qpn = f->src_qpn, .dest_lid = f->dest_lid, .dest_qpn = qpn, .pkey = f->pkey, .qkey = f->rkey,
                        .sl = f->offset, .imm = f->imm, .bytes = f->length, .payload = payload};
   if (f->flags & VBF_FRAME_IMM) d.flags |= VB_CQE_F_IMM;
   if (f->flags & VBF_FRAME_SOLICITED) d.flags |= VB_CQE_F_SOLICITED;
-  if (qp->qpn == f->dest_qpn && qp->type == VB_QPT_UD && !datagram_reaches(qp)) return HEARD_LATER;
+  if (qp->qpn == qpn && qp->type == VB_QPT_UD && !datagram_reaches(qp)) return HEARD_LATER;
   datagram_deliver(qp, &d);
   flush_deferred();
   return HEARD;
@@ -145,8 +155,10 @@ static uint8_t datagram_send(struct vbf_qp *qp, struct request *r) {
     qp->tx_drops++;
     return VB_WC_SUCCESS;
   }
+  if (route == 0) d.dest_qpn = served_by(d.dest_lid, d.dest_qpn);
   bool sent = route != 0 ? datagram_frame(route, qp, r, &d) : datagram_deliver(qp_at(d.dest_qpn), &d);
   if (!sent) qp->tx_drops++;
+  if (!sent && route == 0) header()->lost_lid = d.dest_lid;
   return VB_WC_SUCCESS;
 }
 

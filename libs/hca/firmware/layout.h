@@ -62,7 +62,8 @@ struct vbf_header {
   uint32_t srq_high;
   uint32_t in_band;        /* subnet management packets of guests are heard */
   uint32_t shaped;         /* some port or domain has a limit of rate */
-  uint32_t reserved[2];
+  uint32_t lost_lid;       /* of the last datagram that had nowhere to go: whoever can may make a route to it */
+  uint32_t reserved;
 };
 
 /*
@@ -114,7 +115,9 @@ struct vbf_port {
   uint64_t tx_messages, tx_bytes, rx_messages, rx_bytes, rx_errors, tx_waits, tx_packets, rx_packets, tx_drops, rx_drops; /* of domains that are gone */
   uint32_t announce;       /* VB_EVENT_* that its domains are to be told, and 1; 0: none */
   uint32_t resting;        /* the domain whose turn it is goes on with what is left of its share */
-  uint64_t reserved[10];
+  uint32_t general_qpn;    /* who gets what is sent to QP 1, the general services interface; 0: nobody */
+  uint32_t unused;
+  uint64_t reserved[9];
 };
 
 struct vbf_pd {

@@ -89,6 +89,13 @@ export class HostAdapter {
     setShare(this.memory, slot, share);
   }
 
+  /** Who gets the datagrams to QP 1 of a port: a queue pair of this process, or 0 for nobody. Throws an Error when no port has the LID. */
+  setGeneralServices(lid: number, qpn: number): void {
+    const port = portWith(this.memory, lid);
+    if (port === undefined) throw new Error(`no port of this process has LID ${lid}`);
+    port.publish('general_qpn', qpn);
+  }
+
   /** Whether guests may manage the subnet by packets (R48). They may not unless this was called. */
   allowInBandManagement(allowed: boolean): void {
     this.memory.header.publish('in_band', allowed ? 1 : 0);

@@ -91,7 +91,8 @@ export const header = struct(
     srq_high: u32,
     in_band: u32,
     shaped: u32,
-    reserved: array(u32, 2),
+    lost_lid: u32,
+    reserved: u32,
   },
   64,
 );
@@ -165,7 +166,9 @@ export const port = struct(
     rx_drops: u64,
     announce: u32,
     resting: u32,
-    reserved: array(u64, 10),
+    general_qpn: u32,
+    unused: u32,
+    reserved: array(u64, 9),
   },
   256,
 );

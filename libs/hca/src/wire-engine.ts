@@ -3,8 +3,10 @@
  * of that is firmware; here are connections that come and go, and how the thread sleeps.
  */
 import { AdapterMemory } from './adapter-memory.ts';
+import { withCommandLock } from './command-lock.ts';
 import { FirmwareInstance, type WasiStream } from './firmware-instance.ts';
 import { VBF_DOMAINS, VBF_LINK_UP, VBF_NH_WORDS, VBF_RING_ADDR, VBF_RING_STRIDE, VBF_RX_BYTES, VBF_TX_BYTES, linkKeys } from './layout.ts';
+import { addLink } from './links.ts';
 import type { FirmwareModules, PeerMemory } from './types.ts';
 
 /** Structured-cloneable. */
@@ -41,11 +43,13 @@ export class WireEngine {
   readonly #memory: AdapterMemory;
   readonly #firmware: FirmwareInstance;
   readonly #bell: number;
+  readonly #thread: number;
   /** Links whose lock `doze` took, and one more; 0: none. */
   #held = 0;
 
   constructor(init: WireInit) {
     this.#memory = new AdapterMemory(init.adapterMemory);
+    this.#thread = init.thread;
     const nothing = new WebAssembly.Memory({ initial: 0, maximum: 1, shared: true });
     this.#firmware = new FirmwareInstance(init.firmware, this.#memory, init.thread, VBF_DOMAINS, nothing);
     this.#bell = this.#memory.header.wordOf('bell');
@@ -59,6 +63,33 @@ export class WireEngine {
 
   forget(slot: number, epoch: number): void {
     this.#firmware.forget(slot, epoch);
+  }
+
+  /** A link more, down until it is opened. Throws an Error when there are too many. */
+  addLink(): number {
+    return withCommandLock(this.#memory, this.#thread, () => addLink(this.#memory));
+  }
+
+  /** Sends what goes to a LID over a link. */
+  route(lid: number, link: number): void {
+    this.#memory.setRoute(lid, link + 1);
+  }
+
+  /** Where the last datagram wanted to go that found no route; 0: none since this was last asked. */
+  takeLostLid(): number {
+    const { header } = this.#memory;
+    const lid = header.get('lost_lid');
+    if (lid !== 0) header.set({ lost_lid: 0 });
+    return lid;
+  }
+
+  /** Whether some queue pair has requests that are not complete, which time may have to help. */
+  hasRequests(): boolean {
+    for (let i = 1; i < this.#memory.header.get('qp_high'); i++) {
+      const qp = this.#memory.qp(i);
+      if (qp.get('qpn') !== 0 && (qp.get('sq_head') !== qp.get('sq_tail') || qp.get('flush') !== 0)) return true;
+    }
+    return false;
   }
 
   get links(): number {

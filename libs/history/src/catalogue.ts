@@ -24,8 +24,8 @@ export const jobEvents: Shapes<JobEvent> = {
   JobImageReady: [],
   // 2: from which checkpoint.
   JobStarted: [withRestoredFrom],
-  // 2: what communication cost.
-  RankExited: [withRankIo],
+  // 2: what communication cost. 3: frames of the network card.
+  RankExited: [withRankIo, withFrames],
   RankMoved: [],
   JobEnding: [],
   JobRequeueing: [],
@@ -148,6 +148,11 @@ function withRestoredFrom(data: unknown): unknown {
 function withRankIo(data: unknown): unknown {
   const none = { driverDomainOperations: 0, adapterOperations: 0, copiedBytes: 0, channelMessages: 0, channelBytes: 0 };
   return { io: { ...none, seconds: { guest: 0, idle: 0 } }, ...(data as object) };
+}
+
+function withFrames(data: unknown): unknown {
+  const ended = data as { readonly io: object };
+  return { ...ended, io: { networkFrames: 0, networkBytes: 0, ...ended.io } };
 }
 
 /** An epoch below every node's: nobody knows of which life of the node the placement was. */

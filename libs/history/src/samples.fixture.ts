@@ -83,6 +83,8 @@ export const samples: Samples = {
       copiedBytes: 1024,
       channelMessages: 0,
       channelBytes: 0,
+      networkFrames: 0,
+      networkBytes: 0,
       seconds: { guest: 0.2, idle: 0.05 },
     },
     at,

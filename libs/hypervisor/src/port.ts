@@ -111,6 +111,9 @@ export interface DomainCounters {
   /** Messages and bytes to domains of the same host through shared memory, without the adapter. */
   readonly channelMessages: number;
   readonly channelBytes: number;
+  /** Ethernet frames that it sent, and their bytes. */
+  readonly networkFrames: number;
+  readonly networkBytes: number;
   /** Seconds by what the vCPU was doing (guest, vmm, driver-domain, adapter, idle), sampled; they add up to the program's time. */
   readonly seconds: Readonly<Record<string, number>>;
 }

@@ -75,6 +75,16 @@ describe('what a message costs', () => {
     expect(counters.dataPathVmmOperations).toBe(counters.hypercalls['notify'] ?? 0);
   });
 
+  it('passes as frames through the card, the bridge and the stream by the path ethernet (R2), the adapter of the host apart', async () => {
+    const counters = await exchange('ethernet', 200);
+    expect(counters.messagesSent).toBeGreaterThanOrEqual(3200);
+    expect(counters.networkFrames).toBeGreaterThan(200);
+    expect(counters.driverDomainOperations).toBeGreaterThan(counters.networkFrames);
+    expect(counters.networkBytes).toBeGreaterThan(counters.bytesSent);
+    expect(counters.copiedBytes).toBeGreaterThan(5 * counters.bytesSent);
+    expect(counters.dataPathVmmOperations).toBe(counters.hypercalls['notify'] ?? 0);
+  });
+
   it('has counters outside any domain, where calls are system calls', async () => {
     const counters = await exchange('native', 10);
     expect(counters.vmmOperations).toBe(0);
@@ -96,6 +106,25 @@ describe('a driver domain that crashes (R18)', () => {
       expect(bench.driverDomains.map(({ guests }) => guests)).toEqual([0, 0]);
       const [again] = await bench.interleaved(['latency', '8', '50'], 'split');
       expect((await again.ends).map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+    } finally {
+      await bench.close();
+    }
+  });
+});
+
+describe('the driver domain that has the bridge', () => {
+  it('is started again when it crashes, and streams send again what was lost', async () => {
+    const bench = await PathBench.open(image);
+    try {
+      const [first, second] = await bench.interleaved(['latency', '8', '1000'], 'ethernet');
+      expect(bench.driverDomains.map(({ guests }) => guests)).toEqual([4, 0]);
+      bench.driverDomains[0]?.crash();
+      const ends = await Promise.all([first.ends, second.ends]);
+      expect(ends.flat().map(({ cause, exitCode, detail }) => [cause, exitCode, detail])).toEqual(Array(4).fill(['exited', 0, '']));
+      expect(bench.driverDomains.map(({ restarts, guests }) => [restarts, guests])).toEqual([
+        [1, 0],
+        [0, 0],
+      ]);
     } finally {
       await bench.close();
     }

@@ -45,6 +45,7 @@ describe('the report', () => {
     micro('split', 1, 'latency 8 33'),
     is('native', 1),
     is('split', 3),
+    is('ethernet', 4),
   ]);
 
   it('says what was found in figures', () => {
@@ -52,6 +53,7 @@ describe('the report', () => {
       '8 bytes take 1.10 us by bypass and 1.00 us natively: a ratio of 1.10.',
       'Through a driver domain they take 33.0 us, 30.0 times as long as by bypass.',
       'Through the driver domain, as ratios to native: IS 3.00.',
+      'Over Ethernet, as ratios to native: IS 4.00.',
     ]);
   });
 

@@ -51,13 +51,15 @@ function ioFacts(ranks: readonly jobv1.RankPlacement[]): (readonly [string, stri
     `${String(sum((io) => io.driverDomainOperations))} driver domain`,
   ];
   const messages = sum((io) => io.channelMessages);
+  const frames = sum((io) => io.networkFrames);
   const channel = messages === 0n ? '' : `; ${String(messages)} messages by shared memory`;
+  const network = frames === 0n ? '' : `; ${String(frames)} frames of ${humanBytes(sum((io) => io.networkBytes))}`;
   const seconds = new Map<string, number>();
   for (const io of ended) for (const [doing, value] of Object.entries(io.seconds)) seconds.set(doing, (seconds.get(doing) ?? 0) + value);
   const facts: (readonly [string, string])[] = [['Time', timeSplit(seconds)]];
   return [
     ...facts,
-    ['I/O', `operations on the data path: ${operations.join(', ')}; ${humanBytes(sum((io) => io.copiedBytes))} copied${channel}`],
+    ['I/O', `operations on the data path: ${operations.join(', ')}; ${humanBytes(sum((io) => io.copiedBytes))} copied${channel}${network}`],
   ];
 }
 

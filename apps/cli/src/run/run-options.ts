@@ -42,6 +42,7 @@ export const ioPaths: Readonly<Record<string, jobv1.IoPath>> = {
   native: IoPath.NATIVE,
   vmm: IoPath.VMM,
   split: IoPath.SPLIT,
+  ethernet: IoPath.ETHERNET,
   sriov: IoPath.SRIOV,
   ivc: IoPath.IVC,
 };

@@ -35,6 +35,8 @@ export interface RankExitReport {
     readonly copiedBytes: bigint;
     readonly channelMessages: bigint;
     readonly channelBytes: bigint;
+    readonly networkFrames: bigint;
+    readonly networkBytes: bigint;
     readonly seconds: Readonly<Record<string, number>>;
   };
 }
@@ -65,6 +67,8 @@ export function rankExitReport(exit: ProgramExit, outputFiles: number, note: str
       copiedBytes: count(exit.counters.copiedBytes),
       channelMessages: count(exit.counters.channelMessages),
       channelBytes: count(exit.counters.channelBytes),
+      networkFrames: count(exit.counters.networkFrames),
+      networkBytes: count(exit.counters.networkBytes),
       seconds: { ...exit.counters.seconds },
     },
   };
@@ -96,6 +100,8 @@ export const noCounters: DomainCounters = {
   copiedBytes: 0,
   channelMessages: 0,
   channelBytes: 0,
+  networkFrames: 0,
+  networkBytes: 0,
   seconds: {},
 };
 

@@ -13,9 +13,7 @@ const wire: Readonly<Record<IoPath, jobv1.IoPath>> = {
 };
 const paths = new Map<jobv1.IoPath, IoPath>(Object.entries(wire).map(([path, value]) => [value, path as IoPath]));
 
-const offered: ReadonlySet<IoPath | undefined> = new Set(['bypass', 'native', 'vmm', 'split', 'sriov', 'ivc'] as const);
-
-export const isIoPath = (value: jobv1.IoPath): boolean => value === jobv1.IoPath.UNSPECIFIED || offered.has(paths.get(value));
+export const isIoPath = (value: jobv1.IoPath): boolean => value === jobv1.IoPath.UNSPECIFIED || paths.has(value);
 
 /** The path that a specification asks for; bypass when it does not say. */
 export const ioPathOf = (value: jobv1.IoPath): IoPath => paths.get(value) ?? 'bypass';

@@ -207,6 +207,8 @@ function rankIo(io: jobv1.RankIo): RankIo {
     copiedBytes: Number(io.copiedBytes),
     channelMessages: Number(io.channelMessages),
     channelBytes: Number(io.channelBytes),
+    networkFrames: Number(io.networkFrames),
+    networkBytes: Number(io.networkBytes),
     seconds: Object.fromEntries(seconds.slice(0, most)),
   };
 }

@@ -75,5 +75,7 @@ const ioView = ({ seconds, ...counts }: RankIo): MessageInitShape<typeof jobv1.R
   copiedBytes: BigInt(counts.copiedBytes),
   channelMessages: BigInt(counts.channelMessages),
   channelBytes: BigInt(counts.channelBytes),
+  networkFrames: BigInt(counts.networkFrames),
+  networkBytes: BigInt(counts.networkBytes),
   seconds: { ...seconds },
 });

@@ -14,6 +14,8 @@ export interface PathAdapter extends Adapter {
    * past the adapter must not overtake what it posted: a datagram that comes before its receive buffer is lost.
    */
   settle?(): void;
+  /** The program has ended: what it owes others goes out. */
+  close?(): void;
 }
 export type { Adapter, AdapterCounters, AdapterWorkerInit, DomainAttachment };
 

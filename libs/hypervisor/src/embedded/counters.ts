@@ -22,6 +22,7 @@ export function collectCounters(
   path: {
     readonly driverOperations: number;
     readonly channel: { readonly messages: number; readonly bytes: number };
+    readonly network: { readonly frames: number; readonly bytes: number };
     readonly seconds: Readonly<Record<string, number>>;
   },
 ): DomainCounters {
@@ -39,11 +40,20 @@ export function collectCounters(
     cpuSeconds: control.counter('cpuSeconds'),
     outputBytes: control.counter('outputBytes'),
     driverDomainOperations: path.driverOperations,
-    copiedBytes: adapter.bytesSent + path.channel.bytes,
+    copiedBytes: copied(adapter.bytesSent, path),
     channelMessages: path.channel.messages,
     channelBytes: path.channel.bytes,
+    networkFrames: path.network.frames,
+    networkBytes: path.network.bytes,
     seconds: path.seconds,
   };
+}
+
+/** Into a segment and the card, through the bridge, out of the card and the stream; the soft adapters at both ends copy besides. */
+const copiesOfFrame = 5;
+
+function copied(sent: number, { channel, network }: { channel: { readonly bytes: number }; network: { readonly bytes: number } }): number {
+  return network.bytes === 0 ? sent + channel.bytes : 2 * sent + copiesOfFrame * network.bytes;
 }
 
 export const sumOfTraffic = (a: AdapterCounters, b: AdapterCounters): AdapterCounters => ({

@@ -201,7 +201,7 @@ export class EmbeddedDomain implements Domain {
   }
 
   #traffic(): AdapterCounters {
-    return sumOfTraffic(this.#earlierTraffic, this.#machine?.traffic() ?? noTraffic);
+    return sumOfTraffic(this.#earlierTraffic, this.#path?.traffic() ?? this.#machine?.traffic() ?? noTraffic);
   }
 
   async #end({ outcome, clean, recover }: ProgramEnded, temporaryDir: string): Promise<ProgramExit> {

@@ -32,6 +32,10 @@ class RecordingPort implements PortBinding {
     return {
       slot,
       virtualFunction: undefined,
+      get firmware(): never {
+        throw new Error('this adapter has no firmware');
+      },
+      serveGeneral: () => note('serve'),
       busy: () => false,
       becomeVirtualFunction: () => 0,
       workerInit: () => {

@@ -1,14 +1,15 @@
 /** Gives a program to the thread of a vCPU: one that begins, one that comes from another domain, or one that was suspended here. */
 import { existsSync } from 'node:fs';
-import type { DomainConfig } from '../port.ts';
+import type { DomainConfig, IoPath } from '../port.ts';
 import type { ProgramState } from '../suspended.ts';
-import type { PortBinding } from './adapter-binding.ts';
+import type { DomainAttachment, PortBinding } from './adapter-binding.ts';
 import { writeBootInfo } from './boot.ts';
 import { SUSPEND_NONE, word, type ControlBlock } from './control-block.ts';
 import type { Execution } from './execution.ts';
 import type { Machine } from './machine.ts';
 import type { GuestModule } from './module-cache.ts';
 import type { DriverDomains } from './paths/driver-domains.ts';
+import { softLid } from './paths/ethernet/frame.ts';
 import { openHostPath, type HostPath } from './paths/host-path.ts';
 import { restoreControl } from './program-state.ts';
 import { Program } from './program.ts';
@@ -41,22 +42,28 @@ export function launch(launcher: Launcher, { spec, temporaryDir, resumed }: Exec
     control.reset();
     if (from !== undefined) restoreControl(control, from, existsSync(temporaryDir));
   }
-  writeBootInfo(memory, config, spec, { slot: attachment?.slot ?? 0, lid: port?.lid ?? 0, guid: port?.guid ?? 0n, spinNs: 0 });
-  machine.enterCores();
   const { ioPath = 'bypass', pkey } = spec;
-  const path = openHostPath({ ioPath, port, attachment, drivers, pkey, vmId: config.id });
-  const { adapter, frontend, segment } = path;
+  writeBootInfo(memory, config, spec, {
+    slot: attachment?.slot ?? 0,
+    lid: lidOf(ioPath, port, attachment),
+    guid: port?.guid ?? 0n,
+    spinNs: 0,
+  });
+  machine.enterCores();
+  const path = openHostPath({ ioPath, port, attachment, drivers, pkey, vmId: config.id, memory, control: control.shared });
+  const { adapter, frontend, network, segment } = path;
   const { rank, size, args, env, scratchDir, scratchBytes, outputLimitBytes } = spec;
   const limits = { scratchBytes, outputLimitBytes, memoryLimitBytes: config.memoryBytes, openFiles };
   const { suspendable } = module;
   const program = new Program({
     ...{ spec, thread, control, memory, consoleBytes, onLog },
-    transfer: adapter === undefined ? [] : [adapter.port],
+    transfer: path.transfer,
     order: {
       ...{
         module: module.module,
         ...(adapter && { adapter }),
         ...(frontend && { frontend }),
+        ...(network && { network }),
         ...(segment && { segment }),
         ioPath,
         rank,
@@ -74,4 +81,10 @@ export function launch(launcher: Launcher, { spec, temporaryDir, resumed }: Exec
   });
   machine.watchTime(control, path);
   return { program, path };
+}
+
+/** The address that the guest gives to others. */
+function lidOf(ioPath: IoPath, port: PortBinding | undefined, attachment: DomainAttachment | undefined): number {
+  if (port === undefined || attachment === undefined) return 0;
+  return ioPath === 'ethernet' ? softLid(port.lid, attachment.slot) : port.lid;
 }

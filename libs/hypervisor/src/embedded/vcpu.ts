@@ -1,5 +1,6 @@
 /** Runs one program on the thread of a vCPU, from instantiation to its last instruction. */
 import type { MessagePort } from 'node:worker_threads';
+import type { PathAdapter } from './adapter-binding.ts';
 import { ConsoleWriter } from './console-ring.ts';
 import { ControlBlock, VCPU_RUNNING, VCPU_STOPPED, VCPU_WAITING, word } from './control-block.ts';
 import { crashReport, describeTrap, isTrap } from './crash-report.ts';
@@ -31,6 +32,10 @@ export function runProgram(order: RunOrder, answers: MessagePort, post: (message
     const wasi = createWasi({ order, vmm, clock, suspension, console, firstSlot: hypercallSlots });
     close = wasi.close;
     const { adapter, calls } = openPath(order, vmm);
+    close = () => {
+      wasi.close();
+      leaveAdapter(adapter);
+    };
     const { rank, size } = order;
     const context = {
       ...{ vmm, clock, suspension, adapter, answers, run: order.run, rank, size },
@@ -72,6 +77,15 @@ export function runProgram(order: RunOrder, answers: MessagePort, post: (message
   close();
   stop(control, cpuBefore);
   post({ type: 'ended', outcome: judged(vmm.ended ?? outcome, { ...order, memory: vmm.memory, control }), unclean });
+}
+
+/** A program that was told to stop may be told so once more. */
+function leaveAdapter({ close }: PathAdapter): void {
+  try {
+    close?.();
+  } catch (error) {
+    if (!(error instanceof ProgramEnd)) throw error;
+  }
 }
 
 /** The thread has nothing of the program any more; CPU time adds up over the times that it was on one. */

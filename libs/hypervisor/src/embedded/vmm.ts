@@ -24,6 +24,8 @@ export class Vmm {
   readonly post: (message: FromVcpu) => void;
   /** The program runs outside any domain: its calls are system calls and count as no VMM operations. */
   readonly native: boolean;
+  /** What the guest's own system does when it has nothing else to do; it runs in the guest's time. */
+  beforeSleep: () => void = () => undefined;
   #ended: ProgramEnd | undefined;
 
   constructor(memory: WebAssembly.Memory, control: ControlBlock, post: (message: FromVcpu) => void, native = false) {
@@ -66,6 +68,10 @@ export class Vmm {
    */
   sleep(state: number, wait: () => void): void {
     const { control } = this;
+    const inside = control.load(word.inVmm);
+    control.words[word.inVmm] = 0;
+    this.beforeSleep();
+    control.words[word.inVmm] = inside;
     control.store(word.state, state);
     if ((control.load(word.attention) & ATTENTION_KILL) === 0) wait();
     control.store(word.state, VCPU_RUNNING);

@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { IoPath } from '../port.ts';
 import type { AdapterWorkerInit } from './adapter-binding.ts';
 import type { DriverDomainStart } from './paths/driver-domain-main.ts';
+import type { NetworkStart } from './paths/ethernet/network-stack.ts';
 import type { FrontendStart } from './paths/frontend.ts';
 import type { ProgramState } from '../suspended.ts';
 import type { Suspendable } from './suspendable.ts';
@@ -29,6 +30,8 @@ export interface RunOrder {
   readonly adapter?: AdapterWorkerInit;
   /** The adapter is in a driver domain. */
   readonly frontend?: FrontendStart;
+  /** The guest has a network card instead. */
+  readonly network?: NetworkStart;
   /** Of the path ivc. */
   readonly segment?: WebAssembly.Memory;
   readonly ioPath: IoPath;

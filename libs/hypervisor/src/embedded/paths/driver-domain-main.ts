@@ -1,8 +1,12 @@
 /** The thread of a driver domain (R18): turns over its guests, and sleeps when none has anything for it. */
 import { bootInfo, VB_BOOT_INFO_ADDR } from '@verbena/guest-abi';
+import type { AdapterWorkerInit } from '@verbena/hca';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { Backend, type BackendStart } from './backend.ts';
 import { DoorbellPage } from './doorbell-page.ts';
+import { Bridge } from './ethernet/bridge.ts';
+import type { NetBackStart } from './ethernet/netback.ts';
+import { Uplink } from './ethernet/uplink.ts';
 import { ShadowRings } from './shadow-rings.ts';
 
 /** Structured-cloneable; `control` must be in the transfer list. */
@@ -14,10 +18,16 @@ export interface DriverDomainStart {
 
 export type ToDriverDomain =
   | { readonly type: 'connect'; readonly start: BackendStart }
+  | { readonly type: 'plug'; readonly start: NetBackStart }
+  /** The way to other hosts; comes before the first guest is plugged in. */
+  | { readonly type: 'uplink'; readonly init: AdapterWorkerInit }
   | { readonly type: 'disconnect'; readonly connection: number }
   /** A fault on purpose, for those who try what a crash does. */
   | { readonly type: 'crash' };
-export type FromDriverDomain = { readonly type: 'connected' | 'disconnected'; readonly connection: number };
+export type FromDriverDomain =
+  | { readonly type: 'connected' | 'disconnected'; readonly connection: number }
+  /** The queue pair that other hosts' bridges send to. */
+  | { readonly type: 'uplinked'; readonly qpn: number };
 
 /** About what a turn without work takes, in nanoseconds. */
 const turnNs = 300;
@@ -30,6 +40,8 @@ export function runDriverDomain({ memory, memoryLimit, control }: DriverDomainSt
   const rings = new ShadowRings(memory, memoryLimit);
   const spin = new Uint32Array(memory.buffer, VB_BOOT_INFO_ADDR + bootInfo.offsets.spin_ns, 1);
   const backends = new Map<number, Backend>();
+  const bridge = new Bridge();
+  let uplink: Uplink | undefined;
 
   const obey = (message: ToDriverDomain): void => {
     if (message.type === 'crash') throw new Error('this driver domain was told to crash');
@@ -38,9 +50,17 @@ export function runDriverDomain({ memory, memoryLimit, control }: DriverDomainSt
       backend.keepRings();
       backends.set(message.start.connection, backend);
       tell({ type: 'connected', connection: message.start.connection });
+    } else if (message.type === 'plug') {
+      bridge.plug(message.start);
+      tell({ type: 'connected', connection: message.start.connection });
+    } else if (message.type === 'uplink') {
+      uplink = new Uplink(message.init, rings);
+      bridge.trunk = uplink;
+      tell({ type: 'uplinked', qpn: uplink.qpn });
     } else {
       backends.get(message.connection)?.close();
       backends.delete(message.connection);
+      bridge.unplug(message.connection);
       tell({ type: 'disconnected', connection: message.connection });
     }
   };
@@ -58,8 +78,12 @@ export function runDriverDomain({ memory, memoryLimit, control }: DriverDomainSt
       doorbell.serves(connection);
       any = backend.turn() || any;
     }
+    any =
+      bridge.turn((connection) => {
+        doorbell.serves(connection);
+      }) || any;
     doorbell.serves(0);
-    return any;
+    return (uplink?.turn(bridge) ?? false) || any;
   };
 
   for (let idle = 0; ; idle++) {
@@ -71,6 +95,7 @@ export function runDriverDomain({ memory, memoryLimit, control }: DriverDomainSt
     const { seen } = doorbell;
     doorbell.fallAsleep(true);
     for (const backend of backends.values()) backend.arm();
+    uplink?.arm();
     if (!turn()) doorbell.wait(seen, longestSleepMs);
     doorbell.fallAsleep(false);
     idle = -1;

@@ -9,6 +9,8 @@ import type { SpinPolicy } from '../spin-policy.ts';
 import type { WorkerStart } from '../worker-protocol.ts';
 import type { FromDriverDomain, ToDriverDomain } from './driver-domain-main.ts';
 import { DoorbellPage } from './doorbell-page.ts';
+import type { NetBackStart } from './ethernet/netback.ts';
+import { NetworkPage } from './ethernet/network-page.ts';
 import { grants } from './grants.ts';
 import { field, sharedPageBytes, SharedPage } from './shared-ring.ts';
 
@@ -33,13 +35,21 @@ export interface Connection {
 
 interface Guest {
   readonly grant: number;
-  readonly attachment: DomainAttachment;
-  readonly queues: DomainAttachment;
-  /** Set while the thread is asked to let go of the guest. */
-  closing?: PromiseWithResolvers<undefined>;
+  /** What the thread is to be told to serve it. */
+  introduce(connection: number, page: SharedArrayBuffer): { readonly message: ToDriverDomain; readonly transfer: readonly MessagePort[] };
+  /** The thread has died. */
+  recover(): void;
+  /** It is not served any more. */
+  left(): void;
+}
+
+/** The network card of a guest, as its driver domain must know it. */
+export interface NetworkCard extends Omit<NetBackStart, 'connection'> {
+  readonly vmId: string;
 }
 
 const pageBytes = 65_536;
+const defaultPartition = 0x7fff;
 const memoryLimit = 256 * 1024 * 1024;
 /** A driver domain that dies so often is not started again. */
 const mostRestarts = 16;
@@ -51,6 +61,9 @@ export class DriverDomain {
   readonly memory: WebAssembly.Memory;
   readonly #options: DriverDomainOptions;
   readonly #guests = new Map<number, Guest>();
+  /** Guests that the thread is asked to let go of. */
+  readonly #closing = new Map<number, PromiseWithResolvers<undefined>>();
+  #uplink: DomainAttachment | undefined;
   readonly #doorbell: DoorbellPage;
   #next = 1;
   #worker: Worker | undefined;
@@ -89,13 +102,69 @@ export class DriverDomain {
     attachment.join(pkey);
     const page = new SharedArrayBuffer(sharedPageBytes);
     const shared = new SharedPage(page);
+    const number = this.#admit({
+      grant: grants.grant(vmId, this.name, page),
+      introduce: (connection, mapped) => {
+        const own = queues.workerInit();
+        const init = { ...attachment.workerInit(), completions: { slot: own.slot, epoch: own.epoch, memory: this.memory } };
+        const start = { connection, page: mapped, guest: init, own };
+        return { message: { type: 'connect', start }, transfer: [init.port, own.port] };
+      },
+      recover: () => {
+        attachment.recover();
+        queues.recover();
+      },
+      left: () => {
+        attachment.recover();
+        attachment.reset();
+        queues.detach();
+      },
+    });
+    const operations = (): number => shared.load('doorbells') + shared.load('commands') + shared.load('completions');
+    const close = (): Promise<void> => {
+      shared.store('closed', 1);
+      Atomics.notify(shared.words, field.tail);
+      return this.#disconnect(number);
+    };
+    return { number, page, driver: this.memory, operations, close };
+  }
+
+  /** Plugs the network card of a guest into the bridge of this driver domain, with the uplink that it needs. */
+  plug(port: PortBinding, card: NetworkCard): Connection {
+    this.#uplink ??= this.#attachUplink(port);
+    const { page, vmId } = card;
+    const network = new NetworkPage(page);
+    const guest = { lid: card.lid, pkey: card.pkey, guestMemory: card.guestMemory, control: card.control };
+    const number = this.#admit({
+      grant: grants.grant(vmId, this.name, page),
+      introduce: (connection, mapped) => ({ message: { type: 'plug', start: { connection, page: mapped, ...guest } }, transfer: [] }),
+      recover: () => undefined,
+      left: () => undefined,
+    });
+    const operations = (): number => network.counted('framesSent') + network.counted('framesReceived');
+    return { number, page, driver: this.memory, operations, close: () => this.#disconnect(number) };
+  }
+
+  /** Bridges are alone in the default partition, which no job has. */
+  #attachUplink(port: PortBinding): DomainAttachment {
+    const uplink = port.attachDomain({ vmId: `the uplink of ${this.name}`, memory: this.memory });
+    uplink.join(defaultPartition);
+    if (this.#worker !== undefined) this.#introduceUplink(uplink);
+    return uplink;
+  }
+
+  #introduceUplink(uplink: DomainAttachment): void {
+    const init = uplink.workerInit();
+    this.#say({ type: 'uplink', init }, [init.port]);
+  }
+
+  #admit(guest: Guest): number {
     const number = this.#next++;
-    this.#guests.set(number, { grant: grants.grant(vmId, this.name, page), attachment, queues });
+    this.#guests.set(number, guest);
     this.#leaveCores ??= this.#options.spin.enter(this.memory);
     if (this.#worker === undefined) this.#start();
     else this.#introduce(number);
-    const operations = (): number => shared.load('doorbells') + shared.load('commands') + shared.load('completions');
-    return { number, page, driver: this.memory, operations, close: () => this.#disconnect(number, shared) };
+    return number;
   }
 
   #start(): void {
@@ -111,28 +180,26 @@ export class DriverDomain {
     });
     this.#worker = worker;
     worker.on('message', (message: FromDriverDomain) => {
-      if (message.type === 'disconnected') this.#guests.get(message.connection)?.closing?.resolve(undefined);
+      if (message.type === 'disconnected') this.#closing.get(message.connection)?.resolve(undefined);
+      if (message.type === 'uplinked') this.#uplink?.serveGeneral(message.qpn);
     });
     let reason = '';
     worker.on('error', (error) => (reason = error instanceof Error ? error.message : String(error)));
     worker.on('exit', () => {
       if (this.#worker === worker) this.#died(reason);
     });
-    for (const [number, { closing }] of this.#guests) {
+    if (this.#uplink !== undefined) this.#introduceUplink(this.#uplink);
+    for (const number of this.#guests.keys()) {
       this.#introduce(number);
-      if (closing !== undefined) this.#say({ type: 'disconnect', connection: number });
+      if (this.#closing.has(number)) this.#say({ type: 'disconnect', connection: number });
     }
   }
 
   #introduce(number: number): void {
     const guest = this.#guests.get(number);
     if (guest === undefined) return;
-    const { attachment, queues, grant } = guest;
-    const own = queues.workerInit();
-    const completions = { slot: own.slot, epoch: own.epoch, memory: this.memory };
-    const init = { ...attachment.workerInit(), completions };
-    const page = grants.map(grant, this.name);
-    this.#say({ type: 'connect', start: { connection: number, page, guest: init, own } }, [init.port, own.port]);
+    const { message, transfer } = guest.introduce(number, grants.map(guest.grant, this.name));
+    this.#say(message, transfer);
   }
 
   #say(message: ToDriverDomain, transfer: readonly MessagePort[] = []): void {
@@ -148,34 +215,31 @@ export class DriverDomain {
     this.#worker = undefined;
     this.#control = undefined;
     this.#doorbell.fallAsleep(false);
-    for (const guest of this.#guests.values()) {
-      guest.attachment.recover();
-      guest.queues.recover();
-    }
+    for (const guest of this.#guests.values()) guest.recover();
+    this.#uplink?.recover();
+    this.#uplink?.reset();
     if (!this.#closed) {
       this.#options.onRestart(reason);
       if (this.#restarts++ < mostRestarts && this.#guests.size > 0) return this.#start();
     }
-    for (const { closing } of this.#guests.values()) closing?.resolve(undefined);
+    for (const closing of this.#closing.values()) closing.resolve(undefined);
   }
 
-  async #disconnect(number: number, shared: SharedPage): Promise<void> {
+  async #disconnect(number: number): Promise<void> {
     const guest = this.#guests.get(number);
     if (guest === undefined) return;
-    shared.store('closed', 1);
-    Atomics.notify(shared.words, field.tail);
     if (this.#worker !== undefined) {
-      guest.closing = Promise.withResolvers();
+      const closing = Promise.withResolvers<undefined>();
+      this.#closing.set(number, closing);
       this.#say({ type: 'disconnect', connection: number });
       const timer = setInterval(() => void this.#worker?.terminate(), patienceMs);
-      await guest.closing.promise;
+      await closing.promise;
       clearInterval(timer);
+      this.#closing.delete(number);
     }
     this.#guests.delete(number);
     grants.revoke(guest.grant);
-    guest.attachment.recover();
-    guest.attachment.reset();
-    guest.queues.detach();
+    guest.left();
     if (this.#guests.size > 0) return;
     this.#leaveCores?.();
     this.#leaveCores = undefined;

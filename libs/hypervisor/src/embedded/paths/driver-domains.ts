@@ -17,6 +17,13 @@ export class DriverDomains {
     return best;
   }
 
+  /** The one that has the host's bridge: a frame between two guests of the host passes through one driver domain. */
+  network(): DriverDomain {
+    const [first] = this.#all;
+    if (first === undefined) throw new Error('this node has no driver domain: give it at least one for the path ethernet');
+    return first;
+  }
+
   all(): readonly DriverDomain[] {
     return this.#all;
   }

@@ -7,10 +7,11 @@ import { openNullAdapter, type PathAdapter } from '../adapter-binding.ts';
 import type { Vmm } from '../vmm.ts';
 import type { RunOrder } from '../worker-protocol.ts';
 import { noChannels, openChannels, type ChannelCalls } from './channel.ts';
+import { NetworkStack, type NetworkStart } from './ethernet/network-stack.ts';
 import { openFrontend } from './frontend.ts';
 import { trapped } from './trapped.ts';
 
-type PathOrder = Pick<RunOrder, 'adapter' | 'frontend' | 'segment' | 'ioPath'>;
+type PathOrder = Pick<RunOrder, 'adapter' | 'frontend' | 'segment' | 'network' | 'ioPath'>;
 
 /** The adapter, and the channels to neighbours for those who have them. */
 export function openPath(order: PathOrder, vmm: Vmm): { readonly adapter: PathAdapter; readonly calls: ChannelCalls } {
@@ -19,7 +20,23 @@ export function openPath(order: PathOrder, vmm: Vmm): { readonly adapter: PathAd
   return { adapter: adapterOf(order, vmm), calls: noChannels };
 }
 
+/** The guest's own system works for it while it sleeps in the VMM. */
+function stackOf(start: NetworkStart, vmm: Vmm): PathAdapter {
+  const stack = new NetworkStack(start, vmm);
+  vmm.beforeSleep = () => {
+    stack.rest();
+  };
+  return {
+    ...stack.adapter,
+    close: () => {
+      vmm.beforeSleep = () => undefined;
+      stack.close();
+    },
+  };
+}
+
 function adapterOf(order: PathOrder, vmm: Vmm): PathAdapter {
+  if (order.network !== undefined) return stackOf(order.network, vmm);
   if (order.frontend !== undefined) return openFrontend(order.frontend, vmm);
   if (order.adapter === undefined) return openNullAdapter(() => countDoorbell(vmm));
   const adapter = openAdapter(order.adapter);
@@ -32,7 +49,7 @@ function adapterOf(order: PathOrder, vmm: Vmm): PathAdapter {
     case 'vmm':
       return trapped(adapter, vmm);
     default:
-      throw new Error(`the I/O path ${order.ioPath} is not there yet`);
+      throw new Error(`the path ${order.ioPath} does not lead to the adapter from this thread: this is a fault of the driver`);
   }
 }
 

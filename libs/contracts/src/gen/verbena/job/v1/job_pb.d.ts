@@ -223,6 +223,18 @@ export declare type RankIo = Message<"verbena.job.v1.RankIo"> & {
    * @generated from field: map<string, double> seconds = 6;
    */
   seconds: { [key: string]: number };
+
+  /**
+   * Frames that its network card sent, and their bytes.
+   *
+   * @generated from field: uint64 network_frames = 7;
+   */
+  networkFrames: bigint;
+
+  /**
+   * @generated from field: uint64 network_bytes = 8;
+   */
+  networkBytes: bigint;
 };
 
 /**
