@@ -8,7 +8,7 @@
  *   pair.write({ from, to, bytes, lkey, rkey });     // returns at once; false: the queue is full, poll first
  *   pair.poll();                                     // completions since the last time
  */
-import { openAdapter, type Adapter } from '@verbena/hca';
+import { openAdapter, Retired, type Adapter } from '@verbena/hca';
 import * as abi from '@verbena/guest-abi';
 import { struct, u32 } from '@verbena/binary';
 import type { DomainAttachment, FabricPort } from './types.ts';
@@ -25,6 +25,8 @@ const landingAccess = abi.VB_ACCESS_LOCAL_WRITE | abi.VB_ACCESS_REMOTE_WRITE;
 
 /** Where a pair is found, as one end tells the other. */
 export const pairAddress = struct('pair_address', { lid: u32, qpn: u32 }, 8);
+
+const retired = new Retired();
 
 export interface HostWrite {
   /** Addresses in this end's memory and in that of the other one, in bytes. */
@@ -135,8 +137,10 @@ export class HostQueuePair {
 
   /** Its place at the adapter is free, and nobody writes into its memory any more. Idempotent. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#attachment.detach();
+    retired.add(this.#memory.buffer.byteLength);
   }
 
   #mustBeOpen(): void {

@@ -1,4 +1,5 @@
 /** The InfiniBand adapter: TPT, QP, CQ, UAR; control path in TypeScript, data path as firmware. */
+export { Retired } from './collect-garbage.ts';
 export { compileOptimised } from './compile-optimised.ts';
 export { firmwareBytes, loadFirmware } from './firmware.ts';
 export { HostAdapter, type DomainErrors } from './host-adapter.ts';

@@ -9,7 +9,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { WIRE_BROKEN, WIRE_BUSY, WIRE_LEARN, WireEngine } from '@verbena/hca';
+import { Retired, WIRE_BROKEN, WIRE_BUSY, WIRE_LEARN, WireEngine, type PeerMemory } from '@verbena/hca';
 import { Connection } from './connection.ts';
 import { formatEndpoint, parseEndpoint } from './endpoint.ts';
 import { VERDICT } from './handshake.ts';
@@ -40,6 +40,8 @@ class LinkWorker {
   #busyAt = 0;
   #dozing = false;
   #polls = 0;
+  readonly #known = new Map<number, PeerMemory>();
+  readonly #retired = new Retired();
   #closed = false;
 
   constructor(start: WorkerStart) {
@@ -78,12 +80,26 @@ class LinkWorker {
   }
 
   #hear(message: ToWorker): void {
-    if (message.kind === 'learn') this.#engine.learn(message.peer);
-    else if (message.kind === 'forget') this.#engine.forget(message.slot, message.epoch);
+    if (message.kind === 'learn') this.#learn(message.peer);
+    else if (message.kind === 'forget') this.#forget(message.slot, message.epoch);
     else if (message.kind === 'part') this.#part(message.endpoint);
     else if (message.kind === 'close') this.#close();
     else if (this.#context !== undefined && !this.#keepers.has(message.endpoint))
       this.#keepers.set(message.endpoint, new Keeper(this.#context, message.link, message.endpoint));
+  }
+
+  #learn(peer: PeerMemory): void {
+    this.#known.set(peer.slot, peer);
+    this.#engine.learn(peer);
+  }
+
+  /** This thread knew the memory: it is freed when it has collected garbage here, too. */
+  #forget(slot: number, epoch: number): void {
+    this.#engine.forget(slot, epoch);
+    const peer = this.#known.get(slot);
+    if (peer?.epoch !== epoch) return;
+    this.#known.delete(slot);
+    this.#retired.add(peer.memory.buffer.byteLength);
   }
 
   /** The process there is gone for good, and what was connected to it fails. */

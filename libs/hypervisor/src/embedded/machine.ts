@@ -1,7 +1,7 @@
 /** What a domain has for one program: memory, and a place at the adapter that knows it. */
 import type { DomainConfig } from '../port.ts';
 import { noTraffic, type AdapterCounters, type DomainAttachment, type PortBinding } from './adapter-binding.ts';
-import { Retired } from './collect-garbage.ts';
+import { Retired } from '@verbena/hca';
 import type { ControlBlock } from './control-block.ts';
 import type { GuestModule } from './module-cache.ts';
 import type { HostPath } from './paths/host-path.ts';

@@ -1,6 +1,6 @@
 /** The thread of a vCPU: waits for programs and runs them one after the other. Or that of a driver domain. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Retired } from './collect-garbage.ts';
+import { Retired } from '@verbena/hca';
 import { framesRead } from './crash-report.ts';
 import { runDriverDomain } from './paths/driver-domain-main.ts';
 import { runProgram } from './vcpu.ts';
