@@ -7,6 +7,7 @@ import { enumName } from '../terminal/json.ts';
 import type { Column } from '../terminal/table.ts';
 import { age } from '../terminal/times.ts';
 import { humanBytes } from '../terminal/units.ts';
+import type { RearrangeOptions } from './rearrange.ts';
 
 const stateName = (state: nodev1.NodeState): string => enumName(nodev1.NodeStateSchema, state);
 
@@ -75,7 +76,7 @@ export function registerNodes({ program, action }: Registry): void {
       .description('place nothing new on a host; what runs there goes on')
       .argument('<node>', 'node id')
       .option('--reason <text>', 'what to record as the reason', '')
-      .option('--migrate', 'and move away what runs there, one VM after another')
+      .option('--migrate', 'and move away what runs there')
       .action(
         action<{ reason: string; migrate?: true }>(async (context, [id = ''], { reason, migrate }) => {
           if (migrate) return (await import('./drain.ts')).evacuate(context, id, reason);
@@ -97,6 +98,30 @@ export function registerNodes({ program, action }: Registry): void {
       ),
     'verbena node resume node-2',
   );
+  for (const [how, summary, description] of [
+    [
+      'balance',
+      'move VMs so that hosts have equal loads',
+      'move running VMs from full hosts to empty ones, until no move makes the fuller one emptier',
+    ],
+    [
+      'consolidate',
+      'move VMs so that some hosts have none',
+      'move the running VMs of hosts that run little to hosts that run something already, where all of a host find room',
+    ],
+  ] as const)
+    example(
+      node
+        .command(how)
+        .summary(summary)
+        .description(description)
+        .option('--dry-run', 'only say what would move')
+        .option('--reason <text>', 'what to record as the reason', '')
+        .action(
+          action<RearrangeOptions>(async (context, _words, options) => (await import('./rearrange.ts')).rearrange(context, how, options)),
+        ),
+      `verbena node ${how} --dry-run`,
+    );
   example(
     node
       .command('counters')
