@@ -2,11 +2,11 @@
  * What one message costs, in the manner of the OSU micro-benchmarks: latency, bandwidth in one and in both directions, message rate, the
  * time to register memory, and collectives.
  *
- * Usage: micro [batch_ms]     each figure is that of the quickest of 5 batches of about batch_ms milliseconds (default
- * 40): what others do on the machine makes batches slower and none quicker
+ * Usage: micro [batch_ms [messages]]     `messages`: latency and bandwidth only. Each figure is that of the quickest of 5 batches of about batch_ms milliseconds (default 40):
+ * what others do on the machine makes batches slower and none quicker
  *
  * Prints lines "figure bytes value": latency in microseconds (half a round trip), bandwidth and bidirectional in 10^6 bytes a second,
- * rate in messages a second, register and deregister in microseconds, barrier, bcast, allreduce and alltoall in microseconds.
+ * rate in messages a second, register and deregister in microseconds, barrier, bcast, reduce, allreduce, allgather and alltoall in microseconds.
  */
 #include <infiniband/verbs.h>
 #include <mpi.h>
@@ -56,6 +56,10 @@ static void barrier(int bytes) {
 }
 
 static void bcast(int bytes) { MPI_Bcast(out, bytes, MPI_CHAR, 0, MPI_COMM_WORLD); }
+
+static void reduce(int bytes) { MPI_Reduce(out, in, bytes / 8, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD); }
+
+static void allgather(int bytes) { MPI_Allgather(out, bytes, MPI_CHAR, in, bytes, MPI_CHAR, MPI_COMM_WORLD); }
 
 static void allreduce(int bytes) { MPI_Allreduce(out, in, bytes / 8, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD); }
 
@@ -135,20 +139,26 @@ int main(int argc, char **argv) {
   out = calloc((size_t)size, LARGEST);
   in = calloc((size_t)size, LARGEST);
   if (size < 2 || !out || !in) {
-    if (rank == 0) fprintf(stderr, "usage: micro [batch_ms], on 2 ranks or more\n");
+    if (rank == 0) fprintf(stderr, "usage: micro [batch_ms [messages]], on 2 ranks or more\n");
     MPI_Abort(MPI_COMM_WORLD, 2);
   }
   static const int sizes[] = {1, 8, 64, 512, 4096, 16384, 65536, 262144, LARGEST};
   for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) say("latency", sizes[i], 1e6 * seconds_of(ping_pong, sizes[i]) / 2);
   for (unsigned i = 2; i < sizeof sizes / sizeof *sizes; i++) say("bandwidth", sizes[i], 1e-6 * WINDOW * sizes[i] / seconds_of(window, sizes[i]));
-  for (unsigned i = 5; i < sizeof sizes / sizeof *sizes; i++) say("bidirectional", sizes[i], 2e-6 * WINDOW * sizes[i] / seconds_of(both_ways, sizes[i]));
-  say("rate", 8, WINDOW / seconds_of(window, 8));
+  if (argc > 2 && strcmp(argv[2], "messages") == 0) {
+    MPI_Finalize();
+    return 0;
+  }
+  for (unsigned i = 2; i < sizeof sizes / sizeof *sizes; i++) say("bidirectional", sizes[i], 2e-6 * WINDOW * sizes[i] / seconds_of(both_ways, sizes[i]));
+  for (unsigned i = 0; sizes[i] <= 4096; i++) say("rate", sizes[i], WINDOW / seconds_of(window, sizes[i]));
   if (rank < 2) registration();
   MPI_Barrier(MPI_COMM_WORLD);
   say("barrier", 0, 1e6 * seconds_of(barrier, 0));
   for (int bytes = 8; bytes <= 65536; bytes *= 8192) {
     say("bcast", bytes, 1e6 * seconds_of(bcast, bytes));
+    say("reduce", bytes, 1e6 * seconds_of(reduce, bytes));
     say("allreduce", bytes, 1e6 * seconds_of(allreduce, bytes));
+    say("allgather", bytes, 1e6 * seconds_of(allgather, bytes));
     say("alltoall", bytes, 1e6 * seconds_of(alltoall, bytes));
   }
   MPI_Finalize();

@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { bestPoints, bestSeconds, readPoints, splitOf, type Results, type Run } from './experiments.ts';
-import { findings, htmlReport } from './report.ts';
+import { cellsOf, readPoints, type Results, type Run } from './experiments.ts';
+import { findings } from './findings.ts';
+import { htmlReport } from './report.ts';
+import { bestPoints, bestSeconds, failedOn, ratioToNative, splitOf } from './results.ts';
 
 const machine = { cpu: 'a <fast> one', cores: 2, memoryBytes: 2 ** 33, node: 'v24', when: '2026-11-21' };
-const plan = { paths: ['native', 'bypass', 'split'], rounds: 2, batchMs: 10, nasClass: 'S', kernels: ['IS', 'EP'], ranks: 2 };
+const plan = {
+  ...{ paths: ['native', 'bypass', 'split'], rounds: 2, batchMs: 10, nasClass: 'S', kernels: ['IS', 'EP'], ranks: 2 },
+  ...{ hplOrder: 100, hplRanks: [1, 2], cellSeconds: 60 },
+};
 const vm = { imageBytes: 1000, memoryBytes: 9_000_000, cold: { boot: 0.2 }, warm: {} };
-const results = (runs: readonly Run[]): Results => ({ machine, plan, vm, runs, skipped: ['NAS <FT>: it did not verify'] });
+const results = (runs: readonly Run[]): Results => ({ machine, plan, vm, runs });
 const micro = (path: string, round: number, lines: string): Run => ({
   ...{ experiment: 'micro', path, round, job: 'job-1' },
   points: readPoints(lines),
@@ -28,13 +33,39 @@ describe('figures of a benchmark', () => {
     expect(bestPoints(all, 'micro', 'bypass', 'latency')).toEqual([{ figure: 'latency', bytes: 8, value: 1 }]);
     expect(bestPoints(all, 'micro', 'bypass', 'bandwidth')).toEqual([{ figure: 'bandwidth', bytes: 8, value: 5 }]);
     expect(bestPoints(all, 'micro', 'native', 'latency')).toEqual([]);
-    expect(bestSeconds(results([is('split', 2), is('split', 1.5)]), 'IS', 'split')).toBe(1.5);
+    expect(bestSeconds(results([is('split', 2), is('split', 1.5)]), 'nas-IS', 'split')).toBe(1.5);
   });
 
   it('of time leave out sleep, and add up to 100', () => {
     const split = splitOf(results([is('bypass', 1)]), 'IS', 'bypass') ?? {};
     expect(split).toEqual({ guest: 90, vmm: 10, adapter: 0, 'driver-domain': 0 });
     expect(splitOf(results([]), 'IS', 'bypass')).toBeUndefined();
+  });
+});
+
+describe('the cells of a benchmark', () => {
+  it('are every experiment on every path, the paths in turn, round after round', () => {
+    const cells = cellsOf({ ...plan, paths: ['native', 'bypass'] });
+    expect(cells.map(({ experiment, path, round }) => `${experiment} ${path} ${round}`)).toEqual([
+      ...['micro native 1', 'micro bypass 1', 'micro native 2', 'micro bypass 2', 'no-cache native 1', 'no-cache bypass 1'],
+      ...['nas-IS', 'nas-EP', 'hpl-1', 'hpl-2'].flatMap((name) =>
+        [1, 2].flatMap((round) => [`${name} native ${round}`, `${name} bypass ${round}`]),
+      ),
+    ]);
+  });
+
+  it('do not take a program for good that did not verify its result', () => {
+    const [nas] = cellsOf(plan).filter(({ experiment }) => experiment === 'nas-IS');
+    expect(() => nas?.read('IS class S on 2 ranks: 0.010 s, 1.00 Mop/s\nIS class S: VERIFICATION FAILED')).toThrow('did not verify');
+    expect(nas?.read('IS class S on 2 ranks: 0.010 s, 1.00 Mop/s\nIS class S: VERIFICATION SUCCESSFUL')).toEqual({ seconds: 0.01 });
+  });
+
+  it('have failed on a path only when no round succeeded', () => {
+    const failed = { experiment: 'nas-EP', path: 'split', round: 1, job: '', failed: 'it did not verify' };
+    expect(failedOn(results([failed]), 'nas-EP', 'split')).toBe(true);
+    expect(failedOn(results([failed, { ...is('split', 1), experiment: 'nas-EP' }]), 'nas-EP', 'split')).toBe(false);
+    expect(failedOn(results([]), 'nas-EP', 'split')).toBe(false);
+    expect(ratioToNative(results([is('native', 2), is('split', 3)]), 'nas-IS', 'split')).toBe(1.5);
   });
 });
 
@@ -46,21 +77,23 @@ describe('the report', () => {
     is('native', 1),
     is('split', 3),
     is('ethernet', 4),
+    { experiment: 'nas-EP', path: 'split', round: 1, job: '', failed: 'NAS <EP>: it did not verify' },
   ]);
 
   it('says what was found in figures', () => {
     expect(findings(all)).toEqual([
       '8 bytes take 1.10 us by bypass and 1.00 us natively: a ratio of 1.10.',
       'Through a driver domain they take 33.0 us, 30.0 times as long as by bypass.',
-      'Through the driver domain, as ratios to native: IS 3.00.',
-      'Over Ethernet, as ratios to native: IS 4.00.',
+      'NAS by the path split, as ratios to native: IS 3.00.',
+      'NAS by the path ethernet, as ratios to native: IS 4.00.',
     ]);
   });
 
-  it('stands alone, with what was not measured and every raw number, and lets no text become markup', () => {
+  it('stands alone, with what failed and every raw number, and lets no text become markup', () => {
     const html = htmlReport(all);
     expect(html).toContain('<svg');
-    expect(html).toContain('NAS &#60;FT&#62;: it did not verify');
+    expect(html).toContain('NAS &#60;EP&#62;: it did not verify');
+    expect(html).toContain('<td>failed</td>');
     expect(html).not.toContain('<fast>');
     expect(html).not.toMatch(/(src|href)=/);
     expect(html).toContain('&#34;job&#34;: &#34;job-2&#34;');

@@ -1,10 +1,10 @@
 /**
  * The experiments of the papers. Each is one measurement repeated over the paths in turn, round after round, so that what else happens on the
- * machine meets all paths alike; of the rounds the best counts, and all are kept.
+ * machine meets all paths alike; of the rounds the best counts, and all are kept, those that failed as well.
  */
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { jobv1 } from '@verbena/contracts';
-import { secondsOf, type BenchRunner } from './runner.ts';
+import { secondsOf, type BenchJob, type BenchRunner, type JobWish } from './runner.ts';
 
 export interface Plan {
   readonly paths: readonly string[];
@@ -13,11 +13,17 @@ export interface Plan {
   readonly nasClass: string;
   readonly kernels: readonly string[];
   readonly ranks: number;
+  /** Order of Linpack's system. */
+  readonly hplOrder: number;
+  /** Linpack runs on each of these numbers of ranks. */
+  readonly hplRanks: readonly number[];
+  /** A job that takes longer has failed. */
+  readonly cellSeconds: number;
 }
 
-export const quickPlan = { rounds: 2, batchMs: 10, nasClass: 'S' } as const;
-export const fullPlan = { rounds: 5, batchMs: 40, nasClass: 'W' } as const;
-export const allKernels = ['EP', 'IS', 'CG', 'FT', 'MG'] as const;
+export const quickPlan = { rounds: 2, batchMs: 10, nasClass: 'S', hplOrder: 400, cellSeconds: 120 } as const;
+export const fullPlan = { rounds: 5, batchMs: 40, nasClass: 'W', hplOrder: 1500, cellSeconds: 600 } as const;
+export const allKernels = ['EP', 'IS', 'CG', 'FT', 'MG', 'LU', 'SP', 'BT'] as const;
 
 /** One line of the micro-benchmarks. */
 export interface Point {
@@ -39,9 +45,13 @@ export interface Run {
   readonly experiment: string;
   readonly path: string;
   readonly round: number;
+  /** Empty when it failed before it was one. */
   readonly job: string;
+  /** Why there is no result; everything below is missing then. */
+  readonly failed?: string;
   readonly points?: readonly Point[];
   readonly seconds?: number;
+  readonly gflops?: number;
   readonly split?: Readonly<Record<string, number>>;
   readonly counters?: Counters;
   readonly phases?: Readonly<Record<string, number>>;
@@ -56,68 +66,100 @@ export interface Results {
     readonly when: string;
   };
   readonly plan: Plan;
-  readonly vm: { readonly imageBytes: number; readonly memoryBytes: number; readonly cold: Phases; readonly warm: Phases };
+  readonly vm: { readonly imageBytes: number; readonly memoryBytes: number; readonly cold: Phases; readonly warm: Phases } | undefined;
   readonly runs: readonly Run[];
-  readonly skipped: readonly string[];
 }
 export type Phases = Readonly<Record<string, number>>;
 
-/** Higher values are better for these; lower for all others. */
-const higherIsBetter = new Set(['bandwidth', 'bidirectional', 'rate']);
+/** One program on one path, for the n-th time. */
+interface Cell {
+  readonly experiment: string;
+  readonly path: string;
+  readonly round: number;
+  /** For people. */
+  readonly what: string;
+  readonly program: readonly [source: string, ...flags: string[]];
+  readonly wish: Omit<JobWish, 'path' | 'policy' | 'timeSeconds'>;
+  /** @throws Error when the output is not that of a good run */
+  readonly read: (output: string) => Pick<Run, 'points' | 'seconds' | 'gflops'>;
+}
 
-export async function measure(runner: BenchRunner, plan: Plan, tell: (text: string) => void): Promise<Results> {
+const readMicro = (output: string): Pick<Run, 'points'> => ({ points: readPoints(output) });
+
+function readVerified(output: string): Pick<Run, 'seconds' | 'gflops'> {
+  const seconds = Number(/on \d+ ranks: ([\d.]+) s/.exec(output)?.[1] ?? Number.NaN);
+  const gflops = /([\d.]+) GFLOP/.exec(output)?.[1];
+  if (!output.includes('SUCCESSFUL') || Number.isNaN(seconds)) throw new Error('it did not verify');
+  return { seconds, ...(gflops === undefined ? {} : { gflops: Number(gflops) }) };
+}
+
+/** All cells in the order in which they run: for each experiment, rounds over the paths in turn. */
+export function cellsOf(plan: Plan): Cell[] {
+  const everywhere = (rounds: number, cell: (path: string) => Omit<Cell, 'path' | 'round'>): Cell[] =>
+    Array.from({ length: rounds }, (_, i) => plan.paths.map((path) => ({ ...cell(path), path, round: i + 1 }))).flat();
+  const micro = { program: ['examples/bench/micro.c', '-O3'], read: readMicro } as const;
+  const args = [String(plan.batchMs)];
+  return [
+    ...everywhere(plan.rounds, () => ({ ...micro, experiment: 'micro', what: 'messages', wish: { ranks: 2, args } })),
+    ...everywhere(1, () => ({
+      ...{ ...micro, experiment: 'no-cache', what: 'messages without the registration cache' },
+      wish: { ranks: 2, args: [...args, 'messages'], env: ['VERBENA_REGISTRATION_CACHE=0'] },
+    })),
+    ...plan.kernels.flatMap((kernel) =>
+      everywhere(plan.rounds, () => ({
+        ...{ experiment: `nas-${kernel}`, what: `NAS ${kernel} class ${plan.nasClass}`, read: readVerified },
+        program: [`test/guests/nas/${kernel.toLowerCase()}.c`, '-O3', '-lm', `-DCLASS='${plan.nasClass}'`],
+        wish: { ranks: plan.ranks },
+      })),
+    ),
+    ...plan.hplRanks.flatMap((ranks) =>
+      everywhere(plan.rounds, () => ({
+        ...{ experiment: `hpl-${ranks}`, what: `Linpack on ${ranks} ranks`, read: readVerified },
+        ...{ program: ['examples/hpl.c', '-O3', '-lm'], wish: { ranks, args: [String(plan.hplOrder), '64'] } },
+      })),
+    ),
+  ];
+}
+
+/**
+ * Runs all cells. What fails is in the results as failed, and the rest goes on.
+ * @throws what the signal was aborted with
+ */
+export async function measure(runner: BenchRunner, plan: Plan, tell: (text: string) => void, signal: AbortSignal): Promise<Results> {
+  tell('a VM: image, boot, memory');
+  const vm = await measureVm(runner).catch(() => undefined);
+  const cells = cellsOf(plan);
   const runs: Run[] = [];
-  const skipped: string[] = [];
-  const vm = await measureVm(runner, tell);
-  const micro = await runner.image('examples/bench/micro.c', ['-O3']);
-  const attempt = async (what: string, action: () => Promise<Run>): Promise<void> => {
-    tell(what);
-    try {
-      runs.push(await action());
-    } catch (error) {
-      skipped.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
-  for (let round = 1; round <= plan.rounds; round++)
-    for (const path of plan.paths)
-      await attempt(`messages, ${path}, round ${round} of ${plan.rounds}`, async () => {
-        const wish = { path, ranks: 2, args: [String(plan.batchMs)], policy: policyOf(path) };
-        const { job, output } = await runner.run('micro', micro, wish);
-        return {
-          experiment: 'micro',
-          path,
-          round,
-          job: job.id,
-          points: readPoints(output),
-          split: secondsOf(job),
-          counters: countersOf(job),
-        };
-      });
-  for (const path of plan.paths.filter((each) => each === 'native' || each === 'bypass'))
-    await attempt(`messages without the registration cache, ${path}`, async () => {
-      const env = ['VERBENA_REGISTRATION_CACHE=0'];
-      const { job, output } = await runner.run('micro', micro, { path, ranks: 2, args: [String(plan.batchMs)], env });
-      return { experiment: 'no-cache', path, round: 1, job: job.id, points: readPoints(output) };
-    });
-  for (const kernel of plan.kernels) {
-    const image = await runner.image(`test/guests/nas/${kernel.toLowerCase()}.c`, ['-O3', '-lm', `-DCLASS='${plan.nasClass}'`]);
-    for (let round = 1; round <= plan.rounds; round++)
-      for (const path of plan.paths)
-        await attempt(`NAS ${kernel} class ${plan.nasClass}, ${path}, round ${round} of ${plan.rounds}`, async () => {
-          const { job, output } = await runner.run(kernel.toLowerCase(), image, { path, ranks: plan.ranks, policy: policyOf(path) });
-          const seconds = Number(/on \d+ ranks: ([\d.]+) s/.exec(output)?.[1] ?? Number.NaN);
-          if (!output.includes('SUCCESSFUL') || Number.isNaN(seconds)) throw new Error('it did not verify');
-          return { experiment: `nas-${kernel}`, path, round, job: job.id, seconds, split: secondsOf(job), counters: countersOf(job) };
-        });
+  for (const [i, cell] of cells.entries()) {
+    signal.throwIfAborted();
+    const rounds = Math.max(...cells.filter(({ experiment }) => experiment === cell.experiment).map(({ round }) => round));
+    tell(`${i + 1} of ${cells.length}: ${cell.what}, ${cell.path}, round ${cell.round} of ${rounds}`);
+    runs.push(await runCell(runner, cell, plan.cellSeconds));
   }
-  return { machine: machine(), plan, vm, runs, skipped };
+  signal.throwIfAborted();
+  return { machine: machine(), plan, vm, runs };
+}
+
+async function runCell(runner: BenchRunner, { experiment, path, round, program, wish, read }: Cell, timeSeconds: number): Promise<Run> {
+  const [source, ...flags] = program;
+  let ended: BenchJob | undefined;
+  try {
+    ended = await runner.run(experiment, await runner.image(source, flags), { ...wish, path, policy: policyOf(path), timeSeconds });
+    const { job, output } = ended;
+    return {
+      ...{ experiment, path, round, job: job.id, ...read(output), split: secondsOf(job), counters: countersOf(job) },
+      phases: job.phaseSeconds,
+    };
+  } catch (error) {
+    const failed = error instanceof Error ? error.message : String(error);
+    return { experiment, path, round, job: ended?.job.id ?? '', failed };
+  }
 }
 
 /** Inter-VM channels need both VMs on one host; the other paths are measured between hosts. */
 const policyOf = (path: string): string => (path === 'ivc' ? 'pack' : 'spread');
 
-async function measureVm(runner: BenchRunner, tell: (text: string) => void): Promise<Results['vm']> {
-  tell('a VM: image, boot, memory');
+async function measureVm(runner: BenchRunner): Promise<NonNullable<Results['vm']>> {
   const image = await runner.image('examples/hello.c', ['-O2']);
   const first = await runner.run('hello', image, { path: 'bypass', ranks: 2 });
   const second = await runner.run('hello', image, { path: 'bypass', ranks: 2 });
@@ -145,33 +187,6 @@ function countersOf(job: jobv1.Job): Counters {
     channel: sum((rank) => rank.io?.channelMessages),
     copiedBytes: sum((rank) => rank.io?.copiedBytes),
   };
-}
-
-/** The best of all rounds, by size. */
-export function bestPoints(results: Results, experiment: string, path: string, figure: string): Point[] {
-  const best = new Map<number, number>();
-  for (const { points = [] } of results.runs.filter((run) => run.experiment === experiment && run.path === path))
-    for (const point of points.filter((each) => each.figure === figure)) {
-      const before = best.get(point.bytes);
-      const better = before === undefined || (higherIsBetter.has(figure) ? point.value > before : point.value < before);
-      if (better) best.set(point.bytes, point.value);
-    }
-  return [...best].sort(([a], [b]) => a - b).map(([bytes, value]) => ({ figure, bytes, value }));
-}
-
-/** Seconds of the quickest round; undefined when none has succeeded. */
-export function bestSeconds(results: Results, kernel: string, path: string): number | undefined {
-  const all = results.runs.flatMap((run) => (run.experiment === `nas-${kernel}` && run.path === path ? (run.seconds ?? []) : []));
-  return all.length === 0 ? undefined : Math.min(...all);
-}
-
-/** Percent of the time that nobody slept, over all rounds. The adapter's part is work of the device, and stands by itself. */
-export function splitOf(results: Results, kernel: string, path: string): Record<string, number> | undefined {
-  const sum: Record<string, number> = { guest: 0, adapter: 0, vmm: 0, 'driver-domain': 0 };
-  for (const run of results.runs.filter((each) => each.experiment === `nas-${kernel}` && each.path === path))
-    for (const name of Object.keys(sum)) sum[name] = (sum[name] ?? 0) + (run.split?.[name] ?? 0);
-  const total = Object.values(sum).reduce((a, b) => a + b, 0);
-  return total === 0 ? undefined : Object.fromEntries(Object.entries(sum).map(([name, value]) => [name, (100 * value) / total]));
 }
 
 export function machine(): Results['machine'] {

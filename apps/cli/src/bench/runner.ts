@@ -26,6 +26,7 @@ export interface JobWish {
   readonly args?: readonly string[];
   readonly env?: readonly string[];
   readonly policy?: string;
+  readonly timeSeconds?: number;
 }
 
 export class BenchRunner {
@@ -55,7 +56,10 @@ export class BenchRunner {
   async run(name: string, image: GuestImage, wish: JobWish): Promise<BenchJob> {
     const io = ioPaths[wish.path];
     if (io === undefined) throw new CliError(`there is no I/O path ${wish.path}`, exitCodes.failed);
-    const options: JobOptions = { processes: wish.ranks, io, env: wish.env ?? [], policy: wish.policy ?? 'spread' };
+    const options: JobOptions = {
+      ...{ processes: wish.ranks, io, env: wish.env ?? [], policy: wish.policy ?? 'spread' },
+      ...(wish.timeSeconds === undefined ? {} : { time: wish.timeSeconds }),
+    };
     const submitted = await submitJob(this.#session, {
       ...{ options, name, image, args: wish.args ?? [], env: {}, cwd: this.#io.cwd, stdin: new Uint8Array(), signal: this.#signal },
       onStep: () => undefined,

@@ -13,19 +13,22 @@ interface Options {
   readonly quick?: boolean;
   readonly paths?: string;
   readonly nas?: string;
+  readonly hpl: boolean;
 }
 
 async function paper(context: CommandContext, options: Options): Promise<void> {
   const [
     { measure, quickPlan, fullPlan, allKernels },
     { BenchRunner },
-    { findings, htmlReport },
+    { htmlReport },
+    { findings },
     { startTemporaryCluster },
     { openSession },
   ] = await Promise.all([
     import('../bench/experiments.ts'),
     import('../bench/runner.ts'),
     import('../bench/report.ts'),
+    import('../bench/findings.ts'),
     import('../run/temporary-cluster.ts'),
     import('../endpoint/session.ts'),
   ]);
@@ -41,18 +44,17 @@ async function paper(context: CommandContext, options: Options): Promise<void> {
     // Two hosts with a core for each rank: jobs are spread over both, or packed onto one.
     cluster = await startTemporaryCluster({ hosts: 2, cores: ranks, verbose: false, onStep: progress.show, signal: stop.signal });
     const session = openSession({ url: cluster.url }, undefined);
-    const plan = { ...(options.quick ? quickPlan : fullPlan), paths, kernels, ranks };
-    const results = await measure(new BenchRunner(session, context.io, stop.signal), plan, (text) => {
-      stop.signal.throwIfAborted();
-      progress.show(text);
-    });
+    const hplRanks = options.hpl ? [1, 2, 2 * ranks].filter((each, i, all) => all.indexOf(each) === i) : [];
+    const plan = { ...(options.quick ? quickPlan : fullPlan), paths, kernels, ranks, hplRanks };
+    const results = await measure(new BenchRunner(session, context.io, stop.signal), plan, progress.show, stop.signal);
     progress.clear();
     const file = resolve(context.io.cwd, options.out);
     await writeFile(file, htmlReport(results));
     await writeFile(file.replace(/\.html$/, '') + '.json', `${JSON.stringify(results, null, 1)}\n`);
     if (context.json) return await context.io.out(`${JSON.stringify(results)}\n`);
     for (const line of findings(results)) await context.line(line);
-    for (const line of results.skipped) await context.note(`not measured: ${line}`);
+    for (const { experiment, path, round, failed } of results.runs)
+      if (failed !== undefined) await context.note(`failed: ${experiment}, ${path}, round ${round}: ${failed}`);
     await context.line(`The report is ${file}`);
   } finally {
     progress.clear();
@@ -106,12 +108,13 @@ export function registerBench({ program, action }: Registry): void {
       .command('paper')
       .summary("run the papers' experiments")
       .description(
-        'run the experiments of the papers on this machine, by every I/O path, and write a report with plots and tables: latency, bandwidth, registration, NAS, and whose time it was. Beside the report stand the raw numbers as JSON. Leave the machine alone meanwhile.',
+        'run the experiments of the papers on this machine, by every I/O path, and write a report with plots and tables: latency, bandwidth, registration, NAS, Linpack, and whose time it was. Beside the report stand the raw numbers as JSON. What fails is shown as failed, and the rest goes on. Leave the machine alone meanwhile.',
       )
       .option('--out <file>', 'the report', 'report.html')
       .option('--quick', 'small problems and two rounds: a few minutes')
       .option('--paths <list>', 'these I/O paths only, with commas')
-      .option('--nas <list>', 'these NAS kernels only, with commas')
+      .option('--nas <list>', 'these NAS kernels only, with commas; "" for none')
+      .option('--no-hpl', 'without Linpack')
       .action(action((context, _words, options: Options) => paper(context, options))),
     'verbena bench paper --quick --out report.html',
     'verbena bench paper --paths native,bypass,split --nas EP,IS,CG',
