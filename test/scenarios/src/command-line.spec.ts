@@ -65,6 +65,18 @@ describe('the command line, in the order in which somebody meets it', () => {
     expect(refused.stderr).toMatch(/shape/);
   });
 
+  it('draws what the time of a job was spent with, and gives it as stacks', async () => {
+    expect((await sandbox.cli(['run', '-n', '2', example('pi'), '--', '50000000'])).code).toBe(0);
+    const { jobs } = await sandbox.json<{ jobs: { id: string }[] }>(['jobs', '--limit', '1']);
+    const id = jobs[0]?.id ?? '';
+    expect((await sandbox.cli(['job', 'profile', id, '--out', 'flame.svg'])).code).toBe(0);
+    const graph = await readFile(join(sandbox.work, 'flame.svg'), 'utf8');
+    for (const frame of [id, 'rank 0', 'rank 1', 'guest']) expect(graph).toContain(`<title>${frame}: `);
+    const folded = await sandbox.cli(['job', 'profile', id, '--folded', '--busy']);
+    expect(folded.stdout).toMatch(new RegExp(`^${id};rank 1;guest [1-9]\\d*$`, 'm'));
+    expect(folded.stdout).not.toContain(';idle');
+  });
+
   it('shows everything in tables of 80 columns', async () => {
     for (const args of [
       ['jobs'],

@@ -1,5 +1,7 @@
 /** Plots as SVG: lines with logarithmic axes, and bars in groups. */
 
+import { escape } from '../terminal/markup.ts';
+
 export interface Line {
   readonly name: string;
   readonly points: readonly { readonly x: number; readonly y: number }[];
@@ -23,10 +25,6 @@ const colour = (name: string): string => colours[name] ?? '#555';
 
 const size = { width: 720, height: 340, left: 84, right: 110, top: 16, bottom: 52 };
 const inner = { width: size.width - size.left - size.right, height: size.height - size.top - size.bottom };
-
-export function escape(text: string): string {
-  return text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-}
 
 export function bytesText(bytes: number): string {
   if (bytes >= 2 ** 20) return `${bytes / 2 ** 20} MiB`;

@@ -1,6 +1,7 @@
 /** The report of `verbena bench migration`. */
+import { escape } from '../terminal/markup.ts';
 import { humanBytes } from '../terminal/units.ts';
-import { escape, lineChart, short, type Axis } from './charts.ts';
+import { lineChart, short, type Axis } from './charts.ts';
 import { medianMove, medianOf, ways, type Bin, type LatencyTrace, type MigrationResults } from './migration-experiments.ts';
 import type { Moved } from './moving-job.ts';
 import { figure, page, paper, table } from './page.ts';

@@ -1,5 +1,6 @@
 /** A report: one HTML file that needs nothing else to be read, made of plots and tables. */
-import { escape, short } from './charts.ts';
+import { escape } from '../terminal/markup.ts';
+import { short } from './charts.ts';
 
 const style = `
 body{font:15px/1.5 system-ui,sans-serif;max-width:900px;margin:32px auto;padding:0 16px;color:#1c1c1c}

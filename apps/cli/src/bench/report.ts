@@ -1,6 +1,7 @@
 /** The report: one HTML file with plots, tables and every raw number, that needs nothing else to be read. */
+import { escape } from '../terminal/markup.ts';
 import { humanBytes } from '../terminal/units.ts';
-import { barChart, bytesText, escape, lineChart, short } from './charts.ts';
+import { barChart, bytesText, lineChart, short } from './charts.ts';
 import type { Results } from './experiments.ts';
 import { findings } from './findings.ts';
 import { figure, page, paper, table, type Cell } from './page.ts';

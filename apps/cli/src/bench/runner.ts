@@ -86,7 +86,7 @@ export class BenchRunner {
   }
 }
 
-/** Seconds of all ranks by what their virtual CPUs did. */
+/** Seconds of all ranks by what their virtual CPUs did, and parts of these ("vmm;block"). */
 export function secondsOf(job: jobv1.Job): Record<string, number> {
   const sum: Record<string, number> = {};
   for (const { io } of job.ranks) for (const [name, seconds] of Object.entries(io?.seconds ?? {})) sum[name] = (sum[name] ?? 0) + seconds;

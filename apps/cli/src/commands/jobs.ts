@@ -8,6 +8,7 @@ import { enumName } from '../terminal/json.ts';
 import type { Column } from '../terminal/table.ts';
 import { age, secondsBetween } from '../terminal/times.ts';
 import { humanSeconds, parseCount } from '../terminal/units.ts';
+import type { ProfileOptions } from './job-profile.ts';
 import { jobReport } from './job-report.ts';
 
 const stateName = (state: jobv1.JobState): string => enumName(jobv1.JobStateSchema, state);
@@ -112,6 +113,24 @@ export function registerJobs({ program, action }: Registry): void {
         ),
       ),
     'verbena job trace job-7k2m9q',
+  );
+  example(
+    job
+      .command('profile')
+      .summary('a flame graph of a job')
+      .description(
+        'What the processor time of a job was spent with, as a flame graph (SVG): job, rank, and guest, VMM, driver domain, adapter or sleep, with the ' +
+          'call into the VMM or the MPI function that slept. Sampled every 4 ms while the job ran; ranks that have not ended are left out.',
+      )
+      .argument('<job>', 'job id')
+      .option('--out <file>', 'where to write it; JOB.svg otherwise')
+      .option('--folded', 'folded stacks in microseconds, for flamegraph.pl')
+      .option('--busy', 'leave out sleep')
+      .action(
+        action(async (context, [id = ''], options: ProfileOptions) => (await import('./job-profile.ts')).profileJob(context, id, options)),
+      ),
+    'verbena job profile job-7k2m9q --out profile.svg',
+    'verbena job profile job-7k2m9q --folded --busy | flamegraph.pl > profile.svg',
   );
   example(
     program

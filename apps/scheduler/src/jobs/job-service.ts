@@ -197,10 +197,13 @@ function rankEnd(rank: number, vmId: string, exit: jobv1.RankExit): RankEnd {
   };
 }
 
-const most = 16;
+/** Of the names under which a rank's seconds are counted; the contract has the same bounds. */
+const most = { names: 64, nameBytes: 64 };
 
 function rankIo(io: jobv1.RankIo): RankIo {
-  const seconds = Object.entries(io.seconds).filter(([name, value]) => name.length <= 32 && Number.isFinite(value) && value >= 0);
+  const seconds = Object.entries(io.seconds).filter(
+    ([name, value]) => name.length <= most.nameBytes && Number.isFinite(value) && value >= 0,
+  );
   return {
     driverDomainOperations: Number(io.driverDomainOperations),
     adapterOperations: Number(io.adapterOperations),
@@ -209,7 +212,7 @@ function rankIo(io: jobv1.RankIo): RankIo {
     channelBytes: Number(io.channelBytes),
     networkFrames: Number(io.networkFrames),
     networkBytes: Number(io.networkBytes),
-    seconds: Object.fromEntries(seconds.slice(0, most)),
+    seconds: Object.fromEntries(seconds.slice(0, most.names)),
   };
 }
 

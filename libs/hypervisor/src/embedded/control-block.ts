@@ -23,7 +23,7 @@ export const word = {
   temporaryFiles: 5,
   /** 1 once the guest said that an allocation failed at its memory limit. */
   outOfMemory: 6,
-  /** 1 while the vCPU is inside the VMM; for the profiler. */
+  /** The slot of the call in which the vCPU is inside the VMM, from 1; 0 in the guest. For the profiler. */
   inVmm: 7,
   /** SUSPEND_*. */
   suspend: 8,

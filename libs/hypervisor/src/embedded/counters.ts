@@ -14,6 +14,9 @@ const callNames: readonly string[] = [
 ];
 if (callNames.length !== hypercallSlots + wasiNames.length) throw new Error('every call into the VMM has one counter');
 
+/** The name of a call into the VMM by the slot of its counter. */
+export const callName = (slot: number): string => callNames[slot] ?? unknownHypercall.name;
+
 /** The counters of the program that runs, or ran last. Calls that were never made are left out. */
 export function collectCounters(
   control: ControlBlock,

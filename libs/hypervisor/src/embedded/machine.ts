@@ -1,5 +1,6 @@
 /** What a domain has for one program: memory, and a place at the adapter that knows it. */
 import type { DomainConfig } from '../port.ts';
+import { waitsFor } from './activity.ts';
 import { noTraffic, type AdapterCounters, type DomainAttachment, type PortBinding } from './adapter-binding.ts';
 import { Retired } from '@verbena/hca';
 import type { ControlBlock } from './control-block.ts';
@@ -68,7 +69,10 @@ export class Machine {
 
   /** From now on the program's seconds are counted by what they are spent with. */
   watchTime(control: ControlBlock, path: HostPath): void {
-    const what = { control, attachment: this.attachment, servedByDriver: () => path.servedByDriver(), direct: path.adapter !== undefined };
+    const what = {
+      ...{ control, attachment: this.attachment, servedByDriver: () => path.servedByDriver(), direct: path.adapter !== undefined },
+      waitsFor: () => waitsFor(this.memory),
+    };
     this.#unwatch = sampler.watch((seconds) => {
       this.profile.sample(what, seconds);
     });

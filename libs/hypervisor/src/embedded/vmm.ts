@@ -38,7 +38,7 @@ export class Vmm {
   /** Counts a call and honours requests. A program that caught its own end meets it again here. */
   enter(slot: number): void {
     this.control.countCall(slot, this.native);
-    if (!this.native) this.control.words[word.inVmm] = 1;
+    if (!this.native) this.control.words[word.inVmm] = slot + 1;
     if (this.#ended !== undefined) throw this.#ended;
     if (this.control.load(word.attention) !== 0) this.checkpoint();
   }

@@ -219,6 +219,7 @@ export declare type RankIo = Message<"verbena.job.v1.RankIo"> & {
 
   /**
    * Seconds by what the rank's virtual CPU was doing: guest, vmm, driver-domain, adapter, idle. Sampled (R38).
+   * Names with a semicolon are parts of the one before it: "vmm;hca-command", "idle;MPI_Recv".
    *
    * @generated from field: map<string, double> seconds = 6;
    */
