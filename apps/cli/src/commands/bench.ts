@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
-import { usageError } from '../errors.ts';
+import { CliError, usageError } from '../errors.ts';
 import { ioPaths } from '../run/run-options.ts';
-import { catchStopSignals } from '../signals.ts';
+import { catchStopSignals, signalExitCode } from '../signals.ts';
 import { progressLine } from '../terminal/progress.ts';
 
 interface Options {
@@ -56,6 +56,9 @@ async function paper(context: CommandContext, options: Options): Promise<void> {
     for (const { experiment, path, round, failed } of results.runs)
       if (failed !== undefined) await context.note(`failed: ${experiment}, ${path}, round ${round}: ${failed}`);
     await context.line(`The report is ${file}`);
+  } catch (error) {
+    if (stop.received === undefined) throw error;
+    throw new CliError('interrupted; no report was written', signalExitCode(stop.received), { cause: error });
   } finally {
     progress.clear();
     await cluster?.stop();
