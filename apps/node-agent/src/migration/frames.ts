@@ -29,12 +29,16 @@ export class BadFrame extends Error {
   override readonly name = 'BadFrame';
 }
 
-export function encodeFrame({ kind, payload }: Frame): Uint8Array {
-  const bytes = new Uint8Array(headerBytes + payload.length);
-  new DataView(bytes.buffer).setUint32(0, payload.length + 1, true);
+/** What goes before a payload of so many bytes. */
+export function frameHeader(kind: FrameKind, payloadBytes: number): Uint8Array {
+  const bytes = new Uint8Array(headerBytes);
+  new DataView(bytes.buffer).setUint32(0, payloadBytes + 1, true);
   bytes[4] = frameKinds[kind];
-  bytes.set(payload, headerBytes);
   return bytes;
+}
+
+export function encodeFrame({ kind, payload }: Frame): Uint8Array {
+  return Buffer.concat([frameHeader(kind, payload.length), payload]);
 }
 
 /** Cuts a byte stream, in whatever pieces it comes, into frames. */

@@ -62,7 +62,7 @@ export class Outgoing {
     this.#path =
       transport === 'rdma'
         ? new AdapterPath({ vmId, memoryBytes, port, ask: (frame) => this.#ask(frame) })
-        : new FramePath({ delta: true, compression }, (frame) => this.#frame(frame));
+        : new FramePath({ delta: true, compression }, async (records) => (await this.#opened()).sendParts('pages', records));
     this.#dirty = new DirtyPages(clusterBytes, this.#path.keep);
   }
 

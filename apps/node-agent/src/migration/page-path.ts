@@ -1,6 +1,6 @@
 /** How the pages of a guest get to the target. */
 import { encodeCluster, type Cluster, type EncodeOptions, type KeepCopy } from '@verbena/live-migration';
-import type { Frame } from './frames.ts';
+import { bytesOf } from './transport.ts';
 
 export interface PagePath {
   /** Where the copy of what was sent is kept, if that is for the path to say. */
@@ -19,12 +19,12 @@ export interface PagePath {
 /** As records in frames, beside everything else of the migration. */
 export class FramePath implements PagePath {
   readonly #encoding: EncodeOptions;
-  readonly #frame: (frame: Frame) => Promise<void>;
+  readonly #sendRecords: (records: readonly Uint8Array[]) => Promise<void>;
   framed = 0;
 
-  constructor(encoding: EncodeOptions, frame: (frame: Frame) => Promise<void>) {
+  constructor(encoding: EncodeOptions, sendRecords: (records: readonly Uint8Array[]) => Promise<void>) {
     this.#encoding = encoding;
-    this.#frame = frame;
+    this.#sendRecords = sendRecords;
   }
 
   reach(): Promise<void> {
@@ -32,10 +32,11 @@ export class FramePath implements PagePath {
   }
 
   async send(cluster: Cluster): Promise<number> {
-    const payload = Buffer.concat(encodeCluster(cluster, this.#encoding));
-    await this.#frame({ kind: 'pages', payload });
-    this.framed += payload.length;
-    return payload.length;
+    const records = encodeCluster(cluster, this.#encoding);
+    const bytes = bytesOf(records);
+    await this.#sendRecords(records);
+    this.framed += bytes;
+    return bytes;
   }
 
   /** The end of a round is answered, and frames are taken in order. */

@@ -36,6 +36,24 @@ describe.each([
     link.close();
   });
 
+  it('arrive whole when they are sent in parts', async () => {
+    const taken: Uint8Array[] = [];
+    const door = await doors.open(({ kind, payload }) => {
+      if (kind === 'pages') taken.push(payload.slice());
+      return Promise.resolve(kind === 'round' ? { kind: 'ack', payload: withNumber(0) } : undefined);
+    });
+    const link = await connectDoor(reach(door.endpoint), door.secret);
+    const parts = Array.from({ length: 50 }, (_, i) => new Uint8Array(7_000 * (i % 5)).fill(i));
+    await link.sendParts('pages', parts);
+    await link.sendParts('pages', []);
+    await link.send({ kind: 'round', payload: new Uint8Array(0) });
+    await link.answer();
+    expect(taken.map((payload) => Buffer.compare(payload, taken.indexOf(payload) === 0 ? Buffer.concat(parts) : Buffer.alloc(0)))).toEqual([
+      0, 0,
+    ]);
+    link.close();
+  });
+
   it('are taken from nobody with another secret, and from nobody a second time', async () => {
     const { endpoint, secret, taken } = await openDoor();
     await expect((async () => connectDoor(reach(endpoint), new Uint8Array(32)))()).rejects.toThrow();

@@ -7,7 +7,9 @@
 import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { encodeFrame, FrameDecoder, withNumber, type Frame } from './frames.ts';
+import { FrameDecoder, frameHeader, withNumber, type Frame, type FrameKind } from './frames.ts';
+
+export const bytesOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { length }) => sum + length, 0);
 
 /** Takes one frame after another; what it returns is sent back. A rejection ends the connection. */
 export type TakeFrame = (frame: Frame) => Promise<Frame | undefined>;
@@ -20,6 +22,8 @@ export interface Door {
 
 export interface FrameLink {
   send(frame: Frame): Promise<void>;
+  /** A frame whose payload is in parts, which are not copied: they stay as they are until the receiver has answered something. */
+  sendParts(kind: FrameKind, parts: readonly Uint8Array[]): Promise<void>;
   /** The next answer. */
   answer(): Promise<Frame>;
   close(): void;
@@ -139,6 +143,7 @@ export async function connectDoor(endpoint: string, secret: Uint8Array): Promise
   const answers = answersOf(socket, failed.promise);
   const link: FrameLink = {
     send: (frame) => Promise.race([write(socket, frame), failed.promise]),
+    sendParts: (kind, parts) => Promise.race([writeParts(socket, kind, parts), failed.promise]),
     answer: answers,
     close: () => socket.destroy(),
   };
@@ -154,12 +159,14 @@ function handToHand(id: string, secret: Uint8Array): FrameLink {
   opened.used = true;
   const answers: Frame[] = [];
   let closed = false;
+  const send = async (frame: Frame): Promise<void> => {
+    if (closed || local.get(id) !== opened) throw new Error('the target of the migration has closed the door');
+    const answer = await opened.take(frame);
+    if (answer !== undefined) answers.push(answer);
+  };
   return {
-    async send(frame) {
-      if (closed || local.get(id) !== opened) throw new Error('the target of the migration has closed the door');
-      const answer = await opened.take(frame);
-      if (answer !== undefined) answers.push(answer);
-    },
+    send,
+    sendParts: (kind, parts) => send({ kind, payload: Buffer.concat(parts) }),
     answer: () => {
       const next = answers.shift();
       return next === undefined ? Promise.reject(new Error('nothing was answered')) : Promise.resolve(next);
@@ -195,6 +202,13 @@ function answersOf(socket: Socket, failed: Promise<never>): () => Promise<Frame>
   };
 }
 
-async function write(socket: Socket, frame: Frame): Promise<void> {
-  if (!socket.write(encodeFrame(frame))) await once(socket, 'drain');
+const write = (socket: Socket, { kind, payload }: Frame): Promise<void> => writeParts(socket, kind, [payload]);
+
+/** In one call into the system, without a copy. */
+async function writeParts(socket: Socket, kind: FrameKind, parts: readonly Uint8Array[]): Promise<void> {
+  socket.cork();
+  let room = socket.write(frameHeader(kind, bytesOf(parts)));
+  for (const part of parts) room = socket.write(part);
+  socket.uncork();
+  if (!room) await once(socket, 'drain');
 }
