@@ -192,6 +192,7 @@ void vbmpi_connect(const char *name) {
 
 void vbmpi_reconnect(void) {
   vbmpi_take_late();
+  vbmpi_device.incarnation++;
   destroy_all(&vbmpi_device);
   vbmpi_connect(vbmpi_collective_or_call());
 }

@@ -30,6 +30,7 @@
 #include <verbena/ivc.h>
 
 struct vbmpi_request;
+struct vbmpi_grant;
 
 enum vbmpi_message {
   VBMPI_EAGER = 1,
@@ -64,6 +65,7 @@ _Static_assert(sizeof(struct vbmpi_header) == 24, "header and 8 bytes of data fi
 #define VBMPI_RESERVED 4u
 #define VBMPI_SIGNAL_EVERY 16u
 #define VBMPI_NO_BUFFER 0xffffu
+#define VBMPI_DIRECT UINT32_MAX   /* in sq_write: a one-sided write, whose end no request waits for */
 #define VBMPI_SEND_BUFFERS 64u
 
 struct vbmpi_peer {
@@ -87,7 +89,7 @@ struct vbmpi_peer {
   uint32_t slot;
   bool channel;              /* on the same host, and reached through shared memory (channel.h) */
   uint16_t sq_buffer[VBMPI_SQ_ENTRIES];   /* send buffer of each work request, or NO_BUFFER */
-  uint32_t sq_write[VBMPI_SQ_ENTRIES];    /* request of each RDMA WRITE with immediate, or 0 */
+  uint32_t sq_write[VBMPI_SQ_ENTRIES];    /* request of each RDMA WRITE with immediate, DIRECT, or 0 */
 };
 
 struct vbmpi_device {
@@ -116,6 +118,8 @@ struct vbmpi_device {
   uint32_t poll_ps;          /* what one poll of the completion queues takes, in picoseconds */
   size_t unexpected_bytes, unexpected_max;
   bool (*windows_progress)(void);   /* carries out one-sided operations; NULL until the first window is made, so that few programs link it */
+  bool windows_busy;                /* some may have come */
+  uint32_t incarnation;             /* how often the adapter changed: keys of another one mean nothing */
   bool finalizing;
   uint32_t control;         /* the hypervisor's control word, as far as it has been answered */
   struct vbmpi_request *gates;   /* by rank, while the channels are stopped: each is the first of its peer's pending list */
@@ -141,6 +145,10 @@ bool vbmpi_post_buffered(struct vbmpi_peer *peer, struct vbmpi_header *header, c
 /* Post the RDMA WRITEs of a request: pieces of at most write_max bytes, the last with immediate, whose completion ends the request.
  * False when the send queue is full before the last; call again when it is not. */
 bool vbmpi_post_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t lkey, uint32_t immediate);
+
+/* Writes to memory that the peer has granted until further notice (vbmpi_grant_new, vbmpi_channel_lend): a copy, or an RDMA WRITE, which is at its place when sq_head has come to the
+ * sq_tail of now. No credit and no message; false when the channel has no room or is stopped. */
+bool vbmpi_post_direct(struct vbmpi_peer *peer, const void *data, size_t bytes, uint64_t address, uint64_t offset, uint32_t key);
 
 /* Takes what the completion queues hold and moves what waits; true when anything happened. */
 bool vbmpi_progress(void);
@@ -168,6 +176,13 @@ const struct vbmpi_region *vbmpi_register(const void *address, size_t bytes);
 uint32_t vbmpi_registered(void);
 /* Gives all registrations back; the next messages register anew. */
 void vbmpi_register_forget(void);
+/* Announced or posted WRITEs that name a registered region; the registration cache deregisters nothing meanwhile. */
+extern uint32_t vbmpi_transfers;
+
+/* Lets all peers that come by the adapter write to a range, with the key for it, until the grant ends; NULL when the adapter has no room for it. It means nothing
+ * any more when `incarnation` has changed. */
+struct vbmpi_grant *vbmpi_grant_new(const void *address, size_t bytes, uint32_t *key);
+void vbmpi_grant_end(struct vbmpi_grant *grant);
 
 static inline volatile struct vb_status_page *vbmpi_page(void) { return vb_status_page(); }
 

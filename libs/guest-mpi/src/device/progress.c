@@ -156,7 +156,11 @@ static void take_send(const struct vb_cqe *cqe) {
     if (peer->sq_write[slot] != 0) {
       uint32_t request = peer->sq_write[slot];
       peer->sq_write[slot] = 0;
-      vbmpi_on_write_done(request);
+      if (request == VBMPI_DIRECT) {
+        vbmpi_transfers--;
+      } else {
+        vbmpi_on_write_done(request);
+      }
     }
   }
   peer->sq_head = end;
@@ -239,6 +243,6 @@ bool vbmpi_progress(void) {
   if (device->signaled != 0) any |= poll_sends();
   if (__builtin_expect(device->pending_peers != 0, 0)) any |= drain_all();
   if (__builtin_expect(vbmpi_schedules != 0, 0)) any |= vbmpi_schedules_advance();
-  if (__builtin_expect(device->windows_progress != 0, 0)) any |= device->windows_progress();
+  if (__builtin_expect(device->windows_busy, 0)) any |= device->windows_progress();
   return any;
 }

@@ -23,6 +23,13 @@ static uint32_t used;
 static uint64_t clock_;
 static uint32_t recent;
 
+/* A region that a peer may write to until it is taken back. The adapter's handle, or 0 after it was lost with its adapter. */
+struct vbmpi_grant {
+  struct vbmpi_grant *next;
+  uint32_t handle;
+};
+static struct vbmpi_grant *grants;
+
 static int32_t reg(uintptr_t from, uintptr_t to, struct vb_reg_mr_out *out) {
   struct vb_reg_mr_in in = {.pd = vbmpi_device.pd, .access = VB_ACCESS_LOCAL_WRITE | VB_ACCESS_REMOTE_WRITE, .addr = from, .length = to - from};
   return vb_hypercall(VB_HC_HCA_COMMAND, VB_CMD_REG_MR, (uint32_t)(uintptr_t)&in, sizeof in, (uint32_t)(uintptr_t)out);
@@ -34,8 +41,6 @@ static void dereg(uint32_t handle) {
 }
 
 /* Writes that were announced to a peer (CTS) or posted may still use an old region, so eviction only happens with none in flight. */
-extern uint32_t vbmpi_transfers;
-
 static struct vbmpi_region *victim(void) {
   struct vbmpi_region *oldest = &regions[0];
   for (uint32_t i = 1; i < used; i++)
@@ -63,13 +68,43 @@ static bool caching(void) {
 
 uint32_t vbmpi_registered(void) { return used; }
 
-void vbmpi_register_forget(void) {
+static void forget_cached(void) {
   for (uint32_t i = 0; i < used; i++) dereg(regions[i].handle);
   used = recent = 0;
 }
 
+void vbmpi_register_forget(void) {
+  forget_cached();
+  for (struct vbmpi_grant *grant = grants; grant; grant = grant->next) {
+    dereg(grant->handle);
+    grant->handle = 0;
+  }
+}
+
+struct vbmpi_grant *vbmpi_grant_new(const void *address, size_t bytes, uint32_t *key) {
+  struct vb_reg_mr_out out;
+  struct vbmpi_grant *grant = malloc(sizeof *grant);
+  if (grant == 0 || reg((uintptr_t)address, (uintptr_t)address + bytes, &out) < 0) {
+    free(grant);
+    return 0;
+  }
+  vbmpi_page()->registrations++;
+  *grant = (struct vbmpi_grant){grants, out.handle};
+  grants = grant;
+  *key = out.rkey;
+  return grant;
+}
+
+void vbmpi_grant_end(struct vbmpi_grant *grant) {
+  struct vbmpi_grant **link = &grants;
+  while (*link != grant) link = &(*link)->next;
+  *link = grant->next;
+  if (grant->handle != 0) dereg(grant->handle);
+  free(grant);
+}
+
 const struct vbmpi_region *vbmpi_register(const void *address, size_t bytes) {
-  if (__builtin_expect(!caching(), 0) && vbmpi_transfers <= 1) vbmpi_register_forget();
+  if (__builtin_expect(!caching(), 0) && vbmpi_transfers <= 1) forget_cached();
   uintptr_t from = (uintptr_t)address, to = from + bytes;
   volatile struct vb_status_page *page = vbmpi_page();
   if (used && regions[recent].from <= from && to <= regions[recent].to) {

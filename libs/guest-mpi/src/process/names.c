@@ -84,6 +84,8 @@ static void listen(void) {
 static bool serve(void) {
   static bool inside;
   bool any = vbmpi_windows_progress();
+  /* A question is an expected message, of which only its receive knows. */
+  vbmpi_device.windows_busy = true;
   if (inside || !listening->complete) return any;
   inside = true;
   vbmpi_request_free(listening);
@@ -107,6 +109,7 @@ void vbmpi_names_begin(void) {
   if (vbmpi_device.rank != 0 || vbmpi_device.size == 1) return;
   listen();
   vbmpi_device.windows_progress = serve;
+  vbmpi_device.windows_busy = true;
 }
 
 /* --- everybody's --- */

@@ -118,6 +118,7 @@ struct vbmpi_unexpected *vbmpi_add_unexpected(uint16_t context, int source, cons
   message->index = 0;
   if (bytes) memcpy(message->data, data, bytes);
   vbmpi_device.unexpected_bytes += sizeof *message + bytes;
+  vbmpi_device.windows_busy = vbmpi_device.windows_progress != 0;
   struct unexpected_queue *queue = &unexpected[bucket_of(context, source, header->tag)];
   message->hash_next = 0;
   message->hash_previous = queue->last;

@@ -6,7 +6,6 @@
 #include "env/error.h"
 #include "device/wait.h"
 
-/* Announced or posted WRITEs that name a registered region; the registration cache deregisters nothing meanwhile. */
 uint32_t vbmpi_transfers;
 
 static inline void count_sent(size_t bytes) {

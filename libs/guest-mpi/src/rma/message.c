@@ -96,15 +96,21 @@ bool vbmpi_windows_progress(void) {
   static bool inside;
   if (inside) return false;
   inside = true;
-  bool any = false;
+  bool any = false, arriving = false;
+  /* Nobody posts receives for windows: what comes for one is an unexpected message, which sets the flag anew. */
+  vbmpi_device.windows_busy = false;
   for (struct vbmpi_win *win = vbmpi_windows; win; win = win->next)
-    for (int source = 0; source < win->comm->size; source++)
-      if (source != win->comm->rank) any |= progress_from(win, source);
+    for (int source = 0; source < win->comm->size; source++) {
+      if (source == win->comm->rank) continue;
+      any |= progress_from(win, source);
+      arriving |= win->sides[source].arriving != 0;
+    }
+  vbmpi_device.windows_busy |= arriving;
   inside = false;
   return any;
 }
 
-static void describe(char *text, size_t capacity, const void *subject) {
+void vbmpi_rma_describe(char *text, size_t capacity, const void *subject) {
   const struct vbmpi_win *win = subject;
   snprintf(text, capacity, "%s(win=%s)", vbmpi_call, win->name[0] ? win->name : "a window");
 }
@@ -112,5 +118,5 @@ static void describe(char *text, size_t capacity, const void *subject) {
 void vbmpi_rma_await(struct vbmpi_win *win, bool (*done)(struct vbmpi_win *win, int rank), int rank, const char *function) {
   uint32_t spins = 0;
   vbmpi_call = function;
-  while (!done(win, rank)) vbmpi_wait_turn(&spins, describe, win);
+  while (!done(win, rank)) vbmpi_wait_turn(&spins, vbmpi_rma_describe, win);
 }

@@ -3,7 +3,8 @@
  *
  * A window has a communicator of its own. Operations travel there as messages, which the target carries out inside any of its MPI calls
  * (progress); those of one origin in their order, each as a whole, which makes accumulates atomic and ordered. A FLUSH at the end of a
- * stream of operations comes back when all before it are done, and every synchronisation is built on that:
+ * stream of operations comes back when all before it are done. Puts without gaps are RDMA WRITEs, or copies over a channel, and done when their completion is
+ * here (direct.c). Every synchronisation is built on these two:
  *
  *   fence       flush whom we touched, then a barrier
  *   post/start  POST to each origin; complete: flush, then COMPLETE to each target
@@ -55,6 +56,8 @@ struct vbmpi_win {
   void *base;
   void *owned;                   /* memory that MPI_Win_allocate made */
   struct vbmpi_rma_side *sides;  /* what we know of each process, and do with it */
+  struct vbmpi_grant *grant;     /* of the memory to those who come by the adapter, or NULL */
+  uint32_t incarnation;          /* of the adapter when the grants were made */
   bool fenced;                   /* between fences that may hold operations */
   int started_count, posted_count;
   int *started, *posted;         /* ranks of the groups of MPI_Win_start and MPI_Win_post */
@@ -82,6 +85,11 @@ struct vbmpi_rma_side {
   int posts;           /* POSTs that came from it and were not used yet */
   int completes;       /* COMPLETEs that came from it */
   uint32_t flushes, flushed;
+  bool permitted;      /* it lets us write to its window directly, with `key` */
+  bool lent;           /* we have lent it ours over a channel, under `lent_number` */
+  uint32_t key, lent_number;
+  uint32_t incarnation;   /* of the adapters that the key is for */
+  uint32_t written;    /* sq_tail after the last direct write to it */
   struct vbmpi_rma_arrival *arriving;   /* a long message that is not whole yet; later ones wait for it */
 };
 
@@ -110,6 +118,17 @@ void vbmpi_rma_synchronise(struct vbmpi_win *win, int source, const struct vbmpi
 /* The answer to a ticket: data for its buffer. */
 uint32_t vbmpi_rma_ticket(void *buffer, size_t count, MPI_Datatype type, struct vbmpi_request *request);
 void vbmpi_rma_answer(uint32_t ticket, const uint8_t *data, size_t bytes);
+
+/* What a wait for a window is for, in words. */
+void vbmpi_rma_describe(char *text, size_t capacity, const void *subject);
+
+/* Direct access: grants this window to the others and learns what they grant, all together; takes the grants back. */
+void vbmpi_rma_grant(struct vbmpi_win *win);
+void vbmpi_rma_withdraw(struct vbmpi_win *win);
+/* Puts bytes to an address of the target's without its doing; false when that has to be a message. `data` stays until the next flush. */
+bool vbmpi_rma_put(struct vbmpi_win *win, int rank, const void *data, size_t bytes, uint64_t address);
+/* Whether all that was put so is in its place. */
+bool vbmpi_rma_is_written(const struct vbmpi_win *win, int rank);
 
 /* Waits for the end of all that was sent to one process, or to all. */
 void vbmpi_rma_flush(struct vbmpi_win *win, int rank, const char *function);

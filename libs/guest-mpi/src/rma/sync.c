@@ -67,7 +67,9 @@ void vbmpi_rma_synchronise(struct vbmpi_win *win, int source, const struct vbmpi
 
 /* --- flush --- */
 
-static bool is_flushed(struct vbmpi_win *win, int rank) { return win->sides[rank].flushed == win->sides[rank].flushes; }
+static bool is_flushed(struct vbmpi_win *win, int rank) {
+  return win->sides[rank].flushed == win->sides[rank].flushes && vbmpi_rma_is_written(win, rank);
+}
 
 static void ask_flush(struct vbmpi_win *win, int rank) {
   struct vbmpi_rma_side *side = &win->sides[rank];

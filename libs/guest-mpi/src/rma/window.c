@@ -70,9 +70,12 @@ static int create(struct plan plan, MPI_Comm comm, MPI_Win *handle, const char *
   win->next = vbmpi_windows;
   vbmpi_windows = win;
   if (vbmpi_device.windows_progress == 0) vbmpi_device.windows_progress = vbmpi_windows_progress;
-  for (int pass = 0; pass < 2; pass++) {
+  vbmpi_device.windows_busy = true;
+  for (int pass = 0; pass < 3; pass++) {
     VBMPI_COLLECTIVE(function, win->comm)
-    if (pass == 0) {
+    if (pass == 1) {
+      vbmpi_rma_grant(win);
+    } else if (pass == 0) {
       vbmpi_allgather(mine, 3, MPI_UINT64_T, all, 3, MPI_UINT64_T, win->comm);
       for (int i = 0; i < c->size; i++) {
         win->sides[i].base = all[3 * i];
@@ -168,6 +171,7 @@ int PMPI_Win_free(MPI_Win *handle) {
   VBMPI_COLLECTIVE("MPI_Win_free", win->comm)
   vbmpi_barrier(win->comm);
   result = vbmpi_coll_leave();
+  vbmpi_rma_withdraw(win);
   struct vbmpi_win **link = &vbmpi_windows;
   while (*link != win) link = &(*link)->next;
   *link = win->next;

@@ -1,0 +1,39 @@
+/** What the MPI library does to be fast: programs that notice when it does not, or when it does so wrongly. */
+import { fileURLToPath } from 'node:url';
+import { runGuests } from '@verbena/framework';
+import type { GuestImage } from '@verbena/guest-image';
+import { compile } from '@verbena/toolchain';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+
+vi.setConfig({ testTimeout: 170_000, hookTimeout: 170_000 });
+const directory = fileURLToPath(new URL('../../guests/tuning/', import.meta.url));
+
+async function build(name: string): Promise<GuestImage> {
+  let diagnostics = '';
+  const { image } = await compile({
+    language: 'c',
+    args: ['-O2', `${directory}${name}.c`],
+    cwd: directory,
+    onDiagnostics: (text) => void (diagnostics += text),
+  });
+  if (image === undefined) throw new Error(`${name} does not compile:\n${diagnostics}`);
+  return image;
+}
+
+describe('a put of consecutive bytes', () => {
+  let image: GuestImage;
+  beforeAll(async () => {
+    image = await build('put-without-target');
+  });
+
+  test.each([
+    ['over the adapter', { hosts: 2, ioPath: 'bypass' }],
+    ['over a channel of one host', { hosts: 1, ioPath: 'ivc' }],
+    ['through a driver domain', { hosts: 2, ioPath: 'split' }],
+    ['over a link to another process', { hosts: 2, ioPath: 'bypass', processes: 2 }],
+  ] as const)('is in its place without the target, %s', async (_, how) => {
+    const { exits, stdout, stderr } = await runGuests({ image, size: 2, limitMs: 150_000, ...how });
+    expect([exits.map(({ cause, exitCode }) => [cause, exitCode]), stderr.join('')]).toEqual([Array(2).fill(['exited', 0]), '']);
+    expect(stdout.join('')).toBe('ok\n');
+  });
+});
