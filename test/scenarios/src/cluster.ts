@@ -10,6 +10,7 @@ export interface JobView {
   readonly imageBytesTransferred: string;
   readonly vmsBooted: number;
   readonly vmsReused: number;
+  readonly restoredFrom: string;
   readonly ranks: readonly {
     readonly rank: number;
     readonly nodeName: string;
