@@ -8,6 +8,7 @@ import { closeToolchain } from '@verbena/toolchain';
 import { eventLogBench } from './event-log.ts';
 import { run, type Result } from './figure.ts';
 import { figures } from './figures.ts';
+import { checkpointFigures } from './checkpoint.ts';
 import { migrationFigures } from './migration.ts';
 import { jobFigures } from './job-figures.ts';
 import { startOurs } from './ours.ts';
@@ -22,11 +23,12 @@ const { values, positionals } = parseArgs({
 const wanted = positionals.map((part) => part.toLowerCase());
 const peers = await findPeers();
 const ours = startOurs();
+const checkpoints = checkpointFigures();
 const [jobs, eventLog, migrations] = await Promise.all([jobFigures(), eventLogBench(), migrationFigures()]);
 const trips = roundTrips();
 const results: Result[] = [];
 try {
-  const all = [...figures(ours, peers, trips), ...jobs.figures, ...eventLog.figures, ...migrations.figures];
+  const all = [...figures(ours, peers, trips), ...jobs.figures, ...eventLog.figures, ...migrations.figures, ...checkpoints.figures];
   const chosen = all.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.toLowerCase().includes(part)));
   if (values.list === true || chosen.length === 0) console.log(all.map(({ name }) => name).join('\n'));
   if (chosen.length === 0) {
@@ -40,6 +42,7 @@ try {
 } finally {
   await eventLog.close();
   await migrations.close();
+  await checkpoints.close();
   await jobs.close();
   await ours.close();
   await peers.close();

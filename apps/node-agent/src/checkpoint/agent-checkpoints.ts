@@ -13,16 +13,20 @@ import { join } from 'node:path';
 import type { migrationv1 } from '@verbena/contracts';
 import type { Clock } from '@verbena/service-kit';
 import { messageOf, Refusal } from '../errors.ts';
-import type { JobRun } from '../jobs/job-run.ts';
-import type { JobTable } from '../jobs/job-table.ts';
+import type { JobRun, Rank } from '../jobs/job-run.ts';
 import { hasChannels, programOf } from '../migration/agent-migrations.ts';
 import { SavedRank, type Saved } from './saved-rank.ts';
 import type { SnapshotPort } from './snapshot-port.ts';
 
+/** What of a job's run here has to do with checkpoints. */
+export interface SavableRun extends Pick<JobRun, 'jobId' | 'attempt' | 'quiet' | 'writtenBy' | 'keptUpTo'> {
+  ranks(): readonly Pick<Rank, 'rank' | 'vm' | 'program' | 'inputs'>[];
+}
+
 export interface CheckpointParts {
   readonly nodeId: string;
   readonly clock: Clock;
-  readonly jobs: JobTable;
+  readonly jobs: { run(jobId: string, attempt: number): SavableRun | undefined };
   readonly snapshots: SnapshotPort;
   readonly spoolRoot: string;
   /** Why the ranks of a job cannot stand still now: they do so for something else. */
@@ -33,7 +37,7 @@ export interface CheckpointParts {
 interface Session {
   readonly checkpointId: string;
   readonly jobId: string;
-  readonly run: JobRun;
+  readonly run: SavableRun;
   readonly epoch: number;
   stage: 'standing' | 'captured' | 'running' | 'alone';
   /** By rank: when it stood, in monotonic milliseconds, and then for how long. */
@@ -57,7 +61,7 @@ export class AgentCheckpoints {
   readonly #parts: CheckpointParts;
   readonly #sessions = new Map<string, Session>();
   /** By run: what the next checkpoint builds on. */
-  readonly #saved = new Map<JobRun, Map<number, SavedRank>>();
+  readonly #saved = new Map<SavableRun, Map<number, SavedRank>>();
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
@@ -217,7 +221,7 @@ export class AgentCheckpoints {
     return stage === 'standing' || stage === 'captured' || (stage === 'running' && (stored === undefined || calls > 0));
   }
 
-  #isOver(run: JobRun): boolean {
+  #isOver(run: SavableRun): boolean {
     return this.#parts.jobs.run(run.jobId, run.attempt) !== run || run.ranks().length === 0;
   }
 
