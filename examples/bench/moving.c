@@ -28,7 +28,8 @@ static void ready(void)
 static int dirty(long mib, long pages)
 {
   size_t words = (size_t)mib << 18, at = 0;
-  unsigned *heap = malloc(words * sizeof *heap), number = 1;
+  /* No two ranks hold the same. */
+  unsigned *heap = malloc(words * sizeof *heap), number = (unsigned)now() | 1;
   long long begun, done = 0;
   if (heap == NULL) return 2;
   for (size_t i = 0; i < words; i++) heap[i] = number = number * 1664525 + 1013904223;
