@@ -29,9 +29,9 @@ export interface CommandContext {
   readonly epoch: number;
   readonly limits: Limits;
   /** The domain in whose memory completion queues lie: `slot`, but for a guest behind a driver domain. */
-  readonly completions: { readonly slot: number; readonly epoch: number; memoryBytes(): number };
-  /** The guest's memory now, in bytes. It never shrinks. */
-  memoryBytes(): number;
+  readonly completions: { readonly slot: number; readonly epoch: number; memoryBytes(wanted: bigint): number };
+  /** The guest's memory in bytes, at least when fewer than `wanted` as it is now. It never shrinks. */
+  memoryBytes(wanted: bigint): number;
   /** Makes the memory of another domain of the partition known to this thread; false when it never joined. */
   reach(slot: number, epoch: number): boolean;
 }
@@ -54,7 +54,8 @@ export function requireRange(
   status: number,
   what: string,
 ): void {
-  if (length < 0n || addr + length > BigInt(context.memoryBytes())) throw new Refusal(status, `${what} lies outside the guest's memory`);
+  const end = addr + length;
+  if (length < 0n || end > BigInt(context.memoryBytes(end))) throw new Refusal(status, `${what} lies outside the guest's memory`);
 }
 
 export type TableName = 'pd' | 'cq' | 'mr' | 'qp' | 'srq';

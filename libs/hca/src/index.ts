@@ -3,6 +3,7 @@ export { Retired } from './collect-garbage.ts';
 export { compileOptimised } from './compile-optimised.ts';
 export { firmwareBytes, loadFirmware } from './firmware.ts';
 export { HostAdapter, type DomainErrors } from './host-adapter.ts';
+export { memoryBytes } from './memory-size.ts';
 export { LIMITS, VF_LIMITS, type Limits } from './limits.ts';
 export type { PortSettings } from './management.ts';
 export type { DomainShare } from './shaping.ts';

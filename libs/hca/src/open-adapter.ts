@@ -7,6 +7,7 @@ import { withCommandLock } from './command-lock.ts';
 import { COMMANDS } from './commands.ts';
 import { FirmwareInstance } from './firmware-instance.ts';
 import { LIMITS } from './limits.ts';
+import { memoryBytes } from './memory-size.ts';
 import { streamOver } from './stream.ts';
 import type { Adapter, AdapterWorkerInit, CommandResult, PeerMemory, PortMessage } from './types.ts';
 
@@ -51,9 +52,9 @@ export function openAdapter(init: AdapterWorkerInit): Adapter {
     completions: {
       slot: init.completions?.slot ?? init.slot,
       epoch: init.completions?.epoch ?? init.epoch,
-      memoryBytes: () => (init.completions?.memory ?? init.guestMemory).buffer.byteLength,
+      memoryBytes: (wanted) => memoryBytes(init.completions?.memory ?? init.guestMemory, wanted),
     },
-    memoryBytes: () => init.guestMemory.buffer.byteLength,
+    memoryBytes: (wanted) => memoryBytes(init.guestMemory, wanted),
     reach(slot, epoch) {
       if (!firmware.knows(slot, epoch)) drain();
       return firmware.knows(slot, epoch);

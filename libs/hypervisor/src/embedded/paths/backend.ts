@@ -2,7 +2,7 @@
  * The driver domain's half of a split driver (R2), for one guest. It rings the adapter in the guest's name, carries out its set-up commands,
  * and brings its completions: the adapter completes into queues in the driver domain's memory, from where they are copied to the guest's.
  */
-import { openAdapter, type AdapterWorkerInit } from '@verbena/hca';
+import { memoryBytes, openAdapter, type AdapterWorkerInit } from '@verbena/hca';
 import {
   cmdHandle,
   cqe,
@@ -160,9 +160,18 @@ export class Backend {
     return true;
   }
 
+  /** Whether the guest's memory has so many words. */
+  #reaches(words: number): boolean {
+    if (words <= this.#guest.length) return true;
+    if (memoryBytes(this.#guestMemory, 4 * words) < 4 * words) return false;
+    this.#guest = wordsOf(this.#guestMemory);
+    return words <= this.#guest.length;
+  }
+
   /** One entry, its generation last. */
   #copy(to: number, entry: Int32Array<SharedArrayBuffer>): void {
-    if (to + entryWords > this.#guest.length) this.#guest = wordsOf(this.#guestMemory);
+    // A page that the guest has made nonsense of: the entry goes nowhere.
+    if (!this.#reaches(to + entryWords)) return;
     for (let i = 0; i < generationWord; i++) this.#guest[to + i] = entry[i] ?? 0;
     Atomics.store(this.#guest, to + generationWord, entry[generationWord] ?? 0);
   }
@@ -196,7 +205,8 @@ export class Backend {
     if (input.length < createCqIn.size) return refused(VB_EINVAL);
     const { ring_addr, entries } = createCqIn.decode(input);
     if (ring_addr % BigInt(cqe.size) !== 0n) return refused(VB_EINVAL);
-    if (ring_addr + BigInt(entries * cqe.size) > BigInt(this.#guestMemory.buffer.byteLength)) return refused(VB_EFAULT);
+    const end = ring_addr + BigInt(entries * cqe.size);
+    if (end > BigInt(memoryBytes(this.#guestMemory, end))) return refused(VB_EFAULT);
     const { words } = this.page;
     const free = Array.from({ length: queueEntries }, (_, i) => this.page.queue(i)).find((at) => words[at + q.cqn] === 0);
     const shadow = free === undefined ? undefined : this.#shadows.take(entries * cqe.size);
