@@ -34,6 +34,15 @@ export interface BackendStart {
   readonly own: AdapterWorkerInit;
 }
 
+/** A completion queue that it serves, as it knows it by itself: the page is the guest's, and may say anything later. */
+interface ServedQueue {
+  readonly at: number;
+  readonly cqn: number;
+  readonly shadow: number;
+  readonly ring: number;
+  readonly entries: number;
+}
+
 type Ring = (register: number, low: number, high: number) => void;
 interface Answer {
   readonly status: number;
@@ -42,6 +51,8 @@ interface Answer {
 const entryWords = cqe.size / 4;
 const generationWord = cqe.offsets.generation / 4;
 const event = { pending: VB_EVENT_PAGE_ADDR / 4, wakeups: (VB_EVENT_PAGE_ADDR + eventPage.offsets.wakeups) / 4 };
+/** Of a driver domain's memory, for the completion queues of one guest. */
+const shadowBytes = 16 * 1024 * 1024;
 const refused = (status: number): Answer => ({ status, output: new Uint8Array() });
 
 export class Backend {
@@ -51,6 +62,7 @@ export class Backend {
   readonly #command: (opcode: number, input: Uint8Array) => Answer;
   readonly #guestMemory: WebAssembly.Memory;
   readonly #shadows: ShadowRings;
+  readonly #queues = new Map<number, ServedQueue>();
   #guest: Int32Array<SharedArrayBuffer>;
 
   constructor({ page, guest, own }: BackendStart, shadows: ShadowRings) {
@@ -73,21 +85,15 @@ export class Backend {
       this.#answer();
       any = true;
     }
-    for (let i = 0; i < queueEntries; i++) {
-      const at = this.page.queue(i);
-      if (this.page.words[at + q.cqn] !== 0) any = this.#bring(at) || any;
-    }
+    for (const queue of this.#queues.values()) any = this.#bring(queue) || any;
     return any;
   }
 
   /** Before the driver domain sleeps: a completion that comes shall wake it. */
   arm(): void {
     const { words } = this.page;
-    for (let i = 0; i < queueEntries; i++) {
-      const at = this.page.queue(i);
-      const cqn = words[at + q.cqn] ?? 0;
-      if (cqn !== 0 && this.#room(at) > 0) this.#ownRing(VB_UAR_CQ_ARM, cqn, words[at + q.moved] ?? 0);
-    }
+    for (const queue of this.#queues.values())
+      if (this.#room(queue) > 0) this.#ownRing(VB_UAR_CQ_ARM, queue.cqn, words[queue.at + q.moved] ?? 0);
   }
 
   #takeRequests(): boolean {
@@ -110,9 +116,10 @@ export class Backend {
 
   #ring(register: number, low: number, high: number): void {
     if (register >>> 0 <= VB_UAR_RQ || register === VB_UAR_SRQ) return this.#guestRing(register, low, high);
-    const at = this.#queue(low);
-    if (at === undefined) return;
+    const queue = this.#queues.get(low | 0);
+    if (queue === undefined) return;
     const { words } = this.page;
+    const { at } = queue;
     const moved = words[at + q.moved] ?? 0;
     if (((moved - high) | 0) >= 0) words[at + q.consumer] = high;
     // A queue that is armed for solicited completions wakes for all: the guest looks again.
@@ -121,35 +128,27 @@ export class Backend {
     else words[at + q.armed] = 1;
   }
 
-  #queue(cqn: number): number | undefined {
-    for (let i = 0; cqn !== 0 && i < queueEntries; i++) {
-      const at = this.page.queue(i);
-      if (this.page.words[at + q.cqn] === cqn) return at;
-    }
-    return undefined;
-  }
-
-  /** Entries that are free in the guest's ring. */
-  #room(at: number): number {
+  /** Entries that are free in the guest's ring; no more than it has, whatever the guest counts. */
+  #room({ at, entries }: ServedQueue): number {
     const { words } = this.page;
-    return (words[at + q.entries] ?? 0) - (((words[at + q.moved] ?? 0) - (words[at + q.consumer] ?? 0)) | 0);
+    return Math.min(entries, entries - (((words[at + q.moved] ?? 0) - (words[at + q.consumer] ?? 0)) | 0));
   }
 
-  #bring(at: number): boolean {
+  #bring(queue: ServedQueue): boolean {
+    const { at, entries, cqn } = queue;
     const { words } = this.page;
     const shadow = this.#shadows.words;
-    const entries = words[at + q.entries] ?? 0;
-    const [from, to] = [(words[at + q.shadow] ?? 0) >>> 2, (words[at + q.ring] ?? 0) >>> 2];
+    const [from, to] = [queue.shadow >>> 2, queue.ring >>> 2];
     let moved = words[at + q.moved] ?? 0;
     let brought = 0;
-    for (let room = this.#room(at); room > 0; room--) {
+    for (let room = this.#room(queue); room > 0; room--) {
       const index = (moved & (entries - 1)) * entryWords;
       if (Atomics.load(shadow, from + index + generationWord) !== ((moved + 1) | 0)) break;
       this.#copy(to + index, shadow.subarray(from + index, from + index + entryWords));
       moved = (moved + 1) | 0;
       words[at + q.moved] = moved;
       brought++;
-      if ((moved & ((entries >>> 2) - 1)) === 0 || entries < 4) this.#ownRing(VB_UAR_CQ_CI, words[at + q.cqn] ?? 0, moved);
+      if ((moved & ((entries >>> 2) - 1)) === 0 || entries < 4) this.#ownRing(VB_UAR_CQ_CI, cqn, moved);
     }
     if (brought === 0) return false;
     Atomics.add(words, 8, brought);
@@ -204,12 +203,14 @@ export class Backend {
   #createQueue(input: Uint8Array): Answer {
     if (input.length < createCqIn.size) return refused(VB_EINVAL);
     const { ring_addr, entries } = createCqIn.decode(input);
-    if (ring_addr % BigInt(cqe.size) !== 0n) return refused(VB_EINVAL);
+    if (ring_addr % BigInt(cqe.size) !== 0n || entries === 0) return refused(VB_EINVAL);
     const end = ring_addr + BigInt(entries * cqe.size);
     if (end > BigInt(memoryBytes(this.#guestMemory, end))) return refused(VB_EFAULT);
     const { words } = this.page;
-    const free = Array.from({ length: queueEntries }, (_, i) => this.page.queue(i)).find((at) => words[at + q.cqn] === 0);
-    const shadow = free === undefined ? undefined : this.#shadows.take(entries * cqe.size);
+    const taken = new Set([...this.#queues.values()].map(({ at }) => at));
+    const free = Array.from({ length: queueEntries }, (_, i) => this.page.queue(i)).find((at) => !taken.has(at));
+    const used = [...this.#queues.values()].reduce((sum, queue) => sum + queue.entries * cqe.size, entries * cqe.size);
+    const shadow = free === undefined || used > shadowBytes ? undefined : this.#shadows.take(entries * cqe.size);
     if (free === undefined || shadow === undefined) return refused(VB_ENOSPC);
     const answer = this.#command(VB_CMD_CREATE_CQ, createCqIn.encode({ ring_addr: BigInt(shadow), entries }));
     if (answer.status !== 0) {
@@ -220,36 +221,44 @@ export class Backend {
     words[free + q.ring] = Number(ring_addr);
     words[free + q.entries] = entries;
     for (const name of [q.moved, q.consumer, q.armed]) words[free + name] = 0;
-    words[free + q.cqn] = cmdHandle.decode(answer.output).handle | 0;
+    const cqn = cmdHandle.decode(answer.output).handle | 0;
+    words[free + q.cqn] = cqn;
+    this.#queues.set(cqn, { at: free, cqn, shadow, ring: Number(ring_addr), entries });
     return answer;
   }
 
   #destroyQueue(input: Uint8Array): Answer {
     const answer = this.#command(VB_CMD_DESTROY_CQ, input);
-    const at = answer.status === 0 ? this.#queue(cmdHandle.decode(input).handle | 0) : undefined;
-    if (at === undefined) return answer;
-    this.#shadows.give((this.page.words[at + q.shadow] ?? 0) >>> 0);
-    this.page.words[at + q.cqn] = 0;
+    const queue = answer.status === 0 ? this.#queues.get(cmdHandle.decode(input).handle | 0) : undefined;
+    if (queue !== undefined) this.#drop(queue);
     return answer;
+  }
+
+  #drop({ at, cqn, shadow }: ServedQueue): void {
+    this.#shadows.give(shadow);
+    this.#queues.delete(cqn);
+    this.page.words[at + q.cqn] = 0;
   }
 
   /** The guest has ended. What it had rung goes out, for others wait for it; then the driver domain's memory that it used is free. */
   close(): void {
     this.#takeRequests();
-    for (let i = 0; i < queueEntries; i++) {
-      const at = this.page.queue(i);
-      if (this.page.words[at + q.cqn] === 0) continue;
-      this.#shadows.give((this.page.words[at + q.shadow] ?? 0) >>> 0);
-      this.page.words[at + q.cqn] = 0;
-    }
+    for (const queue of [...this.#queues.values()]) this.#drop(queue);
   }
 
-  /** Rings that the page says are in use: after a restart they are taken again. */
+  /** Rings that the page says are in use: after a restart they are taken again, if that can be. */
   keepRings(): void {
     const { words } = this.page;
+    let used = 0;
     for (let i = 0; i < queueEntries; i++) {
       const at = this.page.queue(i);
-      if (words[at + q.cqn] !== 0) this.#shadows.keep((words[at + q.shadow] ?? 0) >>> 0, (words[at + q.entries] ?? 0) * cqe.size);
+      const word = (name: number): number => (words[at + name] ?? 0) >>> 0;
+      const [cqn, shadow, ring, entries] = [word(q.cqn) | 0, word(q.shadow), word(q.ring), word(q.entries)];
+      const bytes = entries * cqe.size;
+      const sound = cqn !== 0 && entries !== 0 && (entries & (entries - 1)) === 0 && ring % cqe.size === 0 && !this.#queues.has(cqn);
+      if (!sound || used + bytes > shadowBytes || !this.#shadows.keep(shadow, bytes)) continue;
+      used += bytes;
+      this.#queues.set(cqn, { at, cqn, shadow, ring, entries });
     }
   }
 }

@@ -29,18 +29,21 @@ export class ShadowRings {
       if (from - at >= bytes) break;
       at = from + length;
     }
-    if (at + bytes > this.#limit) return undefined;
-    this.keep(at, bytes);
+    if (!this.keep(at, bytes)) return undefined;
     new Uint8Array(this.#words.buffer, at, bytes).fill(0);
     return at;
   }
 
-  keep(at: number, bytes: number): void {
+  /** Takes this very place; false when it is somebody's, or none at all. */
+  keep(at: number, bytes: number): boolean {
+    const fits = at >= VB_DATA_BASE && at % 64 === 0 && bytes > 0 && at + bytes <= this.#limit;
+    if (!fits || [...this.#taken].some(([from, length]) => at < from + length && from < at + bytes)) return false;
     const rounded = Math.ceil(bytes / 64) * 64;
     const missing = at + rounded - this.#memory.buffer.byteLength;
     if (missing > 0) this.#memory.grow(Math.ceil(missing / page));
     this.#words = new Int32Array(sharedBuffer(this.#memory));
     this.#taken.set(at, rounded);
+    return true;
   }
 
   give(at: number): void {
