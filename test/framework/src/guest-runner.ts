@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GuestImage } from '@verbena/guest-image';
-import type { IoPath, ProgramExit } from '@verbena/hypervisor';
+import { WorkerPool, type IoPath, type ProgramExit } from '@verbena/hypervisor';
 import { ForkedShare } from './forked-share.ts';
 import { keepQuiescing, type Quiescing, type QuiescingTally } from './quiescing.ts';
 import { LocalShare, type Share, type SharePlan } from './guest-share.ts';
@@ -33,6 +33,8 @@ export interface GuestRun {
   readonly limitMs?: number;
   /** Stops and renews the channels while the programs run. */
   readonly quiescing?: Quiescing;
+  /** Threads for the guests of one run after the other; who made them closes them. Default: new ones, for this run alone. */
+  readonly threads?: WorkerPool;
   /** Called with the process ids of the shares when all programs run. */
   readonly onRunning?: (pids: readonly number[]) => void;
 }
@@ -70,6 +72,9 @@ export class Rendezvous {
   }
 }
 
+/** Threads that the guests of many runs share: what a run costs is mostly starting its threads. */
+export const guestThreads = (): WorkerPool => new WorkerPool({ size: 8 });
+
 let jobs = 0;
 const MIB = 2 ** 20;
 
@@ -79,7 +84,7 @@ export async function runGuests(run: GuestRun): Promise<GuestRunResult> {
   const shares: Share[] = [];
   try {
     const opened = await Promise.allSettled(
-      plansOf(run, scratchDir).map((plan) => (run.processes ? ForkedShare.open(plan) : LocalShare.open(plan))),
+      plansOf(run, scratchDir).map((plan) => (run.processes ? ForkedShare.open(plan) : LocalShare.open(plan, run.threads))),
     );
     for (const each of opened) if (each.status === 'fulfilled') shares.push(each.value);
     for (const each of opened) if (each.status === 'rejected') throw each.reason;

@@ -56,23 +56,26 @@ export class LocalShare implements Share {
   readonly #plan: SharePlan;
   readonly #subnet: Subnet;
   readonly #pool: WorkerPool;
+  readonly #ownsPool: boolean;
   readonly #ticker: NodeJS.Timeout;
   readonly #hypervisors = new Map<number, Hypervisor>();
   readonly #domains = new Map<number, Domain>();
   readonly #programs: RunningProgram[] = [];
   readonly ports: PeerPort[] = [];
 
-  private constructor(plan: SharePlan, subnet: Subnet) {
+  private constructor(plan: SharePlan, subnet: Subnet, threads: WorkerPool | undefined) {
     this.#plan = plan;
     this.#subnet = subnet;
-    this.#pool = new WorkerPool({ size: plan.ranks.length });
+    this.#ownsPool = threads === undefined;
+    this.#pool = threads ?? new WorkerPool({ size: plan.ranks.length });
     this.#ticker = setInterval(() => {
       subnet.tick(performance.now());
     }, 10);
   }
 
-  static async open(plan: SharePlan): Promise<LocalShare> {
-    const share = new LocalShare(plan, await createSubnet(plan.fabric === undefined ? {} : { fabric: plan.fabric }));
+  /** `threads`: those that the guests run on, which stay with the caller. */
+  static async open(plan: SharePlan, threads?: WorkerPool): Promise<LocalShare> {
+    const share = new LocalShare(plan, await createSubnet(plan.fabric === undefined ? {} : { fabric: plan.fabric }), threads);
     for (const host of new Set(plan.ranks.map((each) => each.host))) {
       const port = share.#subnet.addPort({ nodeName: `host-${String(host)}`, lid: host + 1 });
       share.ports.push({ lid: port.lid, endpoint: port.endpoint });
@@ -148,7 +151,7 @@ export class LocalShare implements Share {
   async close(): Promise<void> {
     clearInterval(this.#ticker);
     await Promise.allSettled([...this.#hypervisors.values()].map((hypervisor) => hypervisor.close()));
-    await this.#pool.close();
+    if (this.#ownsPool) await this.#pool.close();
     this.#subnet.close();
   }
 }

@@ -4,7 +4,7 @@ export { example, guest } from './guests.ts';
 export { Running, type Ended, type StartOptions } from './process.ts';
 export { Sandbox } from './sandbox.ts';
 export { anyImage, ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
-export { runGuests, type GuestRun, type GuestRunResult } from './guest-runner.ts';
+export { guestThreads, runGuests, type GuestRun, type GuestRunResult } from './guest-runner.ts';
 export type { Quiescing, QuiescingTally } from './quiescing.ts';
 export { ProcessCluster, type ProcessClusterSettings } from './process-cluster.ts';
 export { testServers, type TestServer, type TestServers } from './servers/test-servers.ts';

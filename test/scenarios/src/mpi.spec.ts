@@ -1,46 +1,109 @@
-/** The MPI library in its guests: every program of test/guests/mpi, which says itself what it catches, at several sizes. */
-import { execFile } from 'node:child_process';
+/**
+ * The MPI library in its guests: every program of test/guests/mpi, which says itself what it catches, with several numbers of ranks, over shared
+ * memory and over the adapter, and with its channels stopped and renewed all the time. Each is compiled once; the runs share their threads.
+ */
+import { guestThreads, runGuests, type GuestRun, type GuestRunResult } from '@verbena/framework';
+import type { GuestImage } from '@verbena/guest-image';
+import { closeToolchain, compile } from '@verbena/toolchain';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-const exec = promisify(execFile);
 const directory = fileURLToPath(new URL('../../guests/mpi/', import.meta.url));
-const mpirun = fileURLToPath(new URL('../../framework/src/mpirun.ts', import.meta.url));
 const programs = readdirSync(directory).filter((name) => name.endsWith('.c'));
+const threads = guestThreads();
 
 /** A heap that finds writes beside its blocks, in place of the C library's. */
 const guard = ['-include', `${directory}guard.h`];
 
-/** Builds and runs a program on as many VMs as ranks; rejects with its output when a rank does not end with 0. */
-async function run(name: string, ranks: number, flags: readonly string[]): Promise<string> {
-  const args = ['--conditions=verbena-source', mpirun, '-n', String(ranks), '--limit', '100000', ...flags, `${directory}${name}`];
-  return (await exec(process.execPath, args, { timeout: 170_000, maxBuffer: 1 << 24 })).stdout;
+async function build(name: string, flags: readonly string[]): Promise<GuestImage> {
+  let diagnostics = '';
+  const onDiagnostics = (text: string): void => void (diagnostics += text);
+  const { image } = await compile({ language: 'c', args: ['-O2', ...flags, `${directory}${name}`], cwd: directory, onDiagnostics });
+  if (image === undefined) throw new Error(`${name} does not compile: ${diagnostics}`);
+  return image;
 }
 
+function run(image: GuestImage, plan: Omit<GuestRun, 'image'>): Promise<GuestRunResult> {
+  return runGuests({ image, threads, limitMs: 160_000, ...plan });
+}
+
+function expectGood({ exits, stdout, stderr }: GuestRunResult): void {
+  expect(
+    exits.map(({ cause, exitCode, detail }) => [cause, exitCode, detail]),
+    stderr.join(''),
+  ).toEqual(exits.map(() => ['exited', 0, '']));
+  expect(stdout.join('')).toMatch(/^(ok|rank 0 of)/m);
+}
+
+afterAll(async () => {
+  await threads.close();
+  await closeToolchain();
+});
+
 describe.each(programs)('%s', (name) => {
+  let image: GuestImage;
+  beforeAll(async () => {
+    image = await build(name, guard);
+  });
+
   test.each([
-    [1, 'the heap of the C library', []],
-    [2, 'the heap of the C library', []],
-    [5, 'a heap that is guarded', guard],
-  ])('passes with %i ranks and %s', async (ranks, _, flags) => {
-    expect(await run(name, ranks, flags)).toMatch(/^(ok|rank 0 of)/m);
+    ['alone', 1, 1],
+    ['two neighbours', 2, 1],
+    ['two hosts', 2, 2],
+    ['three hosts', 3, 3],
+    ['four neighbours', 4, 1],
+    ['five on two hosts', 5, 2],
+    ['eight on three hosts', 8, 3],
+  ])('passes: %s', async (_, size, hosts) => {
+    expectGood(await run(image, { size, hosts }));
+  });
+
+  test('passes while its channels stop and go on again and again', async () => {
+    expectGood(await run(image, { size: 4, hosts: 2, quiescing: { seed: 11, everyMs: 1, most: 10, patienceMs: 3000 } }));
   });
 });
 
+test.each([
+  ['collectives.c', []],
+  ['communicators.c', []],
+  ['hello.c', []],
+  ['inter.c', []],
+  ['random.c', ['100']],
+  ['windows.c', []],
+])('%s passes with sixteen ranks, and the heap of the C library', async (name, args) => {
+  expectGood(await run(await build(name, []), { size: 16, hosts: 2, args }));
+});
+
+test('a fatal error names its call, whichever family it is of', async () => {
+  const image = await build('../behaviour/mpi-fatal.c', []);
+  const calls = (await run(image, { size: 1 })).stdout.join('').trim().split('\n');
+  expect(calls.length).toBeGreaterThan(20);
+  for (const call of calls) {
+    const { exits, stderr } = await run(image, { size: 1, args: [call] });
+    expect(exits[0]?.cause, call).toBe('mpi-abort');
+    expect(stderr.join('')).toMatch(new RegExp(`^rank 0: ${call}: .{5,}`, 'm'));
+  }
+});
+
+test('4 GiB of memory can be had, addressed and sent from to the end', async () => {
+  const image = await build('../behaviour/large-memory.c', []);
+  for (const hosts of [1, 2]) expectGood(await run(image, { size: 2, hosts, memoryBytes: 2 ** 32 }));
+});
+
 test('long messages in both directions go on where every doorbell is slow', async () => {
-  expect(await run('both-ways.c', 2, ['--io', 'vmm', '--hosts', '2'])).toMatch(/^ok/m);
+  expectGood(await run(await build('both-ways.c', guard), { size: 2, hosts: 2, ioPath: 'vmm' }));
 });
 
 test('the guarded heap notices a write of one byte behind a block, and one before it', async () => {
-  const overrun = fileURLToPath(new URL('../../guests/behaviour/', import.meta.url));
+  const image = await build('../behaviour/heap-overrun.c', guard);
   for (const [where, what] of [
     ['behind', /heap guard: written behind the block: block \d+ of 100 bytes at 0x[0-9a-f]+, offset 100, in use/],
     ['before', /heap guard: written before the block/],
     ['freed', /heap guard: written after it was freed/],
   ] as const) {
-    const args = ['--conditions=verbena-source', mpirun, '-n', '1', ...guard, `${overrun}heap-overrun.c`, '--', where];
-    await expect(exec(process.execPath, args)).rejects.toMatchObject({ stderr: expect.stringMatching(what) });
+    const { exits, stderr } = await run(image, { size: 1, args: [where] });
+    expect(exits[0]?.exitCode).not.toBe(0);
+    expect(stderr.join('')).toMatch(what);
   }
 });
