@@ -10,7 +10,7 @@ const plan = {
   ...{ hplOrder: 100, hplRanks: [1, 2], cellSeconds: 60 },
 };
 const vm = { imageBytes: 1000, memoryBytes: 9_000_000, cold: { boot: 0.2 }, warm: {} };
-const results = (runs: readonly Run[]): Results => ({ machine, plan, vm, runs });
+const results = (runs: readonly Run[]): Results => ({ machine, loadBefore: 0.5, plan, vm, runs });
 const micro = (path: string, round: number, lines: string): Run => ({
   ...{ experiment: 'micro', path, round, job: 'job-1' },
   points: readPoints(lines),
@@ -87,6 +87,12 @@ describe('the report', () => {
       'NAS by the path split, as ratios to native: IS 3.00.',
       'NAS by the path ethernet, as ratios to native: IS 4.00.',
     ]);
+  });
+
+  it('begins with a warning when others used the machine', () => {
+    expect(findings({ ...all, loadBefore: 7 })[0]).toBe(
+      'The machine was busy with other things (a load of 7.0 on 2 cores): these figures say little.',
+    );
   });
 
   it('stands alone, with what failed and every raw number, and lets no text become markup', () => {

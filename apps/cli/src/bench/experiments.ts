@@ -2,7 +2,7 @@
  * The experiments of the papers. Each is one measurement repeated over the paths in turn, round after round, so that what else happens on the
  * machine meets all paths alike; of the rounds the best counts, and all are kept, those that failed as well.
  */
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import type { jobv1 } from '@verbena/contracts';
 import { secondsOf, type BenchJob, type BenchRunner, type JobWish } from './runner.ts';
 
@@ -65,6 +65,8 @@ export interface Results {
     readonly node: string;
     readonly when: string;
   };
+  /** Of the machine when the experiments began, over a minute: what others did on it. */
+  readonly loadBefore: number;
   readonly plan: Plan;
   readonly vm: { readonly imageBytes: number; readonly memoryBytes: number; readonly cold: Phases; readonly warm: Phases } | undefined;
   readonly runs: readonly Run[];
@@ -126,6 +128,7 @@ export function cellsOf(plan: Plan): Cell[] {
  * @throws what the signal was aborted with
  */
 export async function measure(runner: BenchRunner, plan: Plan, tell: (text: string) => void, signal: AbortSignal): Promise<Results> {
+  const [loadBefore = 0] = loadavg();
   tell('a VM: image, boot, memory');
   const vm = await measureVm(runner).catch(() => undefined);
   const cells = cellsOf(plan);
@@ -137,7 +140,7 @@ export async function measure(runner: BenchRunner, plan: Plan, tell: (text: stri
     runs.push(await runCell(runner, cell, plan.cellSeconds));
   }
   signal.throwIfAborted();
-  return { machine: machine(), plan, vm, runs };
+  return { machine: machine(), loadBefore, plan, vm, runs };
 }
 
 async function runCell(runner: BenchRunner, { experiment, path, round, program, wish, read }: Cell, timeSeconds: number): Promise<Run> {

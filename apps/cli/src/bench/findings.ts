@@ -9,11 +9,20 @@ export function findings(results: Results): string[] {
   const at: At = (path, name, bytes, experiment = 'micro') =>
     bestPoints(results, experiment, path, name).find((point) => point.bytes === bytes)?.value;
   return [
+    ...busy(results),
     ...latency(at),
     ...['bypass', 'split', 'ethernet'].flatMap((path) => kernels(results, path)),
     ...guestTime(results),
     ...registration(at),
     ...linpack(results),
+  ];
+}
+
+/** Programs that wait for a core measure the others, not the paths. */
+function busy({ loadBefore, machine }: Results): string[] {
+  if (loadBefore <= machine.cores / 2) return [];
+  return [
+    `The machine was busy with other things (a load of ${loadBefore.toFixed(1)} on ${machine.cores} cores): these figures say little.`,
   ];
 }
 

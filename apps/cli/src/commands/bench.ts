@@ -32,7 +32,9 @@ async function paper(context: CommandContext, options: Options): Promise<void> {
     import('../run/temporary-cluster.ts'),
     import('../endpoint/session.ts'),
   ]);
-  const paths = options.paths === undefined ? Object.keys(ioPaths) : options.paths.split(',');
+  const wanted = options.paths === undefined ? Object.keys(ioPaths) : options.paths.split(',');
+  // Native first: what the others are set beside.
+  const paths = [...wanted.filter((path) => path === 'native'), ...wanted.filter((path) => path !== 'native')];
   for (const path of paths) if (ioPaths[path] === undefined) throw usageError(`--paths: there is no path ${path}`);
   const kernels = options.nas === undefined ? allKernels : options.nas.split(',').filter((each) => each !== '');
   for (const kernel of kernels) if (!allKernels.some((known) => known === kernel)) throw usageError(`--nas: there is no kernel ${kernel}`);
