@@ -5,6 +5,7 @@ import { nasSeconds, value, type Peers } from './peers.ts';
 import type { RoundTrips } from './rpc.ts';
 
 const program = (name: string): string => new URL(`../programs/${name}.c`, import.meta.url).pathname;
+const example = (name: string): string => new URL(`../../../examples/${name}.c`, import.meta.url).pathname;
 const nas = (name: string): string => new URL(`../../guests/nas/${name}.c`, import.meta.url).pathname;
 const mpichMissing = 'MPICH is not installed (Debian: apt-get install mpich)';
 
@@ -111,7 +112,7 @@ export function figures(ours: Ours, peers: Peers, trips: RoundTrips): readonly F
       aim: 1,
       rounds: 5,
     },
-    ...['ep', 'is', 'cg', 'ft', 'mg'].map((name) => ({
+    ...['ep', 'is', 'cg', 'ft', 'mg', 'lu', 'sp', 'bt'].map((name) => ({
       name: `NAS ${name.toUpperCase()} class A, 2 ranks`,
       unit: 's',
       ours: side(nas(name), 2, ['A'], nasSeconds),
@@ -121,6 +122,16 @@ export function figures(ours: Ours, peers: Peers, trips: RoundTrips): readonly F
       aim: 1.05,
       rounds: 3,
     })),
+    {
+      name: 'Linpack, N = 2000, 2 ranks',
+      unit: 's',
+      ours: side(example('hpl'), 2, ['2000', '64'], nasSeconds),
+      peer: mpich(example('hpl'), 2, ['2000', '64'], nasSeconds),
+      smallerIsBetter: true,
+      floor: 1.3,
+      aim: 1.05,
+      rounds: 5,
+    },
     {
       name: 'VM create to first instruction, warm',
       unit: 'us',

@@ -58,7 +58,7 @@ export function value(output: string, name: string): number {
   return Number(found[1]);
 }
 
-/** Reads the seconds from the report of a NAS kernel; a run that is not verified does not count. */
+/** Reads the seconds from the report of a NAS kernel, or of Linpack; a run that is not verified does not count. */
 export function nasSeconds(output: string): number {
   if (!output.includes('VERIFICATION SUCCESSFUL')) throw new Error(`not verified:\n${output}`);
   const found = /ranks: ([0-9.]+) s/.exec(output);

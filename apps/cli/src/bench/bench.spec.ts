@@ -6,7 +6,7 @@ import { bestPoints, bestSeconds, failedOn, ratioToNative, splitOf } from './res
 
 const machine = { cpu: 'a <fast> one', cores: 2, memoryBytes: 2 ** 33, node: 'v24', when: '2026-11-21' };
 const plan = {
-  ...{ paths: ['native', 'bypass', 'split'], rounds: 2, batchMs: 10, nasClass: 'S', kernels: ['IS', 'EP'], ranks: 2 },
+  ...{ paths: ['native', 'bypass', 'split'], rounds: 2, batchMs: 10, classes: { IS: 'S' }, kernels: ['IS', 'EP'], ranks: 2 },
   ...{ hplOrder: 100, hplRanks: [1, 2], cellSeconds: 60 },
 };
 const vm = { imageBytes: 1000, memoryBytes: 9_000_000, cold: { boot: 0.2 }, warm: {} };

@@ -65,7 +65,7 @@ function cacheless(results: Results, name: string, unit: string): string {
 }
 
 function nas(results: Results): string {
-  const { kernels, paths, nasClass, ranks } = results.plan;
+  const { kernels, paths, classes, ranks } = results.plan;
   const groups = kernels.map((kernel) => ({
     name: kernel,
     values: paths.map((path) => ({ name: path, value: ratioToNative(results, `nas-${kernel}`, path) })),
@@ -82,7 +82,7 @@ function nas(results: Results): string {
   return (
     figure(
       barChart('NAS', 'time / native', groups, 1),
-      `NAS class ${nasClass} on ${ranks} ranks: time as a ratio to native. Below 1 is quicker.`,
+      `NAS on ${ranks} ranks, ${kernels.map((kernel) => `${kernel} class ${classes[kernel] ?? 'S'}`).join(', ')}: time as a ratio to native. Below 1 is quicker.`,
     ) + table(['seconds (ratio)', ...paths, 'paper: TCP, Fig 3', 'paper: bypass, Fig 12'], rows)
   );
 }
