@@ -34,7 +34,22 @@ async function overALink(): Promise<[FabricPort, FabricPort]> {
   const [a, b] = [left.addPort({ nodeName: 'a', lid: 1 }), right.addPort({ nodeName: 'b', lid: 2 })];
   a.learnPeers([{ lid: 2, endpoint: b.endpoint }]);
   b.learnPeers([{ lid: 1, endpoint: a.endpoint }]);
+  await linked(a, b);
   return [a, b];
+}
+
+/** A queue pair waits eight seconds for its link, which on a busy machine may take longer to come up: the first pairs are for that alone. */
+async function linked(a: FabricPort, b: FabricPort): Promise<void> {
+  for (let up = false; !up;) {
+    const { writer, landing, lkey, rkey } = ends([a, b]);
+    writer.write({ from: hostRingBytes, to: 0, bytes: 64, lkey, rkey });
+    up = await settled(writer).then(
+      () => true,
+      () => false,
+    );
+    writer.close();
+    landing.close();
+  }
 }
 
 function ends([a, b]: [FabricPort, FabricPort]) {
