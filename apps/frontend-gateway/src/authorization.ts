@@ -107,8 +107,13 @@ export const authorization: readonly ServiceRow[] = [
     destroyVm: internal,
     listLocalVms: internal,
     readCounters: internal,
+    shareAdapter: internal,
   }),
-  rpcs(vmv1.VmService, 'scheduler', { listVms: list('viewer'), getVm: one('viewer', 'vm', 'id') }),
+  rpcs(vmv1.VmService, 'scheduler', {
+    listVms: list('viewer'),
+    getVm: one('viewer', 'vm', 'id'),
+    setAdapterShare: one('operator', 'vm', 'id'),
+  }),
   rpcs(imagev1.ImageService, 'image-manager', {
     registerImage: own('user', { requestBytes: 8 * MiB }),
     getImage: one('viewer', 'image', 'ref'),

@@ -76,6 +76,7 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     memoryBytes: options.memoryBytes,
     hypervisor: options.hypervisor,
     images,
+    port: options.port,
     clock,
     log,
     vmLog,

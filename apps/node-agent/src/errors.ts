@@ -13,6 +13,7 @@ export type RefusalReason =
   | 'old-term'
   | 'not-movable'
   | 'not-here'
+  | 'no-adapter'
   | 'old-fence'
   | 'unregistered';
 
@@ -38,6 +39,7 @@ const codes: Readonly<Record<RefusalReason, Code>> = {
   'old-term': Code.FailedPrecondition,
   'not-movable': Code.FailedPrecondition,
   'not-here': Code.FailedPrecondition,
+  'no-adapter': Code.FailedPrecondition,
   'old-fence': Code.FailedPrecondition,
   unregistered: Code.Unavailable,
 };

@@ -20,6 +20,8 @@ export interface MachineOptions {
   readonly nodeIds: readonly string[];
   /** Cores of all hosts together. */
   readonly cores: number;
+  /** Most bytes a second that leave the port of each host; as fast as it goes when absent. VMs share a port by weights when it has one. */
+  readonly portRate?: number;
   /** Links to node-agents of other processes; without it the subnet lies in this one. */
   readonly fabric?: Pick<FabricOptions, 'listen' | 'advertise' | 'secret'>;
 }
@@ -30,7 +32,7 @@ const tickMs = 10;
 const mostWarmThreads = 8;
 
 /** Makes a machine for each node, in the same order. */
-export async function startMachines(host: MachineHost, { nodeIds, cores, fabric }: MachineOptions): Promise<Machine[]> {
+export async function startMachines(host: MachineHost, { nodeIds, cores, portRate, fabric }: MachineOptions): Promise<Machine[]> {
   const { log } = host;
   const onEvent = (event: FabricEvent): void => tell(log, event);
   const subnet = await createSubnet(fabric === undefined ? {} : { fabric: { ...fabric, onEvent } });
@@ -41,7 +43,7 @@ export async function startMachines(host: MachineHost, { nodeIds, cores, fabric 
   host.onStop('vCPU threads', () => pool.close());
   return Promise.all(
     nodeIds.map(async (nodeId) => {
-      const port = subnet.addPort({ nodeName: nodeId, lid: 0 });
+      const port = subnet.addPort({ nodeName: nodeId, lid: 0, ...(portRate !== undefined && { rate: Math.floor(portRate / 1_000) }) });
       const onGuestLog = (vm: string, line: string): void => log.info({ node: nodeId, vm, line }, 'a guest says');
       return { hypervisor: await createEmbeddedHypervisor({ port, pool, onGuestLog }), port };
     }),

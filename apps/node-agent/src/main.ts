@@ -16,6 +16,15 @@ const variables = z.object({
   /** For VMs; three quarters of the machine's when nobody says. */
   VERBENA_NODE_MEMORY: byteSize.default(Math.floor((totalmem() * 0.75) / pageBytes) * pageBytes),
   VERBENA_NODE_CACHE: byteSize.default(4 * 1024 ** 3),
+  /** Bytes a second, by the adapter's clock of milliseconds. */
+  VERBENA_PORT_RATE: byteSize
+    .pipe(
+      z
+        .number()
+        .min(1_000, 'at least 1000 bytes a second')
+        .max(1_000 * 2 ** 26),
+    )
+    .optional(),
   /** Where other node-agents reach this one's adapter, and by which address and secret. */
   VERBENA_FABRIC_LISTEN: listenAddress.optional(),
   VERBENA_FABRIC_ADVERTISE: z.string().optional(),
@@ -41,6 +50,7 @@ process.exit(
       const [machine] = await startMachines(context, {
         nodeIds: [nodeId],
         cores: config.VERBENA_NODE_CORES,
+        ...(config.VERBENA_PORT_RATE !== undefined && { portRate: config.VERBENA_PORT_RATE }),
         ...(fabric === undefined ? {} : { fabric }),
       });
       if (machine === undefined) throw new Error(`there is no machine for ${nodeId}`);

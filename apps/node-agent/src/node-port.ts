@@ -22,6 +22,8 @@ export interface NodePort {
   attachDomain?: FabricPort['attachDomain'];
   /** Since the port was made; absent where nothing counts. */
   counters?(): PortCounters;
+  /** What a VM gets of the port; without a share what all get. Absent where there is no adapter. */
+  setShare?: FabricPort['setShare'];
   /** The VMs that have a place at the adapter now. */
   domains?(): readonly DomainView[];
 }

@@ -2,7 +2,7 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import { nodev1 } from '@verbena/contracts';
 import type { Tracer } from '@opentelemetry/api';
-import type { Bus } from '@verbena/messaging';
+import { callContext, type Bus } from '@verbena/messaging';
 import { inSpan, metric, type Metrics } from '@verbena/service-kit';
 import type { Logger } from 'pino';
 import { adapterCounters } from './adapter-counters.ts';
@@ -107,6 +107,11 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
         })),
       }),
     ),
+    shareAdapter: edge(async ({ vmId, share, term }) => {
+      terms.check(term);
+      await vms.share(vmId, { weight: share?.weight ?? 1, bytesPerSecond: Number(share?.bytesPerSecond ?? 0n) }, callContext().actor);
+      return {};
+    }),
     readCounters: edge(() => Promise.resolve({ counters: adapterCounters(parts.port) })),
   };
 }

@@ -102,10 +102,7 @@ export async function startScheduler(context: ServiceContext, { store, lead: led
       nodeService({ bus, nodes, capacity, heartbeatMs: config.heartbeatMs, leaseMs: config.nodeLostAfterMs, registered }),
     ),
     await bus.serve(migrationv1.MoveService, moveService(moves)),
-    await bus.serve(
-      vmv1.VmService,
-      vmService(vms, (id) => nodes.nameOf(id)),
-    ),
+    await bus.serve(vmv1.VmService, vmService({ bus, vms, nodeName: (id) => nodes.nameOf(id), term: ports.term })),
   ];
   const live = jobs.live();
   for (const { jobId } of live) start(jobId);

@@ -1,3 +1,5 @@
+import type { AdapterShare } from './events.ts';
+
 interface Command<T extends string, D> {
   readonly type: T;
   readonly data: D;
@@ -12,4 +14,5 @@ export type VmCommand =
   | Command<'ShutDownVm', { reason: string }>
   | Command<'LoseVm', { reason: string }>
   | Command<'HandOverVm', { migrationId: string; fromNodeId: string; nodeId: string; nodeEpoch: number }>
-  | Command<'KeepVm', { migrationId: string; reason: string }>;
+  | Command<'KeepVm', { migrationId: string; reason: string }>
+  | Command<'SetShare', AdapterShare & { by: string }>;

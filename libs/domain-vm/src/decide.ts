@@ -1,9 +1,9 @@
 import { accept, refuse, type Decider, type Decision } from '@verbena/event-sourcing';
 import type { VmCommand } from './commands.ts';
-import type { VmEvent } from './events.ts';
+import type { AdapterShare, VmEvent } from './events.ts';
 import { evolveVm, isLive, noVm, type VmState } from './state.ts';
 
-export type VmRefusal = 'unknown-vm' | 'already-created' | 'wrong-state' | 'handed-over' | 'stayed';
+export type VmRefusal = 'unknown-vm' | 'already-created' | 'wrong-state' | 'handed-over' | 'stayed' | 'bad-share';
 
 type Outcome = Decision<VmEvent, VmRefusal>;
 
@@ -34,9 +34,34 @@ export function decideVm(command: VmCommand, state: VmState): Outcome {
       if (state.stayed === command.data.migrationId) return accept();
       if (state.movedBy === command.data.migrationId) return refuse('handed-over', `the VM is on ${state.nodeId} by now`);
       return when(isLive(state), { type: 'VmStayed', data: command.data });
+    case 'SetShare':
+      return setShare(command.data, state);
     default:
       return command satisfies never;
   }
+}
+
+const mostWeight = 255;
+/** 2^26 bytes a millisecond, and at least one. */
+const [leastRate, mostRate] = [1_000, 1_000 * 2 ** 26];
+
+/** For the program that runs: the next one in the VM gets what all get. */
+function setShare(
+  { weight, bytesPerSecond, by }: AdapterShare & { readonly by: string },
+  state: Exclude<VmState, { status: 'none' }>,
+): Outcome {
+  if (!Number.isInteger(weight) || weight < 1 || weight > mostWeight)
+    return refuse('bad-share', `a weight is 1 to ${String(mostWeight)}, not ${String(weight)}`);
+  if (!Number.isInteger(bytesPerSecond) || (bytesPerSecond !== 0 && (bytesPerSecond < leastRate || bytesPerSecond > mostRate)))
+    return refuse(
+      'bad-share',
+      `a rate is ${String(leastRate)} to ${String(mostRate)} bytes a second, or 0 for none, not ${String(bytesPerSecond)}`,
+    );
+  if (state.status !== 'running')
+    return refuse('wrong-state', `a VM that is ${state.status} uses no adapter: its share is set while a program runs`);
+  const { share } = state;
+  if (share?.weight === weight && share.bytesPerSecond === bytesPerSecond) return accept();
+  return accept({ type: 'VmShareSet', data: { weight, bytesPerSecond, by } });
 }
 
 /** Once for each migration, from the node that has the VM, and never after its owner has called the migration off. */

@@ -11,6 +11,14 @@ interface Event<T extends string, D> extends DomainEvent {
   readonly data: D;
 }
 
+/** What a VM gets of its node's port (R37), while its program runs. */
+export interface AdapterShare {
+  /** 1 to 255, beside the other VMs of the port; 1 when nobody says. */
+  readonly weight: number;
+  /** Most bytes a second that it sends; 0: no limit of its own. */
+  readonly bytesPerSecond: number;
+}
+
 export type VmEvent =
   | Event<'VmCreated', { nodeId: string; imageDigest: string; memoryBytes: number; vcpus: number; tenant: string; jobId: string }>
   | Event<'VmBooted', { seconds: number }>
@@ -20,4 +28,5 @@ export type VmEvent =
   | Event<'VmShutDown', { reason: string }>
   | Event<'VmLost', { reason: string }>
   | Event<'VmHandedOver', { migrationId: string; fromNodeId: string; nodeId: string; nodeEpoch: number }>
-  | Event<'VmStayed', { migrationId: string; reason: string }>;
+  | Event<'VmStayed', { migrationId: string; reason: string }>
+  | Event<'VmShareSet', AdapterShare & { by: string }>;

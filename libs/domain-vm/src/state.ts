@@ -7,7 +7,7 @@
  *
  * HandedOver changes the node of a running VM, Stayed only remembers that a migration is off.
  */
-import type { VmEvent } from './events.ts';
+import type { AdapterShare, VmEvent } from './events.ts';
 
 interface Created {
   readonly nodeId: string;
@@ -27,7 +27,7 @@ interface Created {
 export type VmState =
   | { readonly status: 'none' }
   | (Created & { readonly status: 'booting' | 'idle' })
-  | (Created & { readonly status: 'running'; readonly rank: number })
+  | (Created & { readonly status: 'running'; readonly rank: number; readonly share?: AdapterShare })
   | (Created & { readonly status: 'shut-down' | 'crashed' | 'lost'; readonly reason: string });
 
 export type LiveVm = Extract<VmState, { status: 'booting' | 'idle' | 'running' }>;
@@ -69,6 +69,10 @@ export function evolveVm(state: VmState, event: VmEvent): VmState {
       return { ...created, status: 'lost', reason: event.data.reason };
     case 'VmHandedOver':
       return { ...state, nodeId: event.data.nodeId, movedBy: event.data.migrationId, nodeEpoch: event.data.nodeEpoch };
+    case 'VmShareSet': {
+      const { weight, bytesPerSecond } = event.data;
+      return state.status === 'running' ? { ...state, share: { weight, bytesPerSecond } } : state;
+    }
     case 'VmStayed':
       return { ...state, stayed: event.data.migrationId };
     default:

@@ -28,6 +28,7 @@ const commands: readonly VmCommand[] = [
   { type: 'LoseVm', data: { reason: 'r' } },
   { type: 'HandOverVm', data: { migrationId: 'mig-1', fromNodeId: 'node-0', nodeId: 'node-1', nodeEpoch: 4 } },
   { type: 'KeepVm', data: { migrationId: 'mig-1', reason: 'r' } },
+  { type: 'SetShare', data: { weight: 4, bytesPerSecond: 2_000_000, by: 'ada' } },
 ];
 
 /** The event that a command gives, by state; what is not named is refused. */
@@ -40,6 +41,7 @@ const allowed: Readonly<Record<VmCommand['type'], Readonly<Partial<Record<VmStat
   ShutDownVm: { booting: 'VmShutDown', idle: 'VmShutDown', running: 'VmShutDown', 'shut-down': '', crashed: '', lost: '' },
   LoseVm: { booting: 'VmLost', idle: 'VmLost', running: 'VmLost', 'shut-down': '', crashed: '', lost: '' },
   HandOverVm: { running: 'VmHandedOver' },
+  SetShare: { running: 'VmShareSet' },
   KeepVm: { booting: 'VmStayed', idle: 'VmStayed', running: 'VmStayed' },
 };
 
@@ -74,6 +76,36 @@ describe('a VM', () => {
       'idle',
       'running',
     ]);
+  });
+});
+
+describe('what a VM gets of its port', () => {
+  const share = { weight: 4, bytesPerSecond: 2_000_000 };
+  const running = fold([...histories.running, { type: 'VmShareSet', data: { ...share, by: 'ada' } }]);
+
+  it('is set once, goes with it to another node, and ends with the program', () => {
+    expect(decideVm({ type: 'SetShare', data: { ...share, by: 'grace' } }, running)).toEqual({ ok: true, events: [] });
+    const moved = evolveVm(running, {
+      type: 'VmHandedOver',
+      data: { migrationId: 'mig-1', fromNodeId: 'node-0', nodeId: 'node-1', nodeEpoch: 4 },
+    });
+    expect(moved).toMatchObject({ nodeId: 'node-1', share });
+    expect(evolveVm(moved, { type: 'VmIdle', data: { jobId: 'job-2' } })).not.toHaveProperty('share');
+  });
+
+  it.each([
+    [0, 0],
+    [256, 0],
+    [1.5, 0],
+    [1, 999],
+    [1, -1],
+    [1, 67_108_864_001],
+    [Number.NaN, 0],
+  ])('cannot be weight %d with %d bytes a second', (weight, bytesPerSecond) => {
+    expect(decideVm({ type: 'SetShare', data: { weight, bytesPerSecond, by: 'ada' } }, running)).toMatchObject({
+      ok: false,
+      reason: 'bad-share',
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { VF_LIMITS } from '@verbena/hca';
-import type { AdapterCounters, AdapterWorkerInit, DomainErrors, FirmwareModules, HostAdapter, PeerMemory } from '@verbena/hca';
+import type { AdapterCounters, AdapterWorkerInit, DomainErrors, DomainShare, FirmwareModules, HostAdapter, PeerMemory } from '@verbena/hca';
 import type { Member, Partitions } from './partition.ts';
 import type { DomainAttachment } from './types.ts';
 
@@ -132,6 +132,14 @@ export class Attachment implements DomainAttachment, Member {
 
   counters(): AdapterCounters & DomainErrors {
     return this.#last ?? this.#adapter.counters(this.peer.slot, this.#threads);
+  }
+
+  share(): Required<DomainShare> {
+    return this.#adapter.share(this.peer.slot);
+  }
+
+  setShare(share: DomainShare): void {
+    if (this.#last === undefined) this.#adapter.setShare(this.peer.slot, share);
   }
 
   resources(): number {

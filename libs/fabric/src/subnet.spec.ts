@@ -48,26 +48,26 @@ class Member {
     return abi.queryQpOut.decode(this.must(abi.VB_CMD_QUERY_QP, abi.cmdHandle.encode({ handle: this.qpn }))).state;
   }
 
-  /** Sends the 10 bytes "0123456789" inline. */
-  send(): void {
+  /** Sends the 10 bytes "0123456789" inline, as the request at this place of the ring. */
+  send(place = 0): void {
     const wqe = { opcode: abi.VB_WR_SEND, flags: abi.VB_SEND_INLINE, inline_len: 10 };
-    new Uint8Array(this.memory.buffer).set(abi.sendWqe.encode(wqe), 4096);
-    new Uint8Array(this.memory.buffer).set(new TextEncoder().encode('0123456789'), 4096 + 32);
-    this.ring(abi.VB_UAR_SQ);
+    new Uint8Array(this.memory.buffer).set(abi.sendWqe.encode(wqe), 4096 + 64 * place);
+    new Uint8Array(this.memory.buffer).set(new TextEncoder().encode('0123456789'), 4096 + 64 * place + 32);
+    this.ring(abi.VB_UAR_SQ, place + 1);
   }
 
   /** Posts a receive request of 32 bytes of registered memory. */
-  receive(): void {
+  receive(place = 0): void {
     const input = abi.regMrIn.encode({ pd: this.pd, access: abi.VB_ACCESS_LOCAL_WRITE, addr: 65536n, length: 64n });
     const { lkey } = abi.regMrOut.decode(this.must(abi.VB_CMD_REG_MR, input));
     const view = new DataView(this.memory.buffer);
-    abi.recvWqe.write(view, 8192, { wr_id: 1n, num_sge: 1, reserved: 0 });
-    abi.sge.write(view, 8192 + abi.VB_RECV_WQE_HEADER, { addr: 65536n, length: 32, lkey });
-    this.ring(abi.VB_UAR_RQ);
+    abi.recvWqe.write(view, 8192 + 32 * place, { wr_id: 1n, num_sge: 1, reserved: 0 });
+    abi.sge.write(view, 8192 + 32 * place + abi.VB_RECV_WQE_HEADER, { addr: 65536n, length: 32, lkey });
+    this.ring(abi.VB_UAR_RQ, place + 1);
   }
 
-  ring(register: number): void {
-    (this.adapter.uarWrite as (reg: number, lo: number, hi: number) => void)(register, this.qpn, 1);
+  ring(register: number, produced = 1): void {
+    (this.adapter.uarWrite as (reg: number, lo: number, hi: number) => void)(register, this.qpn, produced);
   }
 }
 
@@ -129,7 +129,7 @@ describe('a subnet', () => {
       PortXmitDiscards: 0n,
     };
     expect(a.port.counters()).toEqual(sent);
-    expect(a.port.domains()).toEqual([{ vmId: 'vm', virtualFunction: undefined, counters: sent }]);
+    expect(a.port.domains()).toEqual([{ vmId: 'vm', virtualFunction: undefined, share: { weight: 1, rate: 0 }, counters: sent }]);
     a.attachment.detach();
     expect(a.port.domains()).toEqual([]);
     expect(a.port.counters()).toEqual(sent);
@@ -153,6 +153,51 @@ describe('a subnet', () => {
         .map(({ vmId }) => vmId)
         .sort(),
     ).toEqual(['vm-a', 'vm-b']);
+  });
+
+  it('gives a VM its share wherever it has something attached, until it gets what others get', () => {
+    const host = port();
+    const attach = (vmId: string): DomainAttachment => host.attachDomain({ vmId, memory: sharedMemory() });
+    const shares = (): unknown => host.domains().map(({ vmId, share: { weight, rate } }) => [vmId, weight, rate]);
+    const first = attach('vm-a');
+    host.setShare('vm-a', { weight: 4, rate: 500 });
+    const second = attach('vm-a');
+    attach('vm-b');
+    const given = [
+      ['vm-a', 4, 500],
+      ['vm-b', 1, 0],
+    ];
+    expect(shares()).toEqual(given);
+    first.detach();
+    expect(shares()).toEqual(given);
+    expect(() => host.setShare('vm-b', { weight: 0, rate: 0 })).toThrow(RangeError);
+    expect(() => host.setShare('vm-c', { weight: 1, rate: 2 ** 27 })).toThrow(RangeError);
+    host.setShare('vm-a', undefined);
+    expect(shares()).toEqual([
+      ['vm-a', 1, 0],
+      ['vm-b', 1, 0],
+    ]);
+    second.detach();
+    attach('vm-a');
+    expect(shares()).toEqual([
+      ['vm-b', 1, 0],
+      ['vm-a', 1, 0],
+    ]);
+  });
+
+  it('sends no faster than its rate, by the time that it is told', () => {
+    const slow = subnet.addPort({ nodeName: 'slow', rate: 1 });
+    const [a, b] = [new Member(slow, 1), new Member(port(), 1)];
+    a.connect(b);
+    b.connect(a);
+    b.receive();
+    b.receive(1);
+    subnet.tick(1_000);
+    a.send();
+    a.send(1);
+    expect(slow.counters().PortXmitPkts).toBe(1n);
+    for (let now = 1_010; now <= 1_100; now += 10) subnet.tick(now);
+    expect(slow.counters().PortXmitPkts).toBe(2n);
   });
 
   it('tells the members that are left when one goes, and takes its slot back', () => {

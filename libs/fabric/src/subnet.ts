@@ -1,6 +1,7 @@
 /** A subnet: ports with LIDs and GUIDs, any of which reaches any other within a partition, in memory or over links to other processes. */
-import { HostAdapter, loadFirmware } from '@verbena/hca';
+import { checkShare, HostAdapter, loadFirmware, type DomainShare } from '@verbena/hca';
 import { Attachment } from './attachment.ts';
+import { commonShare } from './common-share.ts';
 import { Partitions } from './partition.ts';
 import { portCounters, sumOf, type Counted } from './port-counters.ts';
 import { WireTransport } from './wire/transport.ts';
@@ -38,6 +39,9 @@ class Port implements FabricPort {
   readonly #partitions: Partitions;
   readonly #claim: (lid: number) => void;
   readonly #wire: WireTransport | undefined;
+  readonly #rate: number;
+  /** Of VMs that do not get what all get. */
+  readonly #shares = new Map<string, Required<DomainShare>>();
   #lid: number;
   /** Of domains that are detached. */
   readonly #past: Counted[] = [];
@@ -49,6 +53,7 @@ class Port implements FabricPort {
     this.#claim = options.claim;
     this.#wire = options.wire;
     this.#lid = options.lid;
+    this.#rate = options.rate ?? 0;
     this.guid = options.guid;
   }
 
@@ -75,6 +80,7 @@ class Port implements FabricPort {
   attachDomain(options: DomainOptions): DomainAttachment {
     if (this.#lid === 0) throw new Error(`the port of ${this.nodeName} is down: it has no LID yet`);
     const peer = this.#adapter.addDomain(options.memory, this.#lid, this.guid);
+    if (this.#rate !== 0 && this.attachments.size === 0) this.#adapter.setPort(this.#lid, { rate: this.#rate });
     this.#wire?.learn(peer);
     const claim = (): number => this.#freeFunction();
     const attachment = new Attachment(options.vmId, this.#adapter, this.#partitions, peer, this.#lid, claim, (gone) => {
@@ -83,6 +89,8 @@ class Port implements FabricPort {
       this.#past.splice(0, this.#past.length, sumOf([...this.#past, gone.counters()]));
     });
     this.attachments.add(attachment);
+    const share = this.#shares.get(options.vmId);
+    if (share !== undefined) attachment.setShare(share);
     return attachment;
   }
 
@@ -96,10 +104,19 @@ class Port implements FabricPort {
     return portCounters([...this.#past, ...[...this.attachments].map((each) => each.counters())]);
   }
 
+  setShare(vmId: string, share: Required<DomainShare> | undefined): void {
+    if (share !== undefined) checkShare(share);
+    const attached = [...this.attachments].filter((each) => each.vmId === vmId);
+    for (const each of attached) each.setShare(share ?? commonShare);
+    if (share === undefined) this.#shares.delete(vmId);
+    else this.#shares.set(vmId, share);
+  }
+
   domains(): readonly DomainView[] {
     const byVm = Map.groupBy(this.attachments, ({ vmId }) => vmId);
     return [...byVm].map(([vmId, attached]) => ({
       vmId,
+      share: attached[0]?.share() ?? commonShare,
       virtualFunction: attached.find(({ virtualFunction }) => virtualFunction !== undefined)?.virtualFunction,
       counters: portCounters(attached.map((each) => each.counters())),
     }));

@@ -1,4 +1,4 @@
-import type { AdapterCounters, AdapterWorkerInit, FirmwareModules } from '@verbena/hca';
+import type { AdapterCounters, AdapterWorkerInit, DomainShare, FirmwareModules } from '@verbena/hca';
 
 export interface SubnetOptions {
   /** Loaded by `loadFirmware()` when absent. */
@@ -37,6 +37,8 @@ export interface PortOptions {
   readonly guid?: bigint;
   /** The next free one when absent; 0 leaves the port down until `assignLid`. */
   readonly lid?: number;
+  /** Bytes a millisecond that leave the port at most; as fast as it goes when absent. Only a port with a rate has something to share by weights. */
+  readonly rate?: number;
 }
 
 export interface DomainOptions {
@@ -73,6 +75,8 @@ export interface DomainAttachment {
   /** `recover`, `reset`, `leave`, and the slot is free. Idempotent. */
   detach(): void;
   counters(): AdapterCounters;
+  /** What it gets of the port. @throws RangeError for what cannot be */
+  setShare(share: DomainShare): void;
   /** Objects that the domain has made at the adapter and not destroyed. */
   resources(): number;
 }
@@ -94,6 +98,7 @@ export interface DomainView {
   readonly vmId: string;
   /** Its number, on the path of SR-IOV. */
   readonly virtualFunction: number | undefined;
+  readonly share: Required<DomainShare>;
   /** Of the domain alone, since it was attached. */
   readonly counters: PortCounters;
 }
@@ -114,6 +119,11 @@ export interface FabricPort {
   counters(): PortCounters;
   /** The domains that are attached now, by VM. */
   domains(): readonly DomainView[];
+  /**
+   * What a VM gets of the port (R37), now and when it is attached again, until this is called without a share: then it gets what others get.
+   * @throws RangeError for what cannot be
+   */
+  setShare(vmId: string, share: Required<DomainShare> | undefined): void;
 }
 
 /** All adapters of one process, and the wires between them. */

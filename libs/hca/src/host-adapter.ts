@@ -89,6 +89,11 @@ export class HostAdapter {
     setShare(this.memory, slot, share);
   }
 
+  share(slot: number): Required<DomainShare> {
+    const row = this.memory.domain(slot);
+    return { weight: row.get('weight'), rate: row.get('rate') };
+  }
+
   /** Who gets the datagrams to QP 1 of a port: a queue pair of this process, or 0 for nobody. Throws an Error when no port has the LID. */
   setGeneralServices(lid: number, qpn: number): void {
     const port = portWith(this.memory, lid);

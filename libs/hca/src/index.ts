@@ -6,7 +6,7 @@ export { HostAdapter, type DomainErrors } from './host-adapter.ts';
 export { memoryBytes } from './memory-size.ts';
 export { LIMITS, VF_LIMITS, type Limits } from './limits.ts';
 export type { PortSettings } from './management.ts';
-export type { DomainShare } from './shaping.ts';
+export { checkShare, type DomainShare } from './shaping.ts';
 export { openAdapter } from './open-adapter.ts';
 export { TRANSITIONS, transitionFor, type Transition } from './qp-states.ts';
 export { LINK_KEY_BYTES, WIRE_BROKEN, WIRE_BUSY, WIRE_LEARN, WireEngine, type LinkStatus, type WireInit } from './wire-engine.ts';

@@ -20,12 +20,18 @@ export function laneWeight(port: PortRow, sl: number): number {
   return port.get('lane_weight')[port.get('lane_of')[sl & 15] ?? 0] ?? 1;
 }
 
-/** Sets what a domain gets. Throws a RangeError for what cannot be. */
-export function setShare(memory: AdapterMemory, slot: number, { weight, rate }: DomainShare): void {
+/** Throws a RangeError for what cannot be. */
+export function checkShare({ weight, rate }: DomainShare): void {
   if (weight !== undefined && (!Number.isInteger(weight) || weight < 1 || weight > 255))
     throw new RangeError(`a weight is 1 to 255, not ${weight}`);
   if (rate !== undefined && (!Number.isInteger(rate) || rate < 0 || rate > 2 ** 26))
     throw new RangeError(`a rate is 0 to 2^26 bytes a millisecond, not ${rate}`);
+}
+
+/** Sets what a domain gets. Throws a RangeError for what cannot be. */
+export function setShare(memory: AdapterMemory, slot: number, share: DomainShare): void {
+  checkShare(share);
+  const { weight, rate } = share;
   const domain = memory.domain(slot);
   if (weight !== undefined) domain.set({ weight });
   if (rate !== undefined) domain.set({ rate, credit: 0 });

@@ -45,6 +45,7 @@ export const vmEvents: Shapes<VmEvent> = {
   VmLost: [],
   VmHandedOver: [],
   VmStayed: [],
+  VmShareSet: [],
 };
 
 export const nodeEvents: Shapes<NodeEvent> = {

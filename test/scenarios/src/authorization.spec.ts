@@ -54,7 +54,7 @@ async function code(row: Row, secret: string | undefined, request?: object): Pro
 
 /** A request that names what physics has. */
 function aboutPhysics({ rule: { scope } }: Row): object {
-  return scope.kind === 'one' ? { [scope.field]: world.physics[scope.resource], rank: 0, path: 'lattice.dat' } : {};
+  return scope.kind === 'one' ? { [scope.field]: world.physics[scope.resource], rank: 0, path: 'lattice.dat', share: { weight: 1 } } : {};
 }
 
 it('leaves no RPC out', () => {
@@ -125,7 +125,9 @@ describe('what physics has', () => {
     const ones = rows.filter(
       ({ rule, method }) =>
         rule.scope.kind === 'one' &&
-        !['RevokeToken', 'CancelJob', 'MigrateVm', 'CancelMigration', 'CheckpointJob', 'RemoveCheckpoint'].includes(method.name),
+        !['RevokeToken', 'CancelJob', 'MigrateVm', 'CancelMigration', 'CheckpointJob', 'RemoveCheckpoint', 'SetAdapterShare'].includes(
+          method.name,
+        ),
     );
     for (const row of ones) expect(await code(row, world.secret('physics', 'user'), aboutPhysics(row)), row.name).toBe('OK');
   });

@@ -123,6 +123,7 @@ describe('the command line, in the order in which somebody meets it', () => {
   it('is told of what does not exist with code 4', async () => {
     for (const args of [
       ['node', 'counters', 'node-none'],
+      ['vm', 'share', 'vm-none', '--weight', '4'],
       ['job', 'show', 'job-none'],
       ['cancel', 'job-none'],
       ['node', 'drain', 'node-none'],

@@ -3,13 +3,14 @@ import type { ListenAddress } from '@verbena/service-kit';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
 import { usageError } from '../errors.ts';
 import { doorOptions, type DoorWords } from '../up/door.ts';
-import { parseBytes, parseCount } from '../terminal/units.ts';
+import { parseBytes, parseCount, parseRate } from '../terminal/units.ts';
 
 export interface UpOptions extends DoorWords {
   readonly detach?: boolean;
   readonly hosts: number;
   readonly cores: number;
   readonly memory?: number;
+  readonly portRate?: number;
   readonly listen?: string;
   readonly processes?: boolean;
 }
@@ -43,6 +44,7 @@ export function registerUp({ program, action }: Registry): void {
       .option('--hosts <count>', 'number of hosts', parseCount('--hosts', 1, 256), 4)
       .option('--cores <count>', 'cores of each host: so many VMs can run on it', parseCount('--cores', 1, 256), 2)
       .option('--memory <size>', 'memory of each host for VMs', parseBytes)
+      .option('--port-rate <size>', 'most bytes a second that leave each host, shared by the weights of its VMs', parseRate('--port-rate'))
       .option('--listen <port>', 'port (or host:port) of the gateway; any free one otherwise')
       .option('--auth <mode>', 'who may come in: single-user (the default on loopback) or tokens (elsewhere)')
       .option('--tls-certificate <file>', 'speak TLS with this certificate (PEM, with its chain)')

@@ -1,12 +1,13 @@
-/** verbena vms: which VM is where, and what it runs. */
+/** verbena vms, vm share: which VM is where, what it runs, and what it gets of its adapter. */
 import { create } from '@bufbuild/protobuf';
 import { vmv1 } from '@verbena/contracts';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
+import { usageError } from '../errors.ts';
 import { collect } from '../pages.ts';
 import { shortDigest } from '../terminal/digests.ts';
 import { enumName } from '../terminal/json.ts';
 import type { Column } from '../terminal/table.ts';
-import { humanBytes } from '../terminal/units.ts';
+import { humanBytes, parseCount, parseRate } from '../terminal/units.ts';
 
 const columns: readonly Column<vmv1.Vm>[] = [
   { title: 'VM', value: ({ id }) => id },
@@ -33,6 +34,29 @@ async function list(context: CommandContext, all: boolean): Promise<void> {
   });
 }
 
+interface ShareOptions {
+  readonly weight?: number;
+  readonly rate?: number;
+}
+
+/** What is not said stays as it is. */
+async function share(context: CommandContext, id: string, { weight, rate }: ShareOptions): Promise<void> {
+  if (weight === undefined && rate === undefined) throw usageError('say --weight, --rate, or both');
+  const client = (await context.session()).client(vmv1.VmService);
+  const now = (await client.getVm({ id })).vm?.adapterShare;
+  const wanted = { weight: weight ?? now?.weight ?? 1, bytesPerSecond: rate === undefined ? (now?.bytesPerSecond ?? 0n) : BigInt(rate) };
+  const { vm } = await client.setAdapterShare({ id, share: wanted });
+  if (!vm) return;
+  if (context.json) return context.printJson(vmv1.VmSchema, vm);
+  const limit = wanted.bytesPerSecond === 0n ? 'no limit of its own' : `at most ${humanBytes(wanted.bytesPerSecond)} a second`;
+  await context.line(`${id} has weight ${String(wanted.weight)} and ${limit}`);
+}
+
+/** "0" and "none": no limit. */
+function parseLimit(text: string): number {
+  return text === '0' || text === 'none' ? 0 : parseRate('--rate')(text);
+}
+
 export function registerVms({ program, action }: Registry): void {
   example(
     program
@@ -42,5 +66,19 @@ export function registerVms({ program, action }: Registry): void {
       .option('--all', 'those that have ended, too')
       .action(action((context, _args, { all }: { all?: boolean }) => list(context, all === true))),
     'verbena vms --all',
+  );
+  const vm = example(program.command('vm').description('what a virtual machine gets of its host'), 'verbena vm share vm-4x8t1z --weight 4');
+  example(
+    vm
+      .command('share')
+      .summary('set what a VM gets of its host’s adapter')
+      .description(
+        'Sets what a VM gets of its host’s adapter while its program runs. Weights count where the port has a rate (verbena up --port-rate). What is not said stays.',
+      )
+      .argument('<vm>', 'VM id')
+      .option('--weight <weight>', 'its part beside those of the other VMs, 1 to 255', parseCount('--weight', 1, 255))
+      .option('--rate <size>', 'most bytes that it sends in a second; none: no limit', parseLimit)
+      .action(action<ShareOptions>((context, [id = ''], options) => share(context, id, options))),
+    'verbena vm share vm-4x8t1z --weight 4 --rate 500M',
   );
 }

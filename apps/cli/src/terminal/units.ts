@@ -35,6 +35,18 @@ export function parseBytes(text: string): number {
   return Math.round(Number(match[1]) * 1024 ** power);
 }
 
+/** Bounds of the adapter: a byte to 2^26 bytes a millisecond. */
+const [leastRate, mostRate] = [1_000, 1_000 * 2 ** 26];
+
+/** "10M", "1.5G" in bytes a second. */
+export function parseRate(option: string): (text: string) => number {
+  return (text) => {
+    const rate = parseBytes(text);
+    if (rate < leastRate || rate > mostRate) throw usageError(`${option} wants 1000 to ${String(mostRate)} bytes a second, not "${text}"`);
+    return rate;
+  };
+}
+
 /** "90", "90s", "10m", "1h30m", "500ms", "00:10:00" in seconds. */
 export function parseSeconds(text: string): number {
   const wrong = usageError(`"${text}" is not a duration; write for example 90s, 10m or 1h30m`);

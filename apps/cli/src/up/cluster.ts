@@ -44,6 +44,8 @@ export interface ClusterOptions {
   readonly cores: number;
   /** Memory of each host for VMs, in bytes; a share of the machine's by default. */
   readonly memoryBytes?: number;
+  /** Most bytes a second that leave the port of each host, shared by the weights of its VMs; no bound by default. */
+  readonly portRate?: number;
   readonly listen?: { readonly host?: string; readonly port?: number };
   /** Tokens and TLS; a single user in clear on loopback by default. */
   readonly door?: DoorOptions;

@@ -45,6 +45,7 @@ function upArguments(options: UpOptions, dataDir: string, cwd: string): string[]
     '--cores',
     String(options.cores),
     ...(options.memory === undefined ? [] : ['--memory', String(options.memory)]),
+    ...(options.portRate === undefined ? [] : ['--port-rate', String(options.portRate)]),
     ...(options.listen === undefined ? [] : ['--listen', options.listen]),
     ...(options.processes === true ? ['--processes'] : []),
     ...doorWords(options, cwd),

@@ -25,6 +25,7 @@ export async function upForeground(context: CommandContext, options: UpOptions):
       hosts: options.hosts,
       cores: options.cores,
       ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
+      ...(options.portRate === undefined ? {} : { portRate: options.portRate }),
       ...(options.listen === undefined ? {} : { listen: await parseListen(options.listen) }),
       ...(context.options.verbose ? {} : { logFile: join(dataDir, 'verbena.log') }),
       door,

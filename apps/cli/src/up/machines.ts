@@ -3,8 +3,8 @@ import { startMachines as startRealMachines, UnconnectedPort, type Machine } fro
 import type { Composition } from './cluster.ts';
 
 export async function startMachines({ options, log, shutdown }: Composition, nodeIds: readonly string[]): Promise<Machine[]> {
-  const { hypervisor, hosts, cores } = options;
+  const { hypervisor, hosts, cores, portRate } = options;
   if (hypervisor) return nodeIds.map((nodeId, index) => ({ hypervisor: hypervisor(nodeId), port: new UnconnectedPort(BigInt(index + 1)) }));
   const onStop = (name: string, stop: () => Promise<void> | void): void => shutdown.add(name, stop);
-  return startRealMachines({ log, onStop }, { nodeIds, cores: hosts * cores });
+  return startRealMachines({ log, onStop }, { nodeIds, cores: hosts * cores, ...(portRate !== undefined && { portRate }) });
 }

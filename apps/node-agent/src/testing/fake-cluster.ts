@@ -12,7 +12,7 @@ import { createInProcessBus, type Bus } from '@verbena/messaging';
 import { createMetrics, systemClock, type RunningService } from '@verbena/service-kit';
 import { pino } from 'pino';
 import { startNodeAgent } from '../agent.ts';
-import { UnconnectedPort } from '../node-port.ts';
+import { UnconnectedPort, type NodePort } from '../node-port.ts';
 import { FakeHypervisor } from './fake-hypervisor.ts';
 
 export interface FakeEvent {
@@ -35,6 +35,8 @@ export interface FakeClusterOptions {
   readonly cacheQuotaBytes?: number;
   /** A real hypervisor for the node of this index; a fake one without. */
   readonly hypervisor?: (index: number) => Hypervisor;
+  /** One without an adapter when absent. */
+  readonly port?: (index: number) => NodePort;
 }
 
 export class FakeCluster {
@@ -83,7 +85,7 @@ export class FakeCluster {
             cores: options.cores ?? 4,
             memoryBytes: options.memoryBytes ?? 1 << 30,
             hypervisor,
-            port: new UnconnectedPort(BigInt(index + 1)),
+            port: options.port?.(index) ?? new UnconnectedPort(BigInt(index + 1)),
             cacheQuotaBytes: options.cacheQuotaBytes ?? 1 << 30,
           },
         ),

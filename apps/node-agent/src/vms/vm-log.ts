@@ -54,6 +54,13 @@ export class VmLog {
     this.#moved = { fence, read: false };
   }
 
+  /** What the log says of the VM, after all that is being written now. */
+  known(): Promise<VmState> {
+    const read = this.#tail.then(() => this.read());
+    this.#tail = read.catch(() => undefined);
+    return read;
+  }
+
   /** What the log says of the VM now. */
   async read(): Promise<VmState> {
     const { bus, clock, signal } = this.#options;

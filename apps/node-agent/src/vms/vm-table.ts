@@ -8,7 +8,7 @@
  *
  *   incoming --arrived--> busy;  one that does not arrive is gone without a word in the log, which has it on another node.
  */
-import type { VmCommand } from '@verbena/domain-vm';
+import type { AdapterShare, VmCommand } from '@verbena/domain-vm';
 import type { Domain, Hypervisor } from '@verbena/hypervisor';
 import { vmId } from '@verbena/ids';
 import { inSpan, metric, type Clock, type Metrics } from '@verbena/service-kit';
@@ -16,6 +16,8 @@ import type { Tracer } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { messageOf, Refusal } from '../errors.ts';
 import type { ImageCache } from '../images/image-cache.ts';
+import type { NodePort } from '../node-port.ts';
+import { Shares } from './shares.ts';
 import { VmLog, type VmLogOptions } from './vm-log.ts';
 
 export interface BootRequest {
@@ -48,6 +50,8 @@ export interface VmTableOptions {
   readonly memoryBytes: number;
   readonly hypervisor: Hypervisor;
   readonly images: ImageCache;
+  /** Where VMs share an adapter. */
+  readonly port: NodePort;
   readonly clock: Clock;
   readonly log: Logger;
   readonly vmLog: VmLogOptions;
@@ -58,10 +62,12 @@ export interface VmTableOptions {
 export class VmTable {
   readonly #options: VmTableOptions;
   readonly #vms = new Map<string, Vm>();
+  readonly #shares: Shares;
   #closed = false;
 
   constructor(options: VmTableOptions) {
     this.#options = options;
+    this.#shares = new Shares(options);
   }
 
   list(): readonly Vm[] {
@@ -144,11 +150,23 @@ export class VmTable {
     vm.phase = 'busy';
     vm.jobId = jobId;
     vm.log.continueUnder(fence);
+    void this.#shares.bring(vm);
+  }
+
+  /**
+   * What a VM gets of the adapter while its program runs: written down first, then so.
+   * @throws Refusal when it is not there, runs nothing, or there is no adapter
+   */
+  async share(id: string, share: AdapterShare, by: string): Promise<void> {
+    const vm = this.#vms.get(id);
+    if (vm === undefined) throw new Refusal('unknown-vm', `node ${this.#options.nodeId} has no VM ${id}`);
+    await this.#shares.set(vm, share, by);
   }
 
   /** Frees what there is of a VM that another node has, and writes nothing. */
   forget(vm: Vm, reason: string): Promise<void> {
     vm.phase = 'gone';
+    this.#shares.end(vm);
     vm.ended ??= (async () => {
       await this.#destroyDomain(vm, reason);
       vm.unpin();
@@ -243,6 +261,7 @@ export class VmTable {
   /** Gives a claimed VM back: idle when its domain still is, otherwise crashed and gone. */
   async release(vm: Vm, crash: string): Promise<void> {
     if (vm.phase === 'gone') return;
+    this.#shares.end(vm);
     if (vm.domain?.state === 'idle') {
       vm.phase = 'idle';
       await this.#tell(vm, { type: 'ReleaseVm', data: { jobId: vm.jobId } });
@@ -262,6 +281,7 @@ export class VmTable {
   /** Ends a VM once; it holds its core until the domain is gone. */
   #end(vm: Vm, reason: string, command: VmCommand = { type: 'ShutDownVm', data: { reason } }): Promise<void> {
     vm.phase = 'gone';
+    this.#shares.end(vm);
     vm.ended ??= this.#endOnce(vm, reason, command);
     return vm.ended;
   }

@@ -77,6 +77,15 @@ export class FakeAgent {
           await this.#destroy(vmId, 'asked for');
           return {};
         },
+        shareAdapter: async ({ vmId, share }) => {
+          const vm = this.vms.get(vmId);
+          if (vm === undefined) throw new ConnectError(`${this.id} has no VM ${vmId}`, Code.NotFound);
+          await this.#write(vm, {
+            type: 'VmShareSet',
+            data: { weight: share?.weight ?? 0, bytesPerSecond: Number(share?.bytesPerSecond), by: 'ada' },
+          });
+          return {};
+        },
         listLocalVms: () => ({ vms: [...this.vms.values()].map(({ id, jobId }) => ({ vmId: id, jobId })) }),
       },
       this.id,

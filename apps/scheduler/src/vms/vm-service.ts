@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
-import { vmv1 } from '@verbena/contracts';
+import { nodev1, vmv1 } from '@verbena/contracts';
 import { isLive, type VmState } from '@verbena/domain-vm';
 import { pageOf } from '@verbena/service-kit';
-import { callContext, seesTenant } from '@verbena/messaging';
+import { callContext, seesTenant, type Bus } from '@verbena/messaging';
 import type { VmMap, VmRecord } from './vm-map.ts';
 
 const { VmState: Wire } = vmv1;
@@ -19,14 +19,30 @@ const states: Readonly<Record<VmState['status'], vmv1.VmState>> = {
   lost: Wire.SHUT_DOWN,
 };
 
-export function vmService(vms: VmMap, nodeName: (id: string) => string): ServiceImpl<typeof vmv1.VmService> {
+export interface VmServiceParts {
+  readonly bus: Bus;
+  readonly vms: VmMap;
+  readonly nodeName: (id: string) => string;
+  /** The scheduler's: a node refuses one that leads no more. */
+  readonly term: bigint;
+}
+
+const shareMs = 10_000;
+
+export function vmService({ bus, vms, nodeName, term }: VmServiceParts): ServiceImpl<typeof vmv1.VmService> {
   const view = (vm: VmRecord) => vmView(vm, nodeName);
+  const visible = (id: string): VmRecord => {
+    const vm = vms.get(id);
+    if (vm === undefined || !seesTenant(callContext(), tenantOf(vm)))
+      throw new ConnectError(`there is no VM ${JSON.stringify(id)}`, Code.NotFound);
+    return vm;
+  };
   return {
     listVms({ all, pageSize, pageToken }) {
       const caller = callContext();
-      const visible = vms.all().filter((vm) => seesTenant(caller, tenantOf(vm)));
+      const seen = vms.all().filter((vm) => seesTenant(caller, tenantOf(vm)));
       const { items, nextPageToken } = pageOf(
-        visible,
+        seen,
         ({ id }) => id,
         pageSize,
         pageToken,
@@ -34,11 +50,16 @@ export function vmService(vms: VmMap, nodeName: (id: string) => string): Service
       );
       return { vms: items.map(view), nextPageToken };
     },
-    getVm({ id }) {
-      const vm = vms.get(id);
-      if (vm === undefined || !seesTenant(callContext(), tenantOf(vm)))
-        throw new ConnectError(`there is no VM ${JSON.stringify(id)}`, Code.NotFound);
-      return { vm: view(vm) };
+    getVm: ({ id }) => ({ vm: view(visible(id)) }),
+    async setAdapterShare({ id, share }) {
+      const { state } = visible(id);
+      if (state.status !== 'running')
+        throw new ConnectError(`VM ${id} runs no program at the moment: its share is set while one does`, Code.FailedPrecondition);
+      await bus
+        .client(nodev1.NodeAgentService, state.nodeId)
+        .shareAdapter({ vmId: id, ...(share && { share }), term }, { timeoutMs: shareMs });
+      await vms.caughtUp();
+      return { vm: view(visible(id)) };
     },
   };
 }
@@ -61,5 +82,7 @@ function vmView({ id, state, bootedAt, epoch }: VmRecord, nodeName: (id: string)
     ...(bootedAt !== undefined && { bootedAt: timestampFromMs(bootedAt) }),
     tenant: state.tenant,
     epoch: BigInt(epoch),
+    ...(running &&
+      state.share !== undefined && { adapterShare: { weight: state.share.weight, bytesPerSecond: BigInt(state.share.bytesPerSecond) } }),
   });
 }

@@ -47,6 +47,7 @@ class RecordingPort implements PortBinding {
       recover: () => note('recover'),
       detach: () => note('detach'),
       counters: () => noTraffic,
+      setShare: () => note('share'),
       resources: () => 0,
     };
   }

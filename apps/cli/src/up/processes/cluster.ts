@@ -122,6 +122,7 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
         VERBENA_NODE_NAME: `host-${String(index)}`,
         VERBENA_NODE_CORES: String(options.cores),
         VERBENA_NODE_MEMORY: String(memory),
+        ...(options.portRate === undefined ? {} : { VERBENA_PORT_RATE: String(options.portRate) }),
         VERBENA_FABRIC_LISTEN: '127.0.0.1:0',
         VERBENA_FABRIC_SECRET: fabricSecret,
       }));

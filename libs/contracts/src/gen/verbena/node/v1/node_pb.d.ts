@@ -6,6 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import type { Message } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { IoPath, JobSpec } from "../../job/v1/job_pb.js";
+import type { AdapterShare } from "../../vm/v1/vm_pb.js";
 
 /**
  * Describes the file verbena/node/v1/node.proto.
@@ -1145,6 +1146,44 @@ export declare type ReadCountersResponse = Message<"verbena.node.v1.ReadCounters
 export declare const ReadCountersResponseSchema: GenMessage<ReadCountersResponse>;
 
 /**
+ * @generated from message verbena.node.v1.ShareAdapterRequest
+ */
+export declare type ShareAdapterRequest = Message<"verbena.node.v1.ShareAdapterRequest"> & {
+  /**
+   * @generated from field: string vm_id = 1;
+   */
+  vmId: string;
+
+  /**
+   * @generated from field: verbena.vm.v1.AdapterShare share = 2;
+   */
+  share?: AdapterShare | undefined;
+
+  /**
+   * @generated from field: uint64 term = 3;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message verbena.node.v1.ShareAdapterRequest.
+ * Use `create(ShareAdapterRequestSchema)` to create a new message.
+ */
+export declare const ShareAdapterRequestSchema: GenMessage<ShareAdapterRequest>;
+
+/**
+ * @generated from message verbena.node.v1.ShareAdapterResponse
+ */
+export declare type ShareAdapterResponse = Message<"verbena.node.v1.ShareAdapterResponse"> & {
+};
+
+/**
+ * Describes the message verbena.node.v1.ShareAdapterResponse.
+ * Use `create(ShareAdapterResponseSchema)` to create a new message.
+ */
+export declare const ShareAdapterResponseSchema: GenMessage<ShareAdapterResponse>;
+
+/**
  * @generated from enum verbena.node.v1.NodeState
  */
 export enum NodeState {
@@ -1321,6 +1360,14 @@ export declare const NodeAgentService: GenService<{
     methodKind: "unary";
     input: typeof ReadCountersRequestSchema;
     output: typeof ReadCountersResponseSchema;
+  },
+  /**
+   * @generated from rpc verbena.node.v1.NodeAgentService.ShareAdapter
+   */
+  shareAdapter: {
+    methodKind: "unary";
+    input: typeof ShareAdapterRequestSchema;
+    output: typeof ShareAdapterResponseSchema;
   },
 }>;
 

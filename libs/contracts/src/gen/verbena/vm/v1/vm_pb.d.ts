@@ -78,6 +78,13 @@ export declare type Vm = Message<"verbena.vm.v1.Vm"> & {
    * @generated from field: uint64 epoch = 12;
    */
   epoch: bigint;
+
+  /**
+   * What it gets of its node's port, when somebody has said so.
+   *
+   * @generated from field: verbena.vm.v1.AdapterShare adapter_share = 13;
+   */
+  adapterShare?: AdapterShare | undefined;
 };
 
 /**
@@ -85,6 +92,68 @@ export declare type Vm = Message<"verbena.vm.v1.Vm"> & {
  * Use `create(VmSchema)` to create a new message.
  */
 export declare const VmSchema: GenMessage<Vm>;
+
+/**
+ * @generated from message verbena.vm.v1.AdapterShare
+ */
+export declare type AdapterShare = Message<"verbena.vm.v1.AdapterShare"> & {
+  /**
+   * In the round over the VMs of a port that has a rate; 1 when nobody says.
+   *
+   * @generated from field: uint32 weight = 1;
+   */
+  weight: number;
+
+  /**
+   * Most bytes a second that it sends, to the next thousand below; 0: no limit of its own.
+   *
+   * @generated from field: uint64 bytes_per_second = 2;
+   */
+  bytesPerSecond: bigint;
+};
+
+/**
+ * Describes the message verbena.vm.v1.AdapterShare.
+ * Use `create(AdapterShareSchema)` to create a new message.
+ */
+export declare const AdapterShareSchema: GenMessage<AdapterShare>;
+
+/**
+ * @generated from message verbena.vm.v1.SetAdapterShareRequest
+ */
+export declare type SetAdapterShareRequest = Message<"verbena.vm.v1.SetAdapterShareRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: verbena.vm.v1.AdapterShare share = 2;
+   */
+  share?: AdapterShare | undefined;
+};
+
+/**
+ * Describes the message verbena.vm.v1.SetAdapterShareRequest.
+ * Use `create(SetAdapterShareRequestSchema)` to create a new message.
+ */
+export declare const SetAdapterShareRequestSchema: GenMessage<SetAdapterShareRequest>;
+
+/**
+ * @generated from message verbena.vm.v1.SetAdapterShareResponse
+ */
+export declare type SetAdapterShareResponse = Message<"verbena.vm.v1.SetAdapterShareResponse"> & {
+  /**
+   * @generated from field: verbena.vm.v1.Vm vm = 1;
+   */
+  vm?: Vm | undefined;
+};
+
+/**
+ * Describes the message verbena.vm.v1.SetAdapterShareResponse.
+ * Use `create(SetAdapterShareResponseSchema)` to create a new message.
+ */
+export declare const SetAdapterShareResponseSchema: GenMessage<SetAdapterShareResponse>;
 
 /**
  * @generated from message verbena.vm.v1.ListVmsRequest
@@ -240,6 +309,16 @@ export declare const VmService: GenService<{
     methodKind: "unary";
     input: typeof GetVmRequestSchema;
     output: typeof GetVmResponseSchema;
+  },
+  /**
+   * SetAdapterShare changes what a VM gets of its node's port (R37) while its program runs; it goes with the VM when that is moved.
+   *
+   * @generated from rpc verbena.vm.v1.VmService.SetAdapterShare
+   */
+  setAdapterShare: {
+    methodKind: "unary";
+    input: typeof SetAdapterShareRequestSchema;
+    output: typeof SetAdapterShareResponseSchema;
   },
 }>;
 

@@ -10,7 +10,7 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
  * Describes the file verbena/vm/v1/vm.proto.
  */
 export const file_verbena_vm_v1_vm = /*@__PURE__*/
-  fileDesc("ChZ2ZXJiZW5hL3ZtL3YxL3ZtLnByb3RvEg12ZXJiZW5hLnZtLnYxIoICCgJWbRIKCgJpZBgBIAEoCRIPCgdub2RlX2lkGAIgASgJEhEKCW5vZGVfbmFtZRgDIAEoCRIlCgVzdGF0ZRgEIAEoDjIWLnZlcmJlbmEudm0udjEuVm1TdGF0ZRIUCgxpbWFnZV9kaWdlc3QYBSABKAkSFAoMbWVtb3J5X2J5dGVzGAYgASgEEg0KBXZjcHVzGAcgASgNEg4KBmpvYl9pZBgIIAEoCRIMCgRyYW5rGAkgASgNEi0KCWJvb3RlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGdGVuYW50GAsgASgJEg0KBWVwb2NoGAwgASgEIk4KDkxpc3RWbXNSZXF1ZXN0EgsKA2FsbBgBIAEoCBIRCglwYWdlX3NpemUYAiABKA0SHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMogAgiSgoPTGlzdFZtc1Jlc3BvbnNlEh4KA3ZtcxgBIAMoCzIRLnZlcmJlbmEudm0udjEuVm0SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiYKDEdldFZtUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQASiAASIuCg1HZXRWbVJlc3BvbnNlEh0KAnZtGAEgASgLMhEudmVyYmVuYS52bS52MS5WbSq7AQoHVm1TdGF0ZRIYChRWTV9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFZNX1NUQVRFX0NSRUFURUQQARIUChBWTV9TVEFURV9CT09USU5HEAISEQoNVk1fU1RBVEVfSURMRRADEhQKEFZNX1NUQVRFX1JVTk5JTkcQBBITCg9WTV9TVEFURV9QQVVTRUQQBRIWChJWTV9TVEFURV9TSFVUX0RPV04QBhIUChBWTV9TVEFURV9DUkFTSEVEEAcymQEKCVZtU2VydmljZRJICgdMaXN0Vm1zEh0udmVyYmVuYS52bS52MS5MaXN0Vm1zUmVxdWVzdBoeLnZlcmJlbmEudm0udjEuTGlzdFZtc1Jlc3BvbnNlEkIKBUdldFZtEhsudmVyYmVuYS52bS52MS5HZXRWbVJlcXVlc3QaHC52ZXJiZW5hLnZtLnYxLkdldFZtUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("ChZ2ZXJiZW5hL3ZtL3YxL3ZtLnByb3RvEg12ZXJiZW5hLnZtLnYxIrYCCgJWbRIKCgJpZBgBIAEoCRIPCgdub2RlX2lkGAIgASgJEhEKCW5vZGVfbmFtZRgDIAEoCRIlCgVzdGF0ZRgEIAEoDjIWLnZlcmJlbmEudm0udjEuVm1TdGF0ZRIUCgxpbWFnZV9kaWdlc3QYBSABKAkSFAoMbWVtb3J5X2J5dGVzGAYgASgEEg0KBXZjcHVzGAcgASgNEg4KBmpvYl9pZBgIIAEoCRIMCgRyYW5rGAkgASgNEi0KCWJvb3RlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGdGVuYW50GAsgASgJEg0KBWVwb2NoGAwgASgEEjIKDWFkYXB0ZXJfc2hhcmUYDSABKAsyGy52ZXJiZW5hLnZtLnYxLkFkYXB0ZXJTaGFyZSK+AQoMQWRhcHRlclNoYXJlEhoKBndlaWdodBgBIAEoDUIKukgHKgUY/wEoARKRAQoQYnl0ZXNfcGVyX3NlY29uZBgCIAEoBEJ3ukh0ugFxCgRyYXRlEjJhIHJhdGUgaXMgMCwgb3IgMTAwMCB0byA2NzEwODg2NDAwMCBieXRlcyBhIHNlY29uZBo1dGhpcyA9PSAwdSB8fCAodGhpcyA+PSAxMDAwdSAmJiB0aGlzIDw9IDY3MTA4ODY0MDAwdSkiZAoWU2V0QWRhcHRlclNoYXJlUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQASiAARIyCgVzaGFyZRgCIAEoCzIbLnZlcmJlbmEudm0udjEuQWRhcHRlclNoYXJlQga6SAPIAQEiOAoXU2V0QWRhcHRlclNoYXJlUmVzcG9uc2USHQoCdm0YASABKAsyES52ZXJiZW5hLnZtLnYxLlZtIk4KDkxpc3RWbXNSZXF1ZXN0EgsKA2FsbBgBIAEoCBIRCglwYWdlX3NpemUYAiABKA0SHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMogAgiSgoPTGlzdFZtc1Jlc3BvbnNlEh4KA3ZtcxgBIAMoCzIRLnZlcmJlbmEudm0udjEuVm0SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiYKDEdldFZtUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQASiAASIuCg1HZXRWbVJlc3BvbnNlEh0KAnZtGAEgASgLMhEudmVyYmVuYS52bS52MS5WbSq7AQoHVm1TdGF0ZRIYChRWTV9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFZNX1NUQVRFX0NSRUFURUQQARIUChBWTV9TVEFURV9CT09USU5HEAISEQoNVk1fU1RBVEVfSURMRRADEhQKEFZNX1NUQVRFX1JVTk5JTkcQBBITCg9WTV9TVEFURV9QQVVTRUQQBRIWChJWTV9TVEFURV9TSFVUX0RPV04QBhIUChBWTV9TVEFURV9DUkFTSEVEEAcy+wEKCVZtU2VydmljZRJICgdMaXN0Vm1zEh0udmVyYmVuYS52bS52MS5MaXN0Vm1zUmVxdWVzdBoeLnZlcmJlbmEudm0udjEuTGlzdFZtc1Jlc3BvbnNlEkIKBUdldFZtEhsudmVyYmVuYS52bS52MS5HZXRWbVJlcXVlc3QaHC52ZXJiZW5hLnZtLnYxLkdldFZtUmVzcG9uc2USYAoPU2V0QWRhcHRlclNoYXJlEiUudmVyYmVuYS52bS52MS5TZXRBZGFwdGVyU2hhcmVSZXF1ZXN0GiYudmVyYmVuYS52bS52MS5TZXRBZGFwdGVyU2hhcmVSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message verbena.vm.v1.Vm.
@@ -20,32 +20,53 @@ export const VmSchema = /*@__PURE__*/
   messageDesc(file_verbena_vm_v1_vm, 0);
 
 /**
+ * Describes the message verbena.vm.v1.AdapterShare.
+ * Use `create(AdapterShareSchema)` to create a new message.
+ */
+export const AdapterShareSchema = /*@__PURE__*/
+  messageDesc(file_verbena_vm_v1_vm, 1);
+
+/**
+ * Describes the message verbena.vm.v1.SetAdapterShareRequest.
+ * Use `create(SetAdapterShareRequestSchema)` to create a new message.
+ */
+export const SetAdapterShareRequestSchema = /*@__PURE__*/
+  messageDesc(file_verbena_vm_v1_vm, 2);
+
+/**
+ * Describes the message verbena.vm.v1.SetAdapterShareResponse.
+ * Use `create(SetAdapterShareResponseSchema)` to create a new message.
+ */
+export const SetAdapterShareResponseSchema = /*@__PURE__*/
+  messageDesc(file_verbena_vm_v1_vm, 3);
+
+/**
  * Describes the message verbena.vm.v1.ListVmsRequest.
  * Use `create(ListVmsRequestSchema)` to create a new message.
  */
 export const ListVmsRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_vm_v1_vm, 1);
+  messageDesc(file_verbena_vm_v1_vm, 4);
 
 /**
  * Describes the message verbena.vm.v1.ListVmsResponse.
  * Use `create(ListVmsResponseSchema)` to create a new message.
  */
 export const ListVmsResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_vm_v1_vm, 2);
+  messageDesc(file_verbena_vm_v1_vm, 5);
 
 /**
  * Describes the message verbena.vm.v1.GetVmRequest.
  * Use `create(GetVmRequestSchema)` to create a new message.
  */
 export const GetVmRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_vm_v1_vm, 3);
+  messageDesc(file_verbena_vm_v1_vm, 6);
 
 /**
  * Describes the message verbena.vm.v1.GetVmResponse.
  * Use `create(GetVmResponseSchema)` to create a new message.
  */
 export const GetVmResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_vm_v1_vm, 4);
+  messageDesc(file_verbena_vm_v1_vm, 7);
 
 /**
  * Describes the enum verbena.vm.v1.VmState.

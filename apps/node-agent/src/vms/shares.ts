@@ -1,0 +1,58 @@
+/**
+ * What VMs get of the node's adapter (R37): written down first, then told to the adapter. It lasts as long as the program, wherever that goes; the next
+ * one in the VM gets what all get.
+ */
+import type { AdapterShare } from '@verbena/domain-vm';
+import type { Logger } from 'pino';
+import { messageOf, Refusal } from '../errors.ts';
+import type { NodePort } from '../node-port.ts';
+import type { VmLog } from './vm-log.ts';
+import type { Vm } from './vm-table.ts';
+
+export type SharingVm = Pick<Vm, 'phase' | 'jobId'> & {
+  readonly request: Pick<Vm['request'], 'vmId'>;
+  readonly log: Pick<VmLog, 'record' | 'known'>;
+};
+
+export interface SharesOptions {
+  readonly nodeId: string;
+  readonly port: Pick<NodePort, 'setShare'>;
+  readonly log: Pick<Logger, 'warn'>;
+}
+
+export class Shares {
+  readonly #options: SharesOptions;
+
+  constructor(options: SharesOptions) {
+    this.#options = options;
+  }
+
+  /** @throws Refusal when the VM runs nothing, or there is no adapter */
+  async set(vm: SharingVm, share: AdapterShare, by: string): Promise<void> {
+    const { nodeId, port } = this.#options;
+    if (vm.phase !== 'busy') throw new Refusal('vm-busy', `VM ${vm.request.vmId} is ${vm.phase}: its share is set while a program runs`);
+    if (port.setShare === undefined) throw new Refusal('no-adapter', `node ${nodeId} has no adapter that could be shared`);
+    await vm.log.record(vm.jobId, { type: 'SetShare', data: { ...share, by } });
+    this.#apply(vm, share);
+  }
+
+  /** A VM that has come from another node gets here what it got there. */
+  async bring(vm: SharingVm): Promise<void> {
+    try {
+      const state = await vm.log.known();
+      if (state.status === 'running' && state.share !== undefined) this.#apply(vm, state.share);
+    } catch (error) {
+      this.#options.log.warn({ vm: vm.request.vmId, error: messageOf(error) }, 'what a VM gets of the adapter could not be read');
+    }
+  }
+
+  /** The program has ended, or is here no more. */
+  end(vm: SharingVm): void {
+    this.#options.port.setShare?.(vm.request.vmId, undefined);
+  }
+
+  #apply(vm: SharingVm, { weight, bytesPerSecond }: AdapterShare): void {
+    // It may have ended while somebody wrote or read.
+    if (vm.phase === 'busy') this.#options.port.setShare?.(vm.request.vmId, { weight, rate: Math.floor(bytesPerSecond / 1_000) });
+  }
+}

@@ -1,0 +1,25 @@
+import { jobv1, vmv1 } from '@verbena/contracts';
+import { withCallContext } from '@verbena/messaging';
+import { afterEach, expect, it } from 'vitest';
+import { testCluster, type TestCluster } from '../testing/cluster.ts';
+
+const share = { weight: 4, bytesPerSecond: 2_000_000n };
+let cluster: TestCluster;
+afterEach(() => cluster.stop());
+
+it('what a VM gets of its adapter is set on its node while it runs, shown, and over with the program', async () => {
+  cluster = await testCluster([2]);
+  const { id } = await cluster.submit();
+  await cluster.until(id, jobv1.JobState.RUNNING);
+  const vms = cluster.context.bus.client(vmv1.VmService);
+  const [vm] = (await vms.listVms({})).vms;
+  const vmId = vm?.id ?? '';
+  expect(vm?.adapterShare).toBeUndefined();
+  expect((await vms.setAdapterShare({ id: vmId, share })).vm).toMatchObject({ id: vmId, adapterShare: share });
+  expect((await vms.getVm({ id: vmId })).vm?.adapterShare).toMatchObject(share);
+  const stranger = { actor: 'eve', tenant: 'chemistry', roles: ['operator'] as const };
+  await expect(withCallContext(stranger, () => vms.setAdapterShare({ id: vmId, share }))).rejects.toThrow(`there is no VM "${vmId}"`);
+  await cluster.finish(id);
+  expect((await vms.getVm({ id: vmId })).vm?.adapterShare).toBeUndefined();
+  await expect(vms.setAdapterShare({ id: vmId, share })).rejects.toThrow(/runs no program/);
+});
