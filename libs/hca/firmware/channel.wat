@@ -91,7 +91,7 @@
     (i64.store $peer (local.get $at) (i64.load $own align=1 (local.get $header)))
     (i64.store $peer offset=8 (local.get $at) (i64.load $own offset=8 align=1 (local.get $header)))
     (i64.store $peer offset=16 (local.get $at) (i64.load $own offset=16 align=1 (local.get $header)))
-    (if (i32.lt_s (local.get $to) (i32.const 0))
+    (if (i32.le_u (local.get $bytes) (i32.const 88)) ;; and not by $to: buffers may be longer than 2 GiB
       (then (call $words (i32.add (local.get $at) (i32.const 24)) (local.get $payload) (local.get $bytes))))
     (i32.store $peer offset=112 (local.get $at) (local.get $bytes))
     (i32.store $peer offset=116 (local.get $at) (global.get $me))

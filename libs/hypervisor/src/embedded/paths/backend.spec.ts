@@ -22,7 +22,7 @@ let port: FabricPort;
 beforeAll(async () => {
   subnet = await createSubnet();
   port = subnet.addPort({ nodeName: 'host-0' });
-}, 60_000);
+}, 150_000);
 afterAll(() => subnet.close());
 
 class DriverDomain {

@@ -1,0 +1,134 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { VB_DATA_BASE, VB_EVENT_PAGE_ADDR } from '@verbena/guest-abi';
+import { loadFirmware, type FirmwareModules } from '@verbena/hca';
+
+const pageBytes = 65_536;
+const [mine, theirs] = [3, 5];
+const entryBytes = 128;
+
+type Call = (...args: number[]) => number;
+interface Calls {
+  readonly mailbox: Call;
+  readonly buffers: Call;
+  readonly grant: Call;
+  readonly arm: Call;
+  readonly post: Call;
+  readonly write: Call;
+}
+interface Range {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+let firmware: FirmwareModules;
+beforeAll(async () => {
+  firmware = await loadFirmware();
+}, 150_000);
+
+class Host {
+  readonly segment = new WebAssembly.Memory({ initial: 32, maximum: 32, shared: true });
+  readonly guests = new Map([mine, theirs].map((slot) => [slot, this.#memory()] as const));
+
+  #memory(): WebAssembly.Memory {
+    const pages = VB_DATA_BASE / pageBytes + 4;
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  }
+
+  bytes(slot: number): Uint8Array {
+    const memory = this.guests.get(slot);
+    if (memory === undefined) throw new Error(`nobody is in slot ${String(slot)}`);
+    return new Uint8Array(memory.buffer);
+  }
+
+  /** What the guest in one slot can call to reach the one in another. */
+  window(own: number, peer: number): Calls {
+    const imports = {
+      own: { memory: this.guests.get(own), slot: own },
+      peer: { memory: this.guests.get(peer), slot: peer },
+      segment: { memory: this.segment },
+    } as unknown as WebAssembly.Imports;
+    return new WebAssembly.Instance(firmware.channel, imports).exports as unknown as Calls;
+  }
+}
+
+/** What a call answers; undefined when it trapped, which ends whoever called. */
+function attempt(call: () => number): number | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) return undefined;
+    throw error;
+  }
+}
+
+describe('a channel between two guests of a host', () => {
+  it.each([20_261_121, 7, 1234])('writes nothing that was not given, whatever a sender asks for (seed %i)', (seed) => {
+    let state = seed;
+    const dice = (below: number): number => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    const host = new Host();
+    const [hostile, own] = [host.window(mine, theirs), host.window(theirs, theirs)];
+    const memory = host.bytes(theirs);
+    host.bytes(mine).fill(0xaa);
+    const data = VB_DATA_BASE;
+    const mailbox = { at: data, bytes: 64 * entryBytes };
+    const buffers = { at: data + 0x8000, bytes: 0x4000 };
+    const place = (i: number): number => data + 0x10000 + i * 0x2000;
+    expect([own.mailbox(mailbox.at, 64), own.buffers(mine, buffers.at, buffers.bytes)]).toEqual([0, 0]);
+    const grants = new Map<number, Range & { readonly to: number }>();
+    const event = { at: VB_EVENT_PAGE_ADDR, bytes: 16 };
+    const before = memory.slice();
+    const anything = (): number =>
+      [0, 1, -1, dice(200), dice(0x8000), 0x7fff_ffff, -0x8000_0000, dice(2 ** 32) | 0, data + dice(0x20000)][dice(9)] ?? 0;
+    const counts = { written: 0, refused: 0, trapped: 0 };
+    const foreign = (): boolean => {
+      const open = [mailbox, buffers, event, ...[...grants.values()].filter(({ to }) => to === mine)].sort((a, b) => a.at - b.at);
+      let from = 0;
+      for (const { at, bytes } of [...open, { at: memory.length, bytes: 0 }]) {
+        if (Buffer.compare(memory.subarray(from, at), before.subarray(from, at)) !== 0) return true;
+        from = Math.max(from, at + bytes);
+      }
+      return false;
+    };
+    for (let round = 0; round < 20_000; round++) {
+      if (round % 250 === 0) {
+        expect(foreign()).toBe(false);
+        // What was written so far was allowed; the receiver takes back some grants and gives others.
+        before.set(memory);
+        const number = dice(8);
+        const grant = { at: place(number), bytes: dice(3) === 0 ? 0 : 1 + dice(0x1800), to: dice(4) === 0 ? 9 : mine };
+        expect(own.grant(number, grant.to, grant.at, grant.bytes)).toBe(0);
+        if (grant.bytes === 0) grants.delete(number);
+        else grants.set(number, grant);
+        own.arm();
+      }
+      const calls = [
+        () => hostile.post(dice(4) === 0 ? anything() : data, dice(4) === 0 ? anything() : data, anything(), anything()),
+        () => hostile.post(data, data, dice(400), dice(0x4100)),
+        () => hostile.write(dice(12), dice(3) === 0 ? anything() : dice(0x1900), data, dice(3) === 0 ? anything() : dice(0x1900)),
+        () => hostile.write(anything(), anything(), anything(), anything()),
+        () => hostile.mailbox(anything(), anything()),
+        () => hostile.buffers(anything(), anything(), anything()),
+        () => hostile.grant(anything(), anything(), anything(), anything()),
+      ];
+      const answer = attempt(calls[dice(calls.length)] ?? (() => 0));
+      counts[answer === undefined ? 'trapped' : answer === 0 ? 'written' : 'refused']++;
+    }
+    expect(foreign()).toBe(false);
+    expect(Math.min(counts.written, counts.refused)).toBeGreaterThan(1000);
+  });
+
+  it('ends with the grant: what was taken back cannot be written', () => {
+    const host = new Host();
+    const [sender, receiver] = [host.window(mine, theirs), host.window(theirs, theirs)];
+    expect(receiver.grant(0, mine, VB_DATA_BASE, 64)).toBe(0);
+    expect([sender.write(0, 0, VB_DATA_BASE, 64), sender.write(0, 1, VB_DATA_BASE, 64)]).toEqual([0, -14]);
+    expect(receiver.grant(0, mine, VB_DATA_BASE, 0)).toBe(0);
+    expect(sender.write(0, 0, VB_DATA_BASE, 64)).toBeLessThan(0);
+    expect(receiver.grant(0, 9, VB_DATA_BASE, 64)).toBe(0);
+    expect(sender.write(0, 0, VB_DATA_BASE, 64)).toBeLessThan(0);
+    expect(sender.post(VB_DATA_BASE, VB_DATA_BASE, 8, 0)).toBeLessThan(0);
+  });
+});
