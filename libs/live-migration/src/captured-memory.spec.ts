@@ -63,6 +63,22 @@ describe('memory that is captured', () => {
     expect(same(await chunks.made(lists), memory)).toBe(true);
   });
 
+  it('stores little more than the pages that have changed, wherever they are', async () => {
+    const [memory, captured, chunks] = [new Uint8Array(16 << 20), new CapturedMemory(), new Chunks()];
+    const words = new Uint32Array(memory.buffer);
+    let number = 7;
+    const next = (): number => (number = (Math.imul(number, 1664525) + 1013904223) >>> 0);
+    for (let word = 0; word < words.length; word += 256) words[word] = next();
+    await saved(captured, memory, chunks);
+    for (let increment = 1; increment <= 2; increment++) {
+      const changed = new Set(Array.from({ length: 500 }, () => next() % (memory.length / pageBytes)));
+      for (const page of changed) words[page * 1024 + 5] = next();
+      const { lists, newBytes } = await saved(captured, memory, chunks);
+      const index = encodeIndex({ fields: {}, regions: lists, files: [] }).length;
+      expect(newBytes + index).toBeLessThan(1.05 * changed.size * pageBytes);
+    }
+  });
+
   it('may change as soon as it is captured: what is stored is what it was', async () => {
     const [memory, captured, chunks] = [guest(), new CapturedMemory(), new Chunks()];
     memory.fill(1);
