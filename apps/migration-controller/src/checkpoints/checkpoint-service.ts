@@ -4,6 +4,7 @@ import { checkpointSettled, isLiveCheckpoint, type KnownCheckpoint } from '@verb
 import { suffix } from '@verbena/ids';
 import { callContext, seesTenant } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
+import { findVm } from '../cluster-facts.ts';
 import { checkpointView } from './checkpoint-view.ts';
 import type { CheckpointRequest } from './checkpoints.ts';
 import { obstacle } from './steps.ts';
@@ -84,9 +85,11 @@ async function begin(parts: CheckpointServiceParts, jobId: string, reason: strin
   const underWay = ofJob.find(([, state]) => isLiveCheckpoint(state) && state.status !== 'removing');
   if (underWay !== undefined) throw new ConnectError(`${jobId} is being saved already, by ${underWay[0]}`, Code.FailedPrecondition);
   const base = ofJob.findLast(([, state]) => state.status === 'stored' && state.attempt === job.attempt)?.[0] ?? '';
-  const { actor, tenant } = callContext();
+  // Whoever sees everything may save another tenant's job: the checkpoint is that tenant's.
+  const { tenant } = await findVm(bus, job.ranks[0]?.vmId ?? '');
+  const { actor } = callContext();
   const plan = {
-    ...{ jobId, base, attempt: job.attempt, ranks: job.ranks.length, tenant: tenantOf(ofJob) ?? tenant },
+    ...{ jobId, base, tenant, attempt: job.attempt, ranks: job.ranks.length },
     number: Math.max(0, ...ofJob.map(([, state]) => state.number)) + 1,
     reason: reason === '' ? `asked for by ${actor}` : reason,
   };
@@ -95,11 +98,6 @@ async function begin(parts: CheckpointServiceParts, jobId: string, reason: strin
   if (!result.ok) throw new ConnectError(result.detail, Code.Aborted);
   start(id);
   return id;
-}
-
-/** A job never changes hands; whoever sees everything may save another tenant's. */
-function tenantOf(ofJob: readonly (readonly [string, KnownCheckpoint])[]): string | undefined {
-  return ofJob[0]?.[1].tenant;
 }
 
 /** Resolves with the next change, rejects when the signal aborts. */

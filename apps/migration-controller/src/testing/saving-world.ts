@@ -4,7 +4,7 @@
  */
 import type { DescService } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
-import { jobv1, migrationv1, storagev1 } from '@verbena/contracts';
+import { jobv1, migrationv1, storagev1, vmv1 } from '@verbena/contracts';
 import { createMemoryEventStore, type EventStore } from '@verbena/event-sourcing';
 import type { RunningService } from '@verbena/service-kit';
 import { manualClock, mortal, testContext, type Fate, type ManualClock, type Mortal } from '@verbena/service-kit/testing';
@@ -117,6 +117,7 @@ export async function savingWorld(): Promise<SavingWorld> {
       return { job: { id, state: job.state, attempt: job.attempt, ranks } };
     },
   });
+  await serve(vmv1.VmService, { getVm: ({ id }) => ({ vm: { id, tenant: 'default' } }) });
   const fates: { fate: Fate } = { fate: () => false };
   const lives: Mortal[] = [];
   const begin = (): Promise<RunningService> => {
