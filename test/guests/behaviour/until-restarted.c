@@ -1,5 +1,5 @@
-/* Ranks in a ring exchange stamped halos for as long as their job is the one that they began in, and some steps more: so the job does not end before it
-   was saved, and goes on as another one. A message that is lost, comes twice or out of order is a wrong stamp, and ends the program. Rank 0 writes each
+/* Ranks in a ring exchange stamped halos for as long as they are in the VMs in which they began, and some steps more: so the job does not end before it
+   was saved, and goes on in others. A message that is lost, comes twice or out of order is a wrong stamp, and ends the program. Rank 0 writes each
    round to a file, and reads it again at the end: what was open when it was saved must still be. */
 #include <mpi.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ static char begun[64];
 
 static int elsewhere(void)
 {
-  return strncmp(begun, (const char *)vb_boot_info()->job_id, sizeof begun) != 0;
+  return strncmp(begun, (const char *)vb_boot_info()->vm_id, sizeof begun) != 0;
 }
 
 static void check(const long *halo, int from, int step)
@@ -33,7 +33,7 @@ int main(int argc, char **argv)
   MPI_Init(&argc, &argv);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
-  strncpy(begun, (const char *)vb_boot_info()->job_id, sizeof begun - 1);
+  strncpy(begun, (const char *)vb_boot_info()->vm_id, sizeof begun - 1);
   int left = (rank + size - 1) % size, right = (rank + 1) % size;
   static long mine[length], halo[length];
   FILE *file = rank == 0 ? fopen("rounds.txt", "w+") : NULL;

@@ -77,6 +77,32 @@ describe('a cluster of processes', () => {
     expect([code, stdout.split('\n').at(-2)]).toEqual([0, 'moved 2']);
   });
 
+  it('starts a job anew from its last checkpoint when a node-agent is killed, and says what comes again', async () => {
+    const checkpoints = cluster.client(migrationv1.CheckpointService);
+    // It goes on until its ranks are in other VMs than those in which they began.
+    const running = start('-n', '4', guest('until-restarted'), '--requeue', '--checkpoint-every', '1s');
+    await running.printed(/step 40\n/, 150_000);
+    const id = (await job())?.id ?? '';
+    const stored = async (): Promise<boolean> =>
+      (await checkpoints.listCheckpoints({ jobId: id })).checkpoints.some(({ phase }) => phase === 'stored');
+    await expect.poll(stored, { timeout: 120_000 }).toBe(true);
+    await cluster.kill('node-1');
+    const { code, stderr } = await running.ended;
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/runs again \(attempt 2\), from its last checkpoint/)]);
+    const last = await job();
+    expect(last).toMatchObject({
+      id,
+      attempt: 2,
+      state: jobv1.JobState.COMPLETED,
+      restoredFrom: expect.stringMatching(/^ckpt-/) as string,
+    });
+    // Who reads it afterwards finds each line once.
+    const { stdout } = await sandbox.cli(['--endpoint', cluster.url, 'logs', id]);
+    const steps = stdout.split('\n').slice(0, -2);
+    expect(steps).toEqual(steps.map((_, index) => `step ${String(20 * index)}`));
+    expect(stdout.endsWith(`rounds ${String(steps.length)}\n`)).toBe(true);
+  });
+
   it.each(['storage', 'image-manager', 'migration-controller', 'frontend-gateway'])(
     'goes on with a running job while %s is killed and comes back',
     async (service) => {
