@@ -37,3 +37,17 @@ describe('a put of consecutive bytes', () => {
     expect(stdout.join('')).toBe('ok\n');
   });
 });
+
+test('a program that is traced leaves what it sent, to whom, and its calls; one that is not leaves nothing', async () => {
+  const image = await build('traced');
+  /* One rank, which sends to itself: the ranks of such a run have one directory. */
+  const run = async (env: Record<string, string>): Promise<string> =>
+    (await runGuests({ image, size: 1, limitMs: 150_000, env })).stdout.join('');
+  expect(await run({})).toBe('');
+  const lines = (await run({ VERBENA_TRACE_MPI: '1' })).trimEnd().split('\n');
+  const [head, ...rest] = lines.map((line): unknown => JSON.parse(line));
+  expect(head).toMatchObject({ verbena_mpi_trace: 1, rank: 0, size: 1, calls: 5, dropped: 0 });
+  expect(rest).toContainEqual({ peer: 0, messages: 3, bytes: 3000 });
+  expect(rest).toContainEqual(expect.objectContaining({ call: 'MPI_Sendrecv', count: 3 }));
+  expect(rest.filter((line) => Array.isArray(line) && line[0] === 'MPI_Sendrecv')).toHaveLength(3);
+});

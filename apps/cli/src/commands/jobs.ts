@@ -9,6 +9,7 @@ import type { Column } from '../terminal/table.ts';
 import { age, secondsBetween } from '../terminal/times.ts';
 import { humanSeconds, parseCount } from '../terminal/units.ts';
 import type { ProfileOptions } from './job-profile.ts';
+import type { JobMpiOptions } from './job-mpi.ts';
 import { jobReport } from './job-report.ts';
 
 const stateName = (state: jobv1.JobState): string => enumName(jobv1.JobStateSchema, state);
@@ -131,6 +132,20 @@ export function registerJobs({ program, action }: Registry): void {
       ),
     'verbena job profile job-7k2m9q --out profile.svg',
     'verbena job profile job-7k2m9q --folded --busy | flamegraph.pl > profile.svg',
+  );
+  example(
+    job
+      .command('mpi')
+      .summary('who sent how much to whom, and the time in MPI')
+      .description(
+        'What the ranks of a job did in MPI that ran with --trace-mpi: the data that each sent to each, and the time in each function. ' +
+          'With --json, also the messages, and the functions by rank.',
+      )
+      .argument('<job>', 'job id')
+      .option('--csv', 'the matrix as lines of from,to,messages,bytes')
+      .option('--timeline <file>', 'write the first calls of each rank as a Chrome trace, for ui.perfetto.dev')
+      .action(action(async (context, [id = ''], options: JobMpiOptions) => (await import('./job-mpi.ts')).showMpi(context, id, options))),
+    'verbena job mpi job-7k2m9q --timeline trace.json',
   );
   example(
     program

@@ -23,6 +23,8 @@ export interface JobOptions {
   readonly priority?: number;
   /** Whether the MPI library looks for mistakes. */
   readonly check?: boolean;
+  /** Whether it counts messages and times calls, for "verbena job mpi". */
+  readonly traceMpi?: boolean;
   /** How often the job may run again after the loss of a node; true for the default. */
   readonly requeue?: number | true;
   /** Seconds between checkpoints. */
@@ -68,6 +70,7 @@ export function addJobOptions(command: Command): Command {
     .option('--policy <name>', 'placement policy')
     .option('--io <path>', `how the VMs reach the adapter: ${ioPathNames.join(', ')}`, parseIoPath)
     .option('--check', 'look for mistakes: handles left, overlapping buffers, ranks that disagree; sources are compiled with call sites')
+    .option('--trace-mpi', 'record who sends how much to whom, and the time of MPI calls; "verbena job mpi" shows it')
     .option('--priority <number>', 'higher goes first', parsePriority)
     .option(
       '--requeue [times]',
@@ -107,6 +110,12 @@ export function jobName(options: JobOptions, sources: readonly string[]): string
 /** Flags for the compiler that the job's options ask for. */
 export const compilerFlags = ({ check }: JobOptions): string[] => (check ? ['-DVERBENA_CHECK'] : []);
 
+/** Variables that make the MPI library do what the job's options ask for. */
+const ownVariables = ({ check, traceMpi }: JobOptions): string[] => [
+  ...(check ? ['VERBENA_CHECK=1'] : []),
+  ...(traceMpi ? ['VERBENA_TRACE_MPI=1'] : []),
+];
+
 export interface SpecParts {
   readonly options: JobOptions;
   readonly name: string;
@@ -124,7 +133,7 @@ export function jobSpec({ options, name, image, args, env, stdin, inputFiles }: 
     processes: options.processes,
     memoryBytes: BigInt(options.mem ?? 0),
     args: [...args],
-    env: programEnvironment([...(options.env ?? []), ...(options.check ? ['VERBENA_CHECK=1'] : [])], env),
+    env: programEnvironment([...(options.env ?? []), ...ownVariables(options)], env),
     stdin,
     outputLimitBytes: BigInt(options.outputLimit ?? 0),
     placementPolicy: options.policy ?? '',

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 #include "comm/comm.h"
+#include "trace/trace.h"
 
 /* Calls the error handler of `comm` (of MPI_COMM_WORLD when NULL). Returns `error_class` unless the handler is fatal.
  * `function` is the user's call, e.g. "MPI_Send". */
@@ -34,7 +35,9 @@ int vbmpi_unsupported(const char *function);
 /* Fails when MPI is not initialised or already finalised; MPI_SUCCESS otherwise. */
 int vbmpi_check_running(const char *function);
 
+/* First in every function of the user's that needs MPI. */
 #define VBMPI_MAIN_CHECK(function)                         \
+  VBMPI_TRACED(function)                                   \
   if (__builtin_expect(vbmpi_state != VBMPI_RUNNING, 0)) { \
     int failed_ = vbmpi_check_running(function);           \
     if (failed_) return failed_;                           \

@@ -27,6 +27,7 @@ static void open_library(const char *function) {
   vbmpi_comm_init();
   if (vbmpi_names_begin) vbmpi_names_begin();
   vbmpi_state = VBMPI_RUNNING;
+  vbmpi_trace_begin();
   vbmpi_page()->mpi_state = VB_MPI_INITIALIZED;
 }
 
@@ -96,6 +97,7 @@ static void close_library(void) {
   vbmpi_device.finalizing = true;
   meet_all();
   vbmpi_quiesce_end();
+  vbmpi_trace_end();
 }
 
 static void ended(void) {

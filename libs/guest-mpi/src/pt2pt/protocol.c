@@ -8,7 +8,8 @@
 
 uint32_t vbmpi_transfers;
 
-static inline void count_sent(size_t bytes) {
+static inline void count_sent(int world, size_t bytes) {
+  vbmpi_count_peer(world, bytes);
   volatile struct vb_status_page *page = vbmpi_page();
   page->activity++;
   page->messages_sent++;
@@ -97,7 +98,7 @@ static void deliver_self(struct vbmpi_request *recv, struct vbmpi_request *send)
 /* A message to oneself is copied when it is matched; only a standard one of eager size is buffered until then. */
 static void send_to_self(struct vbmpi_request *request) {
   struct vbmpi_request *recv = vbmpi_match_posted(request->context, request->peer, request->tag);
-  count_sent(request->bytes);
+  count_sent(request->peer, request->bytes);
   if (recv) {
     deliver_self(recv, request);
     return;
@@ -182,7 +183,7 @@ static bool post_eager(struct vbmpi_peer *peer, struct vbmpi_request *request) {
   } else if (!vbmpi_post_buffered(peer, &header, request->data, request->bytes)) {
     return false;
   }
-  count_sent(request->bytes);
+  count_sent(request->peer, request->bytes);
   if (!sync) vbmpi_request_complete(request);
   return true;
 }
@@ -292,6 +293,6 @@ void vbmpi_on_written(int source, uint32_t index) {
 void vbmpi_on_write_done(uint32_t index) {
   struct vbmpi_request *request = vbmpi_request_at(index);
   vbmpi_transfers--;
-  count_sent(request->bytes);
+  count_sent(request->peer, request->bytes);
   vbmpi_request_complete(request);
 }

@@ -27,6 +27,7 @@ int PMPI_Send(const void *buf, int count, MPI_Datatype type, int dest, int tag, 
         vbmpi_can_post(peer)) {
       struct vbmpi_header header = {.kind = VBMPI_EAGER, .context = (uint16_t)c->context, .tag = tag, .length = (uint32_t)bytes};
       vbmpi_post_inline(peer, &header, buf, bytes);
+      vbmpi_count_peer(world, bytes);
       volatile struct vb_status_page *page = vbmpi_page();
       page->activity++;
       page->messages_sent++;

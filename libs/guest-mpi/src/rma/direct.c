@@ -62,6 +62,7 @@ bool vbmpi_rma_put(struct vbmpi_win *win, int rank, const void *data, size_t byt
   if (side->incarnation != vbmpi_device.incarnation) return false;
   if (!vbmpi_post_direct(peer, data, bytes, side->base, address - side->base, side->key)) return false;
   side->written = peer->sq_tail;
+  vbmpi_count_peer(win->comm->group->world[rank], bytes);
   volatile struct vb_status_page *page = vbmpi_page();
   page->activity++;
   page->messages_sent++;
