@@ -13,8 +13,11 @@ import { compile } from '@verbena/toolchain';
 import { value } from './peers.ts';
 
 export interface Ours {
-  /** Builds a program once, runs it in this process or over so many others, and gives the standard output of rank 0. */
-  run(source: string, ranks: number, args: readonly string[], processes?: number): Promise<string>;
+  /**
+   * Builds a program once, runs it in this process or over so many others, and gives the standard output of rank 0. The ranks are on two hosts and talk by the
+   * adapter, or on one and talk by its channels.
+   */
+  run(source: string, ranks: number, args: readonly string[], processes?: number, where?: 'adapter' | 'channels'): Promise<string>;
   /** From asking for a VM to the first instruction of its program, with a warm pool and a cached image; microseconds. */
   bootMicroseconds(): Promise<number>;
   close(): Promise<void>;
@@ -33,8 +36,9 @@ export function startOurs(): Ours {
   };
   let hypervisor: Promise<Hypervisor> | undefined;
   return {
-    async run(source, size, args, processes = 0) {
-      const { exits, stdout, stderr } = await runGuests({ image: await image(source), size, hosts: 2, processes, args, memoryBytes });
+    async run(source, size, args, processes = 0, where = 'adapter') {
+      const placed = where === 'adapter' ? { hosts: 2, processes } : ({ hosts: 1, ioPath: 'ivc' } as const);
+      const { exits, stdout, stderr } = await runGuests({ image: await image(source), size, ...placed, args, memoryBytes });
       const bad = exits.find(({ cause, exitCode }) => cause !== 'exited' || exitCode !== 0);
       if (bad) throw new Error(`${source} ended with ${bad.cause} ${bad.exitCode}: ${bad.detail}\n${stderr.join('')}`);
       return stdout[0] ?? '';
