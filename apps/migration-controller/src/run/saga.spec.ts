@@ -66,6 +66,9 @@ describe('a VM that moves', () => {
     const turns = w.calls.flatMap((call) => / (quiesce|release)$/.exec(call)?.[1] ?? []);
     const switches = turns.filter((turn, index) => turn !== turns[index - 1]);
     expect(switches).toEqual(['quiesce', 'release', 'quiesce', 'release']);
+    // Whoever waited asks again where the others are.
+    expect(w.calls.lastIndexOf('scheduler reserve')).toBeGreaterThan(w.calls.indexOf('scheduler settle'));
+    expect(w.calls.filter((call) => call === 'node-2 quiesce')).toHaveLength(1);
   });
 
   it('waits while its node has a part in as many migrations as may be, and says so', async () => {

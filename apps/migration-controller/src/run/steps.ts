@@ -84,7 +84,11 @@ export async function copy(work: Work, signal: AbortSignal): Promise<void> {
 }
 
 export async function takeTurn(work: Work, signal: AbortSignal): Promise<void> {
-  work.leave ??= await work.ports.turns.enter(work.migration().jobId, signal);
+  if (work.leave !== undefined) return;
+  work.leave = await work.ports.turns.enter(work.migration().jobId, signal);
+  const { status } = work.migration();
+  // Other VMs of the job may have moved while this one waited: every rank must be asked to stand still, where it is now.
+  if (status === 'copying' || status === 'suspended') await reserve(work, signal);
 }
 
 /** Has every rank of the job stand at a safepoint with quiet channels. */
