@@ -7,10 +7,11 @@ import { example, type CommandContext, type Registry } from '../command-context.
 import { CliError, usageError } from '../errors.ts';
 import { collect } from '../pages.ts';
 import type { Session } from '../endpoint/session.ts';
+import { addRequeueOptions, requeuePolicy, type RequeueOptions } from '../run/requeue-options.ts';
 import { progressLine } from '../terminal/progress.ts';
 import type { Column } from '../terminal/table.ts';
 import { age } from '../terminal/times.ts';
-import { humanBytes, parseCount, parseSeconds } from '../terminal/units.ts';
+import { humanBytes, parseSeconds } from '../terminal/units.ts';
 import { checkpointLines, checkpointOutcome, stoodFor } from './checkpoint-lines.ts';
 
 type Checkpoint = migrationv1.Checkpoint;
@@ -66,11 +67,10 @@ async function list(context: CommandContext, jobId: string, all: boolean): Promi
   });
 }
 
-interface RestartOptions {
+interface RestartOptions extends RequeueOptions {
   readonly name?: string;
   readonly time?: number;
   readonly policy?: string;
-  readonly requeue?: number | true;
   readonly checkpointEvery?: number;
 }
 
@@ -87,10 +87,7 @@ async function restart(context: CommandContext, id: string, options: RestartOpti
     restartFrom: from.id,
     ...(options.time !== undefined && { walltime: durationFromMs(options.time * 1000) }),
     ...(options.checkpointEvery !== undefined && { checkpointEvery: durationFromMs(options.checkpointEvery * 1000) }),
-    ...(options.requeue !== undefined && {
-      onNodeLoss: jobv1.NodeLossPolicy.REQUEUE,
-      maxRequeues: options.requeue === true ? 0 : options.requeue,
-    }),
+    ...requeuePolicy(options),
   });
   const { job } = await jobs.submitJob({ spec, idempotencyKey: randomUUID() });
   if (job === undefined) throw new CliError('the scheduler accepted the job without saying which it is');
@@ -148,19 +145,19 @@ export function registerCheckpoints({ program, action }: Registry): void {
     'verbena checkpoint job-7k2m9q',
   );
   example(
-    program
-      .command('restart')
-      .summary('start a job anew from a checkpoint')
-      .description(
-        'start a job that goes on from a checkpoint, or from the last one of a job, on whatever hosts are free. It is a new job; its output begins with what was written up to the checkpoint.',
-      )
-      .argument('<job|checkpoint>', 'job or checkpoint id')
-      .option('--name <name>', 'name of the new job; that of the old one otherwise')
-      .option('--time <duration>', 'end the job after this time, for example 10m', parseSeconds)
-      .option('--policy <name>', 'placement policy')
-      .option('--checkpoint-every <duration>', 'save it so often, for example 30s', parseSeconds)
-      .option('--requeue [times]', 'run it again when a node is lost, at most so often (3)', parseCount('--requeue', 1, 1000))
-      .action(action<RestartOptions>((context, [id = ''], options) => restart(context, id, options))),
+    addRequeueOptions(
+      program
+        .command('restart')
+        .summary('start a job anew from a checkpoint')
+        .description(
+          'start a job that goes on from a checkpoint, or from the last one of a job, on whatever hosts are free. It is a new job; its output begins with what was written up to the checkpoint.',
+        )
+        .argument('<job|checkpoint>', 'job or checkpoint id')
+        .option('--name <name>', 'name of the new job; that of the old one otherwise')
+        .option('--time <duration>', 'end the job after this time, for example 10m', parseSeconds)
+        .option('--policy <name>', 'placement policy')
+        .option('--checkpoint-every <duration>', 'save it so often, for example 30s', parseSeconds),
+    ).action(action<RestartOptions>((context, [id = ''], options) => restart(context, id, options))),
     'verbena restart job-7k2m9q',
     'verbena logs -f $(verbena restart ckpt-8d4w2n --quiet)',
   );

@@ -6,8 +6,9 @@ import type { Command } from 'commander';
 import { jobv1 } from '@verbena/contracts';
 import { usageError } from '../errors.ts';
 import { parseBytes, parseCount, parseSeconds } from '../terminal/units.ts';
+import { addRequeueOptions, requeuePolicy, type RequeueOptions } from './requeue-options.ts';
 
-export interface JobOptions {
+export interface JobOptions extends RequeueOptions {
   readonly processes: number;
   readonly vms?: number;
   readonly mem?: number;
@@ -25,8 +26,6 @@ export interface JobOptions {
   readonly check?: boolean;
   /** Whether it counts messages and times calls, for "verbena job mpi". */
   readonly traceMpi?: boolean;
-  /** How often the job may run again after the loss of a node; true for the default. */
-  readonly requeue?: number | true;
   /** Seconds between checkpoints. */
   readonly checkpointEvery?: number;
 }
@@ -57,7 +56,7 @@ function parseIoPath(text: string): jobv1.IoPath {
 }
 
 export function addJobOptions(command: Command): Command {
-  return command
+  const described = command
     .option('-n, --processes <count>', 'number of MPI processes, each in a VM of its own', parseCount('-n', 1, 4096), 1)
     .option('--image <ref>', 'run an image of the catalogue: name, name:version or sha256:...')
     .option('--mem <size>', 'memory of each VM, for example 512M', parseBytes)
@@ -71,13 +70,12 @@ export function addJobOptions(command: Command): Command {
     .option('--io <path>', `how the VMs reach the adapter: ${ioPathNames.join(', ')}`, parseIoPath)
     .option('--check', 'look for mistakes: handles left, overlapping buffers, ranks that disagree; sources are compiled with call sites')
     .option('--trace-mpi', 'record who sends how much to whom, and the time of MPI calls; "verbena job mpi" shows it')
-    .option('--priority <number>', 'higher goes first', parsePriority)
-    .option(
-      '--requeue [times]',
-      'run the job again when a node is lost on which it runs, from its last checkpoint, at most so often (3)',
-      parseCount('--requeue', 1, 1000),
-    )
-    .option('--checkpoint-every <duration>', 'save the job so often while it runs, for example 30s', parseSeconds);
+    .option('--priority <number>', 'higher goes first', parsePriority);
+  return addRequeueOptions(described).option(
+    '--checkpoint-every <duration>',
+    'save the job so often while it runs, for example 30s',
+    parseSeconds,
+  );
 }
 
 /** "A=1" pairs as an object. */
@@ -140,8 +138,7 @@ export function jobSpec({ options, name, image, args, env, stdin, inputFiles }: 
     priority: options.priority ?? 0,
     ioPath: options.io ?? jobv1.IoPath.UNSPECIFIED,
     inputFiles: [...inputFiles],
-    onNodeLoss: options.requeue === undefined ? jobv1.NodeLossPolicy.UNSPECIFIED : jobv1.NodeLossPolicy.REQUEUE,
-    maxRequeues: typeof options.requeue === 'number' ? options.requeue : 0,
+    ...requeuePolicy(options),
     ...(options.checkpointEvery !== undefined && { checkpointEvery: durationFromMs(options.checkpointEvery * 1000) }),
     requirements: { labels: parsePairs('--require', options.require ?? []) },
     ...(options.time === undefined ? {} : { walltime: durationFromMs(options.time * 1000) }),

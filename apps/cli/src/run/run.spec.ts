@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { jobv1, storagev1 } from '@verbena/contracts';
+import { Command } from 'commander';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { memoryIo } from '../terminal/io.fixture.ts';
@@ -9,7 +10,8 @@ import { inputName } from './input-files.ts';
 import { jobProgress } from './job-progress.ts';
 import { rankLabels } from './rank-labels.ts';
 import { imageName } from './read-image.ts';
-import { jobName, jobSpec, programEnvironment } from './run-options.ts';
+import { requeuePolicy } from './requeue-options.ts';
+import { addJobOptions, jobName, jobSpec, programEnvironment, type JobOptions } from './run-options.ts';
 import { readStandardInput } from './standard-input.ts';
 
 const { EndCause, JobState, RankState } = jobv1;
@@ -158,6 +160,28 @@ describe('progress of a job', () => {
     );
     expect(at(JobState.BOOTING, { spec: { processes: 8 } })).toMatch(/^booting \[/);
     expect(at(JobState.RUNNING)).toBeUndefined();
+  });
+});
+
+describe('a job whose node is lost', () => {
+  const parsed = (...words: string[]): { options: JobOptions; sources: string[] } => {
+    const command = addJobOptions(new Command('run').exitOverride()).argument('[files...]');
+    command.parse(words, { from: 'user' });
+    return { options: command.opts<JobOptions>(), sources: command.args };
+  };
+
+  it('runs again when it says so, and the next word is a source', () => {
+    const { options, sources } = parsed('--requeue', 'prog.c');
+    expect(sources).toEqual(['prog.c']);
+    expect(requeuePolicy(options)).toEqual({ onNodeLoss: jobv1.NodeLossPolicy.REQUEUE, maxRequeues: 0 });
+  });
+
+  it('runs again so often, or not at all', () => {
+    expect(requeuePolicy(parsed('--max-requeues', '10', 'prog.c').options)).toEqual({
+      onNodeLoss: jobv1.NodeLossPolicy.REQUEUE,
+      maxRequeues: 10,
+    });
+    expect(requeuePolicy(parsed('prog.c').options)).toEqual({});
   });
 });
 
