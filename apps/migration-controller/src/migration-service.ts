@@ -7,6 +7,7 @@ import { callContext } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
 import { findTarget, findVm, migrating, visibleVms } from './cluster-facts.ts';
 import { migrationView, modeOf, transferOf } from './migration-view.ts';
+import { changeOf } from './run/change-of.ts';
 import { messageOf, type MigrationPorts } from './run/work.ts';
 
 export interface MigrationServiceParts extends MigrationPorts {
@@ -51,7 +52,7 @@ export function migrationService(parts: MigrationServiceParts): ServiceImpl<type
     async *watchMigration({ id }, { signal }) {
       await found(id);
       for (;;) {
-        const changed = changeOf(parts, id, signal);
+        const changed = changeOf(migrations, id, signal);
         const state = migrations.get(id) ?? { status: 'none' as const };
         yield { migration: view(id, state) };
         if (migrationEnded(state)) return;
@@ -66,23 +67,6 @@ export function migrationService(parts: MigrationServiceParts): ServiceImpl<type
       return { migration: view(id, result.state) };
     },
   };
-}
-
-/** Resolves with the next change, rejects when the signal aborts. */
-function changeOf({ migrations }: MigrationPorts, id: string, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const forget = migrations.onChange((changed) => {
-    if (changed === id) resolve();
-  });
-  const aborted = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', aborted, { once: true });
-  if (signal.aborted) aborted();
-  const done = promise.finally(() => {
-    forget();
-    signal.removeEventListener('abort', aborted);
-  });
-  done.catch(() => undefined);
-  return done;
 }
 
 const callMs = 10_000;

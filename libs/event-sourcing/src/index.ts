@@ -34,4 +34,5 @@ export type {
 } from './read-model.ts';
 export { concerns, subjectsOf } from './subjects.ts';
 export { backward, forward, StepFailed, type SagaDirection, type SagaPort, type SagaStep, type SagaTable } from './saga.ts';
+export { assertWritten, Overtaken, SagaRun, type SagaRunPort } from './saga-run.ts';
 export { beginTerm, createMemoryElection, fencedStore, leaderStream, leadership, type LeaderElection, type Leadership } from './leader.ts';

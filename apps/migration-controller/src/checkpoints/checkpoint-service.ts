@@ -5,6 +5,7 @@ import { suffix } from '@verbena/ids';
 import { callContext, seesTenant } from '@verbena/messaging';
 import { pageOf } from '@verbena/service-kit';
 import { findVm } from '../cluster-facts.ts';
+import { changeOf } from '../run/change-of.ts';
 import { checkpointView } from './checkpoint-view.ts';
 import type { CheckpointRequest } from './checkpoints.ts';
 import { obstacle } from './steps.ts';
@@ -54,7 +55,7 @@ export function checkpointService(parts: CheckpointServiceParts): ServiceImpl<ty
     async *watchCheckpoint({ id }, { signal }) {
       found(id);
       for (;;) {
-        const changed = changeOf(parts, id, signal);
+        const changed = changeOf(checkpoints, id, signal);
         yield { checkpoint: view(id) };
         if (checkpointSettled(checkpoints.known(id))) return;
         await changed;
@@ -98,21 +99,4 @@ async function begin(parts: CheckpointServiceParts, jobId: string, reason: strin
   if (!result.ok) throw new ConnectError(result.detail, Code.Aborted);
   start(id);
   return id;
-}
-
-/** Resolves with the next change, rejects when the signal aborts. */
-function changeOf({ checkpoints }: CheckpointPorts, id: string, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const forget = checkpoints.onChange((changed) => {
-    if (changed === id) resolve();
-  });
-  const aborted = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', aborted, { once: true });
-  if (signal.aborted) aborted();
-  const done = promise.finally(() => {
-    forget();
-    signal.removeEventListener('abort', aborted);
-  });
-  done.catch(() => undefined);
-  return done;
 }

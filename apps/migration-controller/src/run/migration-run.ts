@@ -1,29 +1,26 @@
 /** One migration from its start to its end, in this life of the controller: the log says what is to be done next. */
 import { migrationEnded } from '@verbena/domain-migration';
-import { backward, forward, StepFailed, type SagaPort } from '@verbena/event-sourcing';
+import { backward, forward, SagaRun, StepFailed, type SagaPort } from '@verbena/event-sourcing';
 import { withCallContext } from '@verbena/messaging';
 import { inSpan } from '@verbena/service-kit';
 import type { MigrationRequest } from '../migrations.ts';
+import { failureOf, sagaPort } from './saga-port.ts';
 import { migrationSaga } from './saga.ts';
 import { unreserve } from './steps.ts';
-import { mayPass, messageOf, VmGone, type MigrationPorts, type Work } from './work.ts';
-
-const pauseMs = 500;
-
-/** The log says something by now that forbids what was to be written. */
-class Overtaken extends Error {}
+import { VmGone, type MigrationPorts, type Work } from './work.ts';
 
 export class MigrationRun {
   readonly id: string;
   readonly #ports: MigrationPorts;
   readonly #work: Work;
-  /** Aborts when the migration is to be undone. */
-  #turn = new AbortController();
+  readonly #saga: SagaPort<ReturnType<Work['migration']>, MigrationRequest>;
+  readonly #run: SagaRun;
 
   constructor(id: string, ports: MigrationPorts) {
+    const { migrations, clock, log, stopping } = ports;
     this.id = id;
     this.#ports = ports;
-    const migration = () => ports.migrations.known(id);
+    const migration = () => migrations.known(id);
     this.#work = {
       id,
       ports,
@@ -35,6 +32,22 @@ export class MigrationRun {
       depart: undefined,
       leave: undefined,
     };
+    this.#saga = sagaPort({
+      ...ports,
+      id,
+      kind: 'migration',
+      state: migration,
+      execute: (command: MigrationRequest) => migrations.execute(id, command),
+      touch: () => migrations.touch(id),
+    });
+    const port = {
+      over: () => migrationEnded(migrations.known(id)),
+      turned: () => (['undoing', 'cancelled'].includes(migration().status) ? `migration ${id} is taken back` : undefined),
+      next: (_turn: AbortSignal, signal: AbortSignal) => this.#next(signal),
+      unexpected: (err: unknown) => log.error({ err, migration: id }, 'a migration met something unexpected, and goes on in a moment'),
+      sleep: clock.sleep.bind(clock),
+    };
+    this.#run = new SagaRun(port, stopping);
   }
 
   /** Resolves when the migration has ended, or the controller stops. Never rejects. */
@@ -42,12 +55,12 @@ export class MigrationRun {
     const { migrations, tracer, waits } = this.#ports;
     const { tenant, vmId } = migrations.known(this.id);
     const forget = migrations.onChange((id) => {
-      if (id === this.id) this.#notice();
+      if (id === this.id) this.#run.notice();
     });
     const context = { actor: 'migration-controller', tenant, ...(traceparent !== undefined && { traceparent }) };
     const attributes = { 'verbena.migration.id': this.id, 'verbena.vm.id': vmId };
     try {
-      await withCallContext(context, () => inSpan(tracer, 'migrate VM', attributes, () => this.#live()));
+      await withCallContext(context, () => inSpan(tracer, 'migrate VM', attributes, () => this.#run.run()));
     } catch {
       // The controller stops: the next one goes on from the log.
     } finally {
@@ -58,33 +71,14 @@ export class MigrationRun {
     }
   }
 
-  async #live(): Promise<void> {
-    const { clock, log, migrations, stopping } = this.#ports;
-    while (!migrationEnded(migrations.known(this.id))) {
-      stopping.throwIfAborted();
-      this.#turn = new AbortController();
-      this.#notice();
-      try {
-        await this.#next();
-      } catch (error) {
-        stopping.throwIfAborted();
-        if (error instanceof Overtaken || this.#turn.signal.aborted) continue;
-        log.error({ err: error, migration: this.id }, 'a migration met something unexpected, and goes on in a moment');
-        await clock.sleep(pauseMs, stopping);
-      }
-    }
-  }
-
-  async #next(): Promise<void> {
+  async #next(signal: AbortSignal): Promise<void> {
     const { migrations, stopping } = this.#ports;
     if (migrations.known(this.id).status === 'undoing') {
-      await backward(migrationSaga, this.#work, this.#port(), stopping);
-      await this.#commit([{ type: 'FinishUndo', data: {} }]);
-      return;
+      await backward(migrationSaga, this.#work, this.#saga, stopping);
+      return this.#saga.commit([{ type: 'FinishUndo', data: {} }]);
     }
-    const signal = AbortSignal.any([this.#turn.signal, stopping]);
     try {
-      await forward(migrationSaga, this.#work, this.#port(), signal);
+      await forward(migrationSaga, this.#work, this.#saga, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof StepFailed)) throw error;
@@ -93,43 +87,14 @@ export class MigrationRun {
   }
 
   /** Before the hand-over the VM stays where it is. After it only the VM's end can end the migration; all else is tried again. */
-  async #failed({ step, cause }: StepFailed): Promise<void> {
-    const reason = `${step}: ${messageOf(cause)}`.slice(0, 1_000);
+  async #failed(failure: StepFailed): Promise<void> {
+    const reason = failureOf(failure);
     if (this.#ports.migrations.known(this.id).status !== 'handed-over')
-      return this.#commit([{ type: 'UndoMigration', data: { cause: 'failed', reason } }]);
-    if (cause instanceof VmGone) {
+      return this.#saga.commit([{ type: 'UndoMigration', data: { cause: 'failed', reason } }]);
+    if (failure.cause instanceof VmGone) {
       await unreserve(this.#work);
-      return this.#commit([{ type: 'LoseMigration', data: { reason } }]);
+      return this.#saga.commit([{ type: 'LoseMigration', data: { reason } }]);
     }
-    throw cause;
-  }
-
-  #port(): SagaPort<ReturnType<Work['migration']>, MigrationRequest> {
-    const { clock, tracer, waits, migrations } = this.#ports;
-    return {
-      state: this.#work.migration,
-      commit: (commands) => this.#commit(commands),
-      mayPass,
-      sleep: (ms, signal) => clock.sleep(ms, signal),
-      waits: (step, error) => {
-        if (error === undefined) waits.delete(this.id);
-        else waits.set(this.id, `waits in "${step}": ${messageOf(error)}`);
-        migrations.touch(this.id);
-      },
-      around: (step, direction, run) =>
-        inSpan(tracer, `${direction} step`, { 'verbena.migration.id': this.id, 'verbena.migration.step': step }, run),
-    };
-  }
-
-  async #commit(commands: readonly MigrationRequest[]): Promise<void> {
-    for (const command of commands) {
-      const written = await this.#ports.migrations.execute(this.id, command);
-      if (!written.ok) throw new Overtaken(written.detail);
-    }
-  }
-
-  #notice(): void {
-    const { status } = this.#ports.migrations.known(this.id);
-    if (status === 'undoing' || status === 'cancelled') this.#turn.abort(new Error(`migration ${this.id} is taken back`));
+    throw failure.cause;
   }
 }

@@ -8,7 +8,7 @@
  * turn does what the log says by then. A scheduler that takes over does the same, so there is no other recovery.
  */
 import { hasEnded, type KnownJob } from '@verbena/domain-job';
-import { backward, EventStoreError, forward, StepFailed, type SagaPort } from '@verbena/event-sourcing';
+import { assertWritten, backward, EventStoreError, forward, SagaRun, StepFailed, type SagaPort } from '@verbena/event-sourcing';
 import { withCallContext } from '@verbena/messaging';
 import { inSpan, type SpanName } from '@verbena/service-kit';
 import type { JobRequest } from '../jobs/jobs.ts';
@@ -19,7 +19,6 @@ import type { RunPorts } from './ports.ts';
 import { startSaga } from './start-saga.ts';
 import type { Work } from './work.ts';
 
-const pauseMs = 500;
 const spans: Readonly<Partial<Record<string, SpanName>>> = {
   match: 'match image',
   place: 'wait in queue',
@@ -27,31 +26,41 @@ const spans: Readonly<Partial<Record<string, SpanName>>> = {
   boot: 'boot VMs',
 };
 
-/** The log says something else by now than the step thought. */
-class Overtaken extends Error {}
-
 export class JobRun {
   readonly jobId: string;
   readonly #ports: RunPorts;
-  /** Ends what is under way when the log decides otherwise. */
-  #turn = new AbortController();
+  readonly #run: SagaRun;
+  /** Aborts when the log decides otherwise. */
+  #turn = new AbortController().signal;
   /** Of the present placement. */
   #inFlight = new Map<Promise<unknown>, string>();
   #startedOn = new Set<string>();
 
   constructor(jobId: string, ports: RunPorts) {
+    const { clock, log, stopping } = ports;
     this.jobId = jobId;
     this.#ports = ports;
+    const port = {
+      over: () => hasEnded(this.#job()),
+      turned: () => this.#turned(),
+      next: (turn: AbortSignal, signal: AbortSignal) => this.#next(turn, signal),
+      unexpected: (err: unknown) => {
+        if (err instanceof EventStoreError) this.#waits(`waits: the event log cannot be written (${err.message})`);
+        log.error({ err, job: jobId }, 'the run of a job met something unexpected, and goes on in a moment');
+      },
+      sleep: clock.sleep.bind(clock),
+    };
+    this.#run = new SagaRun(port, stopping);
   }
 
   /** Resolves when the job has ended, or the scheduler stops. Never rejects. */
   async run(): Promise<void> {
     const { jobs, tracer } = this.#ports;
     const { tenant, traceparent } = this.#job();
-    const forget = jobs.log.onChangeOf(this.jobId, () => this.#notice());
+    const forget = jobs.log.onChangeOf(this.jobId, () => this.#run.notice());
     const context = { actor: 'scheduler', tenant, ...(traceparent !== '' && { traceparent }) };
     try {
-      await withCallContext(context, () => inSpan(tracer, 'run job', { 'verbena.job.id': this.jobId }, () => this.#live()));
+      await withCallContext(context, () => inSpan(tracer, 'run job', { 'verbena.job.id': this.jobId }, () => this.#run.run()));
     } catch {
       // The scheduler stops: whoever leads next goes on.
     } finally {
@@ -61,26 +70,9 @@ export class JobRun {
     }
   }
 
-  async #live(): Promise<void> {
-    const { clock, log, stopping } = this.#ports;
-    while (!hasEnded(this.#job())) {
-      stopping.throwIfAborted();
-      this.#turn = new AbortController();
-      this.#notice();
-      try {
-        await this.#next();
-      } catch (error) {
-        stopping.throwIfAborted();
-        if (error instanceof Overtaken || this.#turn.signal.aborted) continue;
-        if (error instanceof EventStoreError) this.#waits(`waits: the event log cannot be written (${error.message})`);
-        log.error({ err: error, job: this.jobId }, 'the run of a job met something unexpected, and goes on in a moment');
-        await clock.sleep(pauseMs, stopping);
-      }
-    }
-  }
-
   /** What the log says that is to be done. */
-  async #next(): Promise<void> {
+  async #next(turn: AbortSignal, signal: AbortSignal): Promise<void> {
+    this.#turn = turn;
     const { stopping } = this.#ports;
     const { status } = this.#job();
     if (status === 'ending') {
@@ -92,13 +84,12 @@ export class JobRun {
       await this.#commit([{ type: 'FinishRequeue', data: {} }]);
       this.#startedOn = new Set();
       this.#inFlight = new Map();
-    } else await this.#start();
+    } else await this.#start(signal);
   }
 
   /** Brings the job up and waits while it runs. */
-  async #start(): Promise<void> {
-    const { stopping, tracer } = this.#ports;
-    const signal = AbortSignal.any([this.#turn.signal, stopping]);
+  async #start(signal: AbortSignal): Promise<void> {
+    const { tracer } = this.#ports;
     signal.throwIfAborted();
     try {
       await forward(startSaga, this.#work(), this.#port(), signal);
@@ -130,7 +121,7 @@ export class JobRun {
       ports: this.#ports,
       jobId: this.jobId,
       job: () => this.#job(),
-      over: this.#turn.signal,
+      over: this.#turn,
       startedOn: this.#startedOn,
       inFlight: this.#inFlight,
     };
@@ -154,14 +145,14 @@ export class JobRun {
 
   async #commit(commands: readonly JobRequest[]): Promise<void> {
     const written = await this.#ports.jobs.execute(this.jobId, commands);
-    if (!written.ok) throw new Overtaken(written.detail);
+    assertWritten(written);
   }
 
   /** The limits of a job that runs, for as long as it does. */
   #watch(): void {
     const { jobs, clock, deadlocks, log } = this.#ports;
     const { assignments, spec, startedAt = 0 } = this.#job();
-    const over = this.#turn.signal;
+    const over = this.#turn;
     const end = (cause: 'walltime' | 'deadlock', reason: string): void => {
       jobs
         .execute(this.jobId, [{ type: 'EndJob', data: { cause, reason } }])
@@ -186,10 +177,10 @@ export class JobRun {
     jobs.log.touch(this.jobId);
   }
 
-  #notice(): void {
+  #turned(): string | undefined {
     const { status } = this.#job();
-    if (status === 'ending' || status === 'requeueing' || hasEnded(this.#job()))
-      this.#turn.abort(new Error(`job ${this.jobId} is over, or goes back to the queue`));
+    const other = status === 'ending' || status === 'requeueing' || hasEnded(this.#job());
+    return other ? `job ${this.jobId} is over, or goes back to the queue` : undefined;
   }
 
   #job(): KnownJob {
