@@ -40,6 +40,7 @@ class LinkWorker {
   #busyAt = 0;
   #dozing = false;
   #polls = 0;
+  #rung = 0;
   readonly #known = new Map<number, PeerMemory>();
   readonly #retired = new Retired();
   #closed = false;
@@ -165,13 +166,18 @@ class LinkWorker {
     }
   }
 
-  /** Guests that wait move their frames themselves. Then this thread would only take their cores. */
+  /**
+   * Guests that wait move their frames themselves. Then this thread would only take their cores. A guest that goes to sleep rings: since then, what it polled
+   * before is no reason to leave the next frame to it.
+   */
   async #guestsPoll(): Promise<boolean> {
-    const polls = this.#engine.guestPolls;
-    if (polls === this.#polls) return false;
-    this.#polls = polls;
+    const { bell, guestPolls } = this.#engine;
+    const poll = guestPolls !== this.#polls && bell === this.#rung;
+    this.#polls = guestPolls;
+    this.#rung = bell;
+    if (!poll) return false;
     this.#busyAt = performance.now();
-    this.#engine.nap(this.#engine.bell, WATCH_MS);
+    this.#engine.nap(bell, WATCH_MS);
     if ((this.#engine.poll(1) & WIRE_BROKEN) !== 0) this.#mend();
     await new Promise((resolve) => setImmediate(resolve));
     return true;
