@@ -60,9 +60,7 @@ describe.each(programs)('%s', (name) => {
     expectGood(await run(image, { size, hosts }));
   });
 
-  // Known and not yet understood: in one of about a thousand such runs, with the machine busy, all ranks stood still for good. It is tried twice
-  // so that this alone does not refuse a change; its message says where the ranks stood.
-  test('passes while its channels stop and go on again and again', { retry: 1 }, async () => {
+  test('passes while its channels stop and go on again and again', async () => {
     expectGood(await run(image, { size: 4, hosts: 2, quiescing: { seed: 11, everyMs: 1, most: 10, patienceMs: 3000 } }));
   });
 });

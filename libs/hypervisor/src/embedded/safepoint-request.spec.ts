@@ -42,3 +42,17 @@ test('a request that is withdrawn before the guest stands there leaves it no ans
   await expect(quiesced).rejects.toMatchObject({ kind: 'timeout' });
   expect([control.load(word.quiesce), control.load(word.release)]).toEqual([0, 0]);
 });
+
+test('a request that is withdrawn while the guest has not left its last safepoint is never made: nobody would let the guest go on', async () => {
+  const { control, request } = asked();
+  const first = request.quiesce(1);
+  await Promise.resolve();
+  request.reached(1, 0);
+  await first;
+  request.release(1, 'same');
+  const second = request.quiesce(2);
+  request.release(2, 'same');
+  control.store(word.release, 0);
+  await expect(second).rejects.toMatchObject({ kind: 'timeout' });
+  expect(control.load(word.quiesce)).toBe(0);
+});

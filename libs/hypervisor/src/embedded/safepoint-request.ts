@@ -22,10 +22,16 @@ export function epochOf({ call }: Pick<ProgramState, 'call'>): number {
   return call.kind === 'hypercall' && call.nr === VB_HC_SAFEPOINT ? call.args[0] >>> 0 : 0;
 }
 
+const releasedBefore = (epoch: number): SuspendError =>
+  new SuspendError('timeout', `epoch ${String(epoch)} was released before the guest reached its safepoint`);
+
 export class SafepointRequest {
   readonly #control: ControlBlock;
   readonly #memory: () => WebAssembly.Memory | undefined;
   #waiting: { readonly epoch: number; readonly settle: (result: Quiesced | SuspendError) => void } | undefined;
+
+  /** Asked for while the guest had not left its last safepoint: they wait for that. */
+  readonly #queued = new Set<number>();
 
   /** @param memory of the guest while it lives */
   constructor(control: ControlBlock, memory: () => WebAssembly.Memory | undefined) {
@@ -33,13 +39,22 @@ export class SafepointRequest {
     this.#memory = memory;
   }
 
-  /** A guest that was released and has not woken yet is waited for: the next release would take the place of the one that it has to read. */
+  /**
+   * A guest that was released and has not woken yet is waited for: the next release would take the place of the one that it has to read. What is released
+   * meanwhile is not asked for any more: nobody would let the guest go on.
+   */
   async quiesce(epoch: number, timeoutMs = defaultTimeoutMs): Promise<Quiesced> {
     const until = performance.now() + timeoutMs;
-    while (this.#control.load(word.release) !== 0 && this.#memory() !== undefined) {
-      if (performance.now() > until)
-        throw new SuspendError('timeout', `the guest did not leave its safepoint within ${String(timeoutMs)} ms`);
-      await sleep(1);
+    this.#queued.add(epoch);
+    try {
+      while (this.#control.load(word.release) !== 0 && this.#memory() !== undefined) {
+        if (performance.now() > until)
+          throw new SuspendError('timeout', `the guest did not leave its safepoint within ${String(timeoutMs)} ms`);
+        await sleep(1);
+        if (!this.#queued.has(epoch)) throw releasedBefore(epoch);
+      }
+    } finally {
+      this.#queued.delete(epoch);
     }
     return this.#ask(epoch, timeoutMs);
   }
@@ -79,11 +94,8 @@ export class SafepointRequest {
   }
 
   /** @param why what a quiesce that is still under way is told */
-  release(
-    epoch: number,
-    mode: ReleaseMode,
-    why = new SuspendError('timeout', `epoch ${String(epoch)} was released before the guest reached its safepoint`),
-  ): void {
+  release(epoch: number, mode: ReleaseMode, why = releasedBefore(epoch)): void {
+    this.#queued.delete(epoch);
     const memory = this.#memory();
     if (memory === undefined || this.#control.load(word.quiesce) !== epoch) return;
     const reached = this.#waiting === undefined;
