@@ -21,7 +21,7 @@ const accepted: JobResult = { ok: true, state: { status: 'none' }, events: [] };
 const refused: JobResult = { ok: false, reason: 'unknown-rank', detail: 'no such rank' };
 
 /** Jobs whose appends take a turn of the event loop, and refuse what holds a rank of 99. */
-function slowJobs(fail = false): { jobs: Jobs; batches: number[][] } {
+function slowJobs(fail = false): { jobs: Pick<Jobs, 'execute'>; batches: number[][] } {
   const batches: number[][] = [];
   const execute = async (_id: string, commands: readonly JobRequest[]): Promise<JobResult> => {
     const ranks = commands.flatMap((command) => (command.type === 'RecordRankEnd' ? [command.data.rank] : []));
@@ -30,7 +30,7 @@ function slowJobs(fail = false): { jobs: Jobs; batches: number[][] } {
     if (fail) throw new Error('the disk is full');
     return ranks.includes(99) ? refused : accepted;
   };
-  return { jobs: { execute } as unknown as Jobs, batches };
+  return { jobs: { execute }, batches };
 }
 
 describe('ends of ranks', () => {

@@ -16,10 +16,10 @@ interface Waiting {
 const mostAtOnce = 256;
 
 export class RankEnds {
-  readonly #jobs: Jobs;
+  readonly #jobs: Pick<Jobs, 'execute'>;
   readonly #waiting = new Map<string, Waiting[]>();
 
-  constructor(jobs: Jobs) {
+  constructor(jobs: Pick<Jobs, 'execute'>) {
     this.#jobs = jobs;
   }
 
