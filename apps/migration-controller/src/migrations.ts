@@ -6,6 +6,7 @@ import {
   isKnownMigration,
   isLiveMigration,
   migrationDecider,
+  type Copied,
   type KnownMigration,
   type LiveMigration,
   type MigrationCommand,
@@ -15,11 +16,13 @@ import {
 } from '@verbena/domain-migration';
 import { vmDecider, type VmState } from '@verbena/domain-vm';
 import {
+  accept,
   handle,
   runProjection,
   type EventMetadata,
   type EventStore,
   type Handled,
+  type Loaded,
   type ProjectionRunner,
   type RecordedEvent,
 } from '@verbena/event-sourcing';
@@ -30,12 +33,25 @@ type Body<C> = C extends { readonly at: number } ? Omit<C, 'at'> : never;
 export type MigrationRequest = Body<MigrationCommand>;
 export type MigrationResult = Handled<MigrationEvent, MigrationState, MigrationRefusal>;
 
-interface Entry {
-  readonly state: MigrationState;
-  readonly version: number;
+type Entry = Loaded<MigrationState>;
+
+/** What is known when a VM is handed over, so that nothing has to be read while it stands. */
+export interface HandOverFacts {
+  /** What was sent while the guest stood, when the log does not say it yet. */
+  readonly sent?: Copied | undefined;
+  /** The VM as it was a moment ago. */
+  readonly vm?: Loaded<VmState> | undefined;
 }
 
 const mostTries = 10;
+
+const after = ({ state, version }: Entry, events: readonly MigrationEvent[]): Entry => ({
+  state: events.reduce(migrationDecider.evolve, state),
+  version: version + events.length,
+});
+
+/** The number of a quiesce by its position in the log. */
+export const quiesceEpochAt = (position: bigint): number => Number(position % BigInt(2 ** 30 - 1)) + 1;
 
 /** The hand-over is refused for good: the VM has ended, or its owner has called the migration off. */
 export class HandOverRefused extends Error {
@@ -111,21 +127,41 @@ export class Migrations {
     const command = { ...request, at: this.#now() } as MigrationCommand;
     const plan = request.type === 'RequestMigration' ? request.data.guestAssisted : undefined;
     const options = { metadata: this.#metadata(id, plan), ...(commandId !== undefined && { commandId }) };
-    const result = await this.#log.execute(id, command, options);
+    const result =
+      (commandId === undefined && (await this.#atOnce(id, command, options))) || (await this.#log.execute(id, command, options));
     if (result.ok && !result.repeated) this.#remember(id, result);
     return result;
+  }
+
+  /**
+   * By what is known here of the migration, without reading it first; whoever is the only writer is mostly right.
+   * @returns undefined when the log has to be asked
+   */
+  async #atOnce(
+    id: string,
+    command: MigrationCommand,
+    options: { readonly metadata: EventMetadata },
+  ): Promise<MigrationResult | undefined> {
+    const known = this.#entries.get(id);
+    const decision = known && migrationDecider.decide(command, known.state);
+    if (known === undefined || decision?.ok !== true) return undefined;
+    const { events } = decision;
+    if (events.length === 0) return { ok: true, ...known, events, recorded: [], repeated: false };
+    const result = await this.#store.append([{ stream: id, expectedVersion: known.version, events }], options);
+    return result.ok ? { ok: true, ...after(known, events), events, recorded: result.events, repeated: false } : undefined;
   }
 
   /**
    * Makes the target the VM's owner; again changes nothing.
    * @throws {HandOverRefused} when that can never be
    */
-  async handOver(id: string): Promise<void> {
+  async handOver(id: string, facts: HandOverFacts = {}): Promise<void> {
     const { vmId, sourceNodeId, targetNodeId, targetEpoch, fence } = this.known(id);
     const data = { migrationId: id, fromNodeId: sourceNodeId, nodeId: targetNodeId, nodeEpoch: targetEpoch };
+    let migration = this.#entries.get(id) ?? (await this.#log.load(id));
+    let vm = facts.vm ?? (await this.#vms.load(vmId));
     for (let tries = 1; tries <= mostTries; tries++) {
-      const [migration, vm] = await Promise.all([this.#log.load(id), this.#vms.load(vmId)]);
-      const here = migrationDecider.decide({ type: 'HandOver', at: this.#now(), data: { epoch: fence } }, migration.state);
+      const here = this.#handOver(migration.state, fence, facts.sent);
       const there = vmDecider.decide({ type: 'HandOverVm', data }, vm.state);
       if (!here.ok) throw new HandOverRefused(here.detail);
       if (!there.ok) throw new HandOverRefused(there.detail);
@@ -135,21 +171,33 @@ export class Migrations {
         { stream: vmId, expectedVersion: vm.version, events: there.events },
       ];
       const result = await this.#store.append(appends, { metadata: this.#metadata(id), commandId: `${id}/hand-over` });
-      if (result.ok) return this.#remember(id, await this.#log.load(id));
+      if (result.ok) return this.#remember(id, result.repeated ? await this.#log.load(id) : after(migration, here.events));
       if (result.reason === 'stale-epoch') throw new HandOverRefused(`${result.stream} is written under epoch ${result.current} by now`);
+      [migration, vm] = await Promise.all([this.#log.load(id), this.#vms.load(vmId)]);
     }
     throw new Error(`migration ${id} could not be handed over: its streams change all the time`);
   }
 
-  async vm(vmId: string): Promise<VmState> {
-    return (await this.#vms.load(vmId)).state;
+  /** That the guest stands is written with the hand-over: it waits for one append in the place of two. */
+  #handOver(state: MigrationState, epoch: number, sent: Copied | undefined): ReturnType<typeof migrationDecider.decide> {
+    const at = this.#now();
+    const first = state.status === 'copying' && sent !== undefined;
+    const suspended = first ? migrationDecider.decide({ type: 'RecordSuspension', at, data: sent }, state) : accept<MigrationEvent>();
+    if (!suspended.ok) return suspended;
+    const stands = suspended.events.reduce(migrationDecider.evolve, state);
+    const handedOver = migrationDecider.decide({ type: 'HandOver', at, data: { epoch } }, stands);
+    return handedOver.ok ? accept(...suspended.events, ...handedOver.events) : handedOver;
+  }
+
+  vm(vmId: string): Promise<Loaded<VmState>> {
+    return this.#vms.load(vmId);
   }
 
   /** The position of the last quiesce in the log, as the number under which the ranks do it; undefined before the first. */
   async quiesceEpoch(id: string): Promise<number | undefined> {
     const filter = { stream: id, types: ['MigrationQuiescing'] };
     const [last] = await this.#store.readAll({ filter, descending: true, limit: 1 });
-    return last === undefined ? undefined : Number(last.position % BigInt(2 ** 30 - 1)) + 1;
+    return last === undefined ? undefined : quiesceEpochAt(last.position);
   }
 
   /** The migration that an earlier request under this command id gave. */

@@ -36,8 +36,14 @@ describe('a VM that moves', () => {
       'MigrationHandedOver',
       'MigrationCompleted',
     ]);
-    const order = ['node-0 precopy', 'node-0 suspend', 'node-2 restore', 'scheduler settle', 'node-2 release', 'node-0 discard'];
+    const order = ['node-0 precopy', 'node-0 suspend', 'node-2 restore', 'node-2 release', 'scheduler settle', 'node-0 discard'];
     expect(w.calls.filter((call) => order.includes(call))).toEqual(order);
+    // From when it stands until all go on, nothing is written but the hand-over.
+    const { moments } = w.life;
+    const between = moments.slice(moments.indexOf('before suspend'), moments.lastIndexOf('before release'));
+    expect(between.filter((moment) => moment.startsWith('before append'))).toEqual([
+      'before append MigrationSuspended+MigrationHandedOver+VmHandedOver',
+    ]);
     // Everybody stood before the first was suspended.
     expect(w.calls.lastIndexOf('node-1 quiesce')).toBeLessThan(w.calls.indexOf('node-0 suspend'));
     const events = await w.store.readStream('vm-a');
@@ -140,7 +146,7 @@ describe('a step that fails', () => {
   it('after the hand-over ends the migration when the VM is lost with its new owner', async () => {
     w.failing.set('node-2 release', 'always');
     const id = await w.migrate();
-    w.fate = (moment) => moment === 'after append MigrationHandedOver+VmHandedOver';
+    w.fate = (moment) => moment === 'after append MigrationSuspended+MigrationHandedOver+VmHandedOver';
     while (!w.life.dead) await new Promise((resolve) => setImmediate(resolve));
     w.fate = () => false;
     await w.append('vm-a', { type: 'VmLost', data: { reason: 'node-2 is lost' } }, 3);
@@ -173,7 +179,7 @@ const startsAt = (all: readonly string[]): number => all.findIndex((moment) => m
 describe('a controller that dies', () => {
   it('at any moment has a successor that brings the migration to its end', async () => {
     const all = await moments();
-    for (const what of ['suspend', 'restore', 'append MigrationHandedOver+VmHandedOver', 'settleMove', 'discard'])
+    for (const what of ['suspend', 'restore', 'append MigrationSuspended+MigrationHandedOver+VmHandedOver', 'settleMove', 'discard'])
       expect(all.join()).toContain(what);
     for (let at = startsAt(all); at < all.length; at++) {
       const before = w.life.moments.length;

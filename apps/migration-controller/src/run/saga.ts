@@ -2,11 +2,14 @@
  * How a VM moves, as a table. Every step may be repeated: agents and scheduler know a migration by its id. Until `hand over` each step can be taken
  * back and the VM goes on where it was; from there on the table only goes forward, since the VM is the target's.
  *
- *   reserve -> admit -> prepare -> copy -> turn -> quiesce -> suspend -> restore -> HAND OVER -> settle -> release -> discard -> finish
+ *   reserve -> admit -> prepare -> copy -> turn -> quiesce -> suspend (restore) -> HAND OVER -> release -> settle -> finish
+ *
+ * While the VM stands nothing is written down but the hand-over, which also says what was sent.
  */
 import type { KnownMigration } from '@verbena/domain-migration';
 import type { SagaTable } from '@verbena/event-sourcing';
 import type { MigrationRequest } from '../migrations.ts';
+import * as after from './after-hand-over.ts';
 import * as steps from './steps.ts';
 import type { Work } from './work.ts';
 
@@ -39,11 +42,10 @@ export const migrationSaga: SagaTable<KnownMigration, Work, MigrationRequest> = 
   // Ranks that stand for one migration must not be asked to stand for another.
   { name: 'turn', key, done: isOver, do: silent(steps.takeTurn) },
   { name: 'quiesce', key, done: isSuspended, do: silent(steps.quiesce), undo: steps.releaseSame, tries: 1 },
-  { name: 'suspend', key, done: isSuspended, do: steps.suspend, undo: steps.resume, tries: 2 },
+  { name: 'suspend', key, done: isSuspended, do: silent(steps.suspend), undo: steps.resume, tries: 2 },
   { name: 'restore', key, done: isMoved, do: silent(steps.restore), undo: steps.abortIncoming, tries: 2 },
-  { name: 'hand over', key, done: isMoved, do: silent(({ ports, id }) => ports.migrations.handOver(id)) },
-  { name: 'settle', key, done: isOver, do: silent(steps.settle) },
-  { name: 'release', key, done: isOver, do: silent(steps.releaseMoved) },
-  { name: 'discard', key, done: isOver, do: silent(steps.discard) },
-  { name: 'finish', key, done: isOver, do: steps.complete },
+  { name: 'hand over', key, done: isMoved, do: silent(steps.handOver) },
+  { name: 'release', key, done: isOver, do: silent(after.releaseMoved) },
+  { name: 'settle', key, done: isOver, do: silent(after.settleAndDiscard) },
+  { name: 'finish', key, done: isOver, do: after.complete },
 ];

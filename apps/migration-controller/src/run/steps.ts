@@ -4,18 +4,18 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { imagev1, migrationv1, vmv1 } from '@verbena/contracts';
 import { usualTransfer, type Copied } from '@verbena/domain-migration';
 import { transferOnWire } from '../migration-view.ts';
-import type { MigrationRequest } from '../migrations.ts';
-import { agentOf, messageOf, unlessGone, type Agent, type Work } from './work.ts';
+import { quiesceEpochAt } from '../migrations.ts';
+import { agentOf, messageOf, type Agent, type Work } from './work.ts';
 
 const distributeMs = 300_000;
 const copyMs = 24 * 3_600_000;
-const discardMs = 5_000;
 const askAgainMs = 250;
 
 export async function reserve(work: Work, signal: AbortSignal): Promise<void> {
   const { vmId, targetNodeId } = work.migration();
   const options = { timeoutMs: work.ports.config.callMs, signal };
   work.place = await work.ports.bus.client(migrationv1.MoveService).reserveMove({ migrationId: work.id, vmId, targetNodeId }, options);
+  work.turnsSeen = work.ports.turns.given;
   if (Number(work.place.targetEpoch) !== work.migration().targetEpoch)
     throw new ConnectError(`node ${targetNodeId} has come anew since the migration began`, Code.FailedPrecondition);
 }
@@ -47,24 +47,32 @@ export async function prepare(work: Work, signal: AbortSignal): Promise<void> {
   const { id: migrationId, ports } = work;
   const { imageDigest, targetNodeId, jobId, vmId, sourceNodeId, memoryBytes, vcpus, tenant, rank, attempt, fence } = work.migration();
   const request = { imageDigest, nodeIds: [targetNodeId], jobId };
-  for await (const _ of ports.bus.client(imagev1.ImageService).distribute(request, { signal, timeoutMs: distributeMs }));
-  work.door = await agentOf(work, targetNodeId).prepareIncoming(
-    {
-      migrationId,
-      fence: BigInt(fence),
-      vmId,
-      sourceNodeId,
-      imageDigest,
-      memoryBytes: BigInt(memoryBytes),
-      vcpus,
-      tenant,
-      jobId,
-      rank,
-      attempt,
-      fabric: placeOf(work).fabric,
-    },
-    { timeoutMs: ports.config.callMs, signal },
-  );
+  const ask = () =>
+    agentOf(work, targetNodeId).prepareIncoming(
+      {
+        migrationId,
+        fence: BigInt(fence),
+        vmId,
+        sourceNodeId,
+        imageDigest,
+        memoryBytes: BigInt(memoryBytes),
+        vcpus,
+        tenant,
+        jobId,
+        rank,
+        attempt,
+        fabric: placeOf(work).fabric,
+      },
+      { timeoutMs: ports.config.callMs, signal },
+    );
+  try {
+    work.door = await ask();
+  } catch (error) {
+    if (ConnectError.from(error).code !== Code.FailedPrecondition) throw error;
+    // Most likely it lacks the image, which it is asked about only then: the target of a VM that comes back has it.
+    for await (const _ of ports.bus.client(imagev1.ImageService).distribute(request, { signal, timeoutMs: distributeMs }));
+    work.door = await ask();
+  }
 }
 
 /** Rounds of pre-copy while the guest runs; each is written down when it is done. */
@@ -77,63 +85,83 @@ export async function copy(work: Work, signal: AbortSignal): Promise<void> {
     downtime: durationFromMs(ports.config.downtimeMs),
     mostRounds: ports.config.mostRounds,
   };
+  // The source copies on while a round is written down.
+  let written: Promise<unknown> = Promise.resolve();
+  let failed: { readonly error: unknown } | undefined;
+  let round = work.migration().rounds.length;
   for await (const { done } of agentOf(work, sourceNodeId).precopy(request, { timeoutMs: copyMs, signal })) {
-    const round = work.migration().rounds.length + 1;
-    await ports.migrations.execute(id, { type: 'RecordRound', data: { ...copied(done), round, left: Number(done?.left ?? 0n) } });
+    if (failed !== undefined) break;
+    const data = { ...copied(done), round: ++round, left: Number(done?.left ?? 0n) };
+    written = written
+      .then(() => ports.migrations.execute(id, { type: 'RecordRound', data }))
+      .catch((error: unknown) => (failed = { error }));
   }
+  await written;
+  if (failed !== undefined) throw failed.error;
 }
 
 export async function takeTurn(work: Work, signal: AbortSignal): Promise<void> {
   if (work.leave !== undefined) return;
   work.leave = await work.ports.turns.enter(work.migration().jobId, signal);
   const { status } = work.migration();
-  // Other VMs of the job may have moved while this one waited: every rank must be asked to stand still, where it is now.
-  if (status === 'copying' || status === 'suspended') await reserve(work, signal);
+  // Others of the job may have moved while this one waited, if anybody had a turn: every rank must be asked to stand still, where it is now.
+  const alone = work.turnsSeen !== undefined && work.ports.turns.given === work.turnsSeen + 1;
+  if (!alone && (status === 'copying' || status === 'suspended')) await reserve(work, signal);
 }
 
 /** Has every rank of the job stand at a safepoint with quiet channels. */
 export async function quiesce(work: Work, signal: AbortSignal): Promise<void> {
   const { ports, id } = work;
   const { jobId, attempt, vmId, fence, quiescingAt } = work.migration();
-  if (quiescingAt === undefined) await ports.migrations.execute(id, { type: 'BeginQuiesce', data: {} });
+  if (quiescingAt === undefined) {
+    const begun = await ports.migrations.execute(id, { type: 'BeginQuiesce', data: {} });
+    const position = begun.ok ? begun.recorded.at(-1)?.position : undefined;
+    if (position !== undefined) work.epoch = quiesceEpochAt(position);
+  }
   const { quiesceMs, callMs } = ports.config;
-  const epoch = (await ports.migrations.quiesceEpoch(id)) ?? 0;
+  const epoch = await epochOf(work);
   const { fabric } = placeOf(work);
   const request = { migrationId: id, jobId, attempt, vmId, fence: BigInt(fence), epoch, timeout: durationFromMs(quiesceMs), fabric };
   await onAll(work, await nodesOf(work), (agent) => agent.quiesce(request, { timeoutMs: quiesceMs + callMs, signal }));
 }
 
-export async function suspend(work: Work, signal: AbortSignal): Promise<readonly MigrationRequest[]> {
-  const source = agentOf(work, work.migration().sourceNodeId);
-  const { sent } = await source.suspend(sending(work), { timeoutMs: copyMs, signal });
-  return [{ type: 'RecordSuspension', data: copied(sent) }];
+/** The guest stands from here on: the target is told to bring it up as soon as the last of it has come, and nobody is asked in between. */
+export async function suspend(work: Work, signal: AbortSignal): Promise<void> {
+  const { sourceNodeId, vmId } = work.migration();
+  work.vm = await work.ports.migrations.vm(vmId);
+  const off = new AbortController();
+  const either = AbortSignal.any([signal, off.signal]);
+  const orOff = async <T>(call: Promise<T>): Promise<T> => {
+    try {
+      return await call;
+    } catch (error) {
+      off.abort(error);
+      throw error;
+    }
+  };
+  const coming = orOff(bringUp(work, copyMs, either));
+  const leaving = orOff(agentOf(work, sourceNodeId).suspend(sending(work), { timeoutMs: copyMs, signal: either }));
+  const results = await Promise.allSettled([leaving, coming]);
+  if (off.signal.aborted) throw off.signal.reason;
+  const [left] = results;
+  if (left.status === 'fulfilled') work.sent = copied(left.value.sent);
 }
 
+/** For a life of the controller that finds a VM which an earlier one has suspended. */
 export async function restore(work: Work, signal: AbortSignal): Promise<void> {
+  if (work.sent === undefined) await bringUp(work, work.ports.config.callMs, signal);
+}
+
+async function bringUp(work: Work, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const { fence, vmId, targetNodeId } = work.migration();
   const { pkey, fabric } = placeOf(work);
-  const epoch = (await work.ports.migrations.quiesceEpoch(work.id)) ?? 0;
+  const epoch = await epochOf(work);
   const request = { migrationId: work.id, fence: BigInt(fence), vmId, ranks: moved(work), pkey, fabric, epoch };
-  await agentOf(work, targetNodeId).restore(request, { timeoutMs: work.ports.config.callMs, signal });
+  await agentOf(work, targetNodeId).restore(request, { timeoutMs, signal });
 }
 
-/** The scheduler knows by now, and tells where everyone is. */
-export async function settle(work: Work, signal: AbortSignal): Promise<void> {
-  const { jobId } = work.migration();
-  const options = { timeoutMs: work.ports.config.callMs, signal };
-  const settled = await unlessGone(work, () =>
-    work.ports.bus.client(migrationv1.MoveService).settleMove({ migrationId: work.id, jobId }, options),
-  );
-  work.settled = settled;
-}
-
-export async function releaseMoved(work: Work, signal: AbortSignal): Promise<void> {
-  const { jobId, attempt, sourceNodeId } = work.migration();
-  const { ranks = [], fabric = [] } = work.settled ?? {};
-  const request = { migrationId: work.id, jobId, attempt, how: migrationv1.ReleaseHow.NEW_ADAPTER, ranks, fabric };
-  const nodes = [...new Set([...ranks.map(({ nodeId }) => nodeId), sourceNodeId])];
-  await unlessGone(work, () => onAll(work, nodes, (agent) => agent.release(request, { timeoutMs: work.ports.config.callMs, signal })));
-  work.releasedAt = work.ports.clock.now().getTime();
+export function handOver({ id, ports, sent, vm }: Work): Promise<void> {
+  return ports.migrations.handOver(id, { sent, vm });
 }
 
 export async function releaseSame(work: Work): Promise<void> {
@@ -158,23 +186,6 @@ export function abortIncoming(work: Work): Promise<void> {
   return insist(work, targetNodeId, () => agentOf(work, targetNodeId).abortIncoming(request, { timeoutMs: work.ports.config.callMs }));
 }
 
-/** A source that does not answer asks the log what became of the VM, and discards it then. */
-export async function discard(work: Work): Promise<void> {
-  const { sourceNodeId, vmId } = work.migration();
-  try {
-    await agentOf(work, sourceNodeId).discard({ migrationId: work.id, vmId }, { timeoutMs: discardMs });
-  } catch (error) {
-    work.ports.log.warn(
-      { migration: work.id, node: sourceNodeId, error: messageOf(error) },
-      'the source has not discarded a VM that has moved',
-    );
-  }
-}
-
-export function complete({ releasedAt }: Work): Promise<readonly MigrationRequest[]> {
-  return Promise.resolve([{ type: 'CompleteMigration', data: releasedAt === undefined ? {} : { releasedAt } }]);
-}
-
 /** Repeats what takes something back until it is answered, or long enough: whoever is not reached asks the log. */
 async function insist(work: Work, whom: string, call: () => Promise<unknown>): Promise<void> {
   const { clock, config, log, stopping } = work.ports;
@@ -195,16 +206,19 @@ async function insist(work: Work, whom: string, call: () => Promise<unknown>): P
 }
 
 /** All are asked, and all have answered when the first error is thrown. */
-async function onAll(work: Work, nodeIds: readonly string[], call: (agent: Agent) => Promise<unknown>): Promise<void> {
+export async function onAll(work: Work, nodeIds: readonly string[], call: (agent: Agent) => Promise<unknown>): Promise<void> {
   const results = await Promise.allSettled(nodeIds.map((nodeId) => call(agentOf(work, nodeId))));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }
 
-function placeOf({ place, id }: Work): migrationv1.ReserveMoveResponse {
+export function placeOf({ place, id }: Work): migrationv1.ReserveMoveResponse {
   if (place === undefined) throw new Error(`nothing is reserved for migration ${id}`);
   return place;
 }
+
+/** The number under which ranks stand still now. */
+const epochOf = async (work: Work): Promise<number> => (work.epoch ??= (await work.ports.migrations.quiesceEpoch(work.id)) ?? 0);
 
 /** The nodes where ranks of the job are before the move; the map of VMs knows them when this life of the controller has reserved nothing. */
 async function nodesOf(work: Work): Promise<readonly string[]> {
@@ -225,7 +239,7 @@ async function vmsOf({ ports }: Work, jobId: string): Promise<readonly { nodeId:
 }
 
 /** Where the ranks will be. */
-function moved(work: Work): { rank: number; vmId: string; nodeId: string }[] {
+export function moved(work: Work): { rank: number; vmId: string; nodeId: string }[] {
   const { vmId, targetNodeId } = work.migration();
   return placeOf(work).ranks.map((place) => ({
     rank: place.rank,

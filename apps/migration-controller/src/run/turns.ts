@@ -1,6 +1,12 @@
 /** Turns, one key at a time: whoever enters waits until all before it have left. */
 export class Turns {
   readonly #tails = new Map<string, Promise<void>>();
+  #given = 0;
+
+  /** Turns that were given so far, whoever's. */
+  get given(): number {
+    return this.#given;
+  }
 
   /** Resolves with the function that gives the turn back, which may be called again. @throws the signal's reason, and then waits no more */
   async enter(key: string, signal: AbortSignal): Promise<() => void> {
@@ -18,6 +24,7 @@ export class Turns {
     if (signal.aborted) abort();
     try {
       await Promise.race([before, aborted.promise]);
+      this.#given++;
       return mine.resolve;
     } catch (error) {
       mine.resolve();

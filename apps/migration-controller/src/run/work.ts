@@ -1,9 +1,9 @@
 /** What the steps of a migration work with. */
 import { Code, ConnectError, type Client } from '@connectrpc/connect';
 import { migrationv1 } from '@verbena/contracts';
-import type { KnownMigration } from '@verbena/domain-migration';
-import { isLive } from '@verbena/domain-vm';
-import { EventStoreError } from '@verbena/event-sourcing';
+import type { Copied, KnownMigration } from '@verbena/domain-migration';
+import { isLive, type VmState } from '@verbena/domain-vm';
+import { EventStoreError, type Loaded } from '@verbena/event-sourcing';
 import type { Bus } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
 import type { Tracer } from '@opentelemetry/api';
@@ -54,6 +54,14 @@ export interface Work {
   place: migrationv1.ReserveMoveResponse | undefined;
   /** Where the target listens. */
   door: migrationv1.PrepareIncomingResponse | undefined;
+  /** Turns that had been given when the scheduler told of the job. */
+  turnsSeen: number | undefined;
+  /** The number under which ranks stand still. */
+  epoch: number | undefined;
+  /** What was sent while the guest stood; the target has brought it up then. */
+  sent: Copied | undefined;
+  /** The VM's story as it was when the guest was suspended. */
+  vm: Loaded<VmState> | undefined;
   /** Where everyone is after the move. */
   settled: migrationv1.SettleMoveResponse | undefined;
   /** When all ranks had been told to go on after the move, in milliseconds since 1970; undefined when an earlier life of the controller told them. */
@@ -81,7 +89,7 @@ export async function unlessGone<T>({ ports, migration }: Work, run: () => Promi
     return await run();
   } catch (error) {
     const { vmId } = migration();
-    const vm = await ports.migrations.vm(vmId);
+    const { state: vm } = await ports.migrations.vm(vmId);
     if (!isLive(vm)) throw new VmGone(`VM ${vmId} is ${vm.status}${'reason' in vm ? `: ${vm.reason}` : ''}`, { cause: error });
     throw error;
   }

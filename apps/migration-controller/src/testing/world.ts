@@ -94,11 +94,22 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
     if (second || state.status === 'none' || state.nodeId !== nodeId) throw new Error(`a second ${name} would run`);
     copies.set(name, 'running');
   };
+  const images = new Set(['node-0', 'node-1']);
+  /** All of a VM is at its target from when it is suspended. */
+  const arrivals = new Map<string, PromiseWithResolvers<void>>();
+  const arrived = (vmId: string, signal: AbortSignal): Promise<void> => {
+    const arrival = Promise.withResolvers<void>();
+    arrivals.set(vmId, arrival);
+    signal.addEventListener('abort', () => arrival.reject(signal.reason as Error), { once: true });
+    if ([...copies].some(([name, copy]) => name.startsWith(`${vmId}@`) && copy === 'suspended')) arrival.resolve();
+    return arrival.promise;
+  };
   const agent = (nodeId: string): Partial<ServiceImpl<typeof migrationv1.MigrationAgentService>> => {
     const here = (): [string, Copy][] => [...copies].filter(([name]) => name.endsWith(`@${nodeId}`));
     return {
       prepareIncoming({ vmId }) {
         call(`${nodeId} prepareIncoming`);
+        if (!images.has(nodeId)) throw new ConnectError('the image is not cached', Code.FailedPrecondition);
         if (!copies.has(`${vmId}@${nodeId}`)) copies.set(`${vmId}@${nodeId}`, 'incoming');
         return { endpoint: `${nodeId}:1`, secret: new Uint8Array(16) };
       },
@@ -116,10 +127,12 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
         call(`${nodeId} suspend`);
         need(`${vmId}@${nodeId}`, 'quiet', 'suspended');
         copies.set(`${vmId}@${nodeId}`, 'suspended');
+        arrivals.get(vmId)?.resolve();
         return { sent: { pages: 2n, bytes: 100n, duration: { seconds: 0n, nanos: 3_000_000 } } };
       },
-      restore({ vmId }) {
+      async restore({ vmId }, { signal }) {
         call(`${nodeId} restore`);
+        await arrived(vmId, signal);
         need(`${vmId}@${nodeId}`, 'incoming', 'restored');
         copies.set(`${vmId}@${nodeId}`, 'restored');
         return {};
@@ -169,8 +182,9 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
     },
   });
   await serve(imagev1.ImageService, {
-    async *distribute() {
+    async *distribute({ nodeIds }) {
       call('image-manager distribute');
+      for (const nodeId of nodeIds) images.add(nodeId);
       yield await Promise.resolve({ done: true });
     },
   });

@@ -156,13 +156,18 @@ export class AgentMigrations {
     run.quiet = false;
   }
 
-  /** Brings the VM up from what has arrived, still at its safepoint. */
-  async restore({ migrationId, ranks, fabric, epoch, vmId, fence }: migrationv1.RestoreRequest): Promise<void> {
+  /**
+   * Brings the VM up, still at its safepoint, as soon as all of it has arrived.
+   * @throws {Refusal}, and the signal's reason
+   */
+  async restore({ migrationId, ranks, fabric, epoch, vmId, fence }: migrationv1.RestoreRequest, signal: AbortSignal): Promise<void> {
     this.checkFence(vmId, fence);
     const coming = this.coming.get(migrationId);
     if (coming === undefined) throw new Refusal('not-here', `nothing of ${migrationId} is on ${this.parts.nodeId}`);
     coming.heard = this.#now();
     this.#learn(fabric);
+    await coming.incoming.complete(signal);
+    coming.heard = this.#now();
     coming.restored ??= this.#restore(coming, ranks, epoch);
     await coming.restored;
   }

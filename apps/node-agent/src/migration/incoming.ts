@@ -45,12 +45,14 @@ export class Incoming {
   #writing: { readonly handle: FileHandle; left: number } | undefined;
   #state: MovingState | undefined;
   #complete = false;
+  readonly #ended = Promise.withResolvers<void>();
 
   constructor(facts: IncomingFacts, vm: Vm, dir: string, port: NodePort) {
     this.facts = facts;
     this.vm = vm;
     this.#dir = dir;
     this.#port = port;
+    this.#ended.promise.catch(() => undefined);
   }
 
   /** @throws {Refusal} while something is missing */
@@ -58,6 +60,16 @@ export class Incoming {
     if (!this.#complete || this.#state === undefined)
       throw new Refusal('not-here', `VM ${this.vm.request.vmId} has not arrived: its source has not sent all of it`);
     return this.#state;
+  }
+
+  /** Resolves when all has arrived. @throws the signal's reason; {Refusal} when nothing comes any more */
+  async complete(signal: AbortSignal): Promise<void> {
+    if (this.#complete) return;
+    signal.throwIfAborted();
+    const aborted = Promise.withResolvers<never>();
+    const abort = (): void => aborted.reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    await Promise.race([this.#ended.promise, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
   }
 
   async take({ kind, payload }: Frame): Promise<Frame | undefined> {
@@ -102,6 +114,7 @@ export class Incoming {
   /** Removes what was kept beside the domain. */
   async close(): Promise<void> {
     this.#landing?.close();
+    this.#ended.reject(new Refusal('not-here', `VM ${this.vm.request.vmId} has not arrived: the migration is off`));
     await this.#writing?.handle.close().catch(() => undefined);
     this.#writing = undefined;
     await rm(this.#dir, { recursive: true, force: true });
@@ -178,5 +191,6 @@ export class Incoming {
     this.#reach(memoryBytes);
     this.#landing?.close();
     this.#complete = true;
+    this.#ended.resolve();
   }
 }

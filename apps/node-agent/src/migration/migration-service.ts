@@ -30,7 +30,7 @@ export function migrationAgentService(migrations: AgentMigrations): ServiceImpl<
         return { ranks: [...(await migrations.quiesce(request, timeoutMs))] };
       }),
     suspend: (request, { signal }) => edge(async () => ({ sent: onWire(await migrations.suspend(request, signal)) })),
-    restore: (request) => edge(async () => (await migrations.restore(request), {})),
+    restore: (request, { signal }) => edge(async () => (await migrations.restore(request, signal), {})),
     release: ({ jobId, migrationId, how, fabric }) =>
       edge(async () => {
         const mode = how === ReleaseHow.NEW_ADAPTER ? 'new-adapter' : 'same';

@@ -229,8 +229,14 @@ async function rendezvous(parts: JobServiceParts, request: jobv1.RendezvousReque
   if (attempt !== 0 && job !== undefined && attempt !== job.starts)
     throw new ConnectError(`attempt ${attempt} of ${jobId} is over`, Code.FailedPrecondition);
   try {
-    const all = parts.rendezvous.join(request.jobId, request.nodeId, request.generation, brought);
-    return { cards: Object.fromEntries(await untilAborted(all, signal)) };
+    const join = () => untilAborted(parts.rendezvous.join(request.jobId, request.nodeId, request.generation, brought), signal);
+    const all = join().catch(async (error: unknown) => {
+      if (!(error instanceof RendezvousError) || error.kind !== 'bad-cards') throw error;
+      // A rank that has just moved may be here sooner than the news of it.
+      await parts.follow();
+      return join();
+    });
+    return { cards: Object.fromEntries(await all) };
   } catch (error) {
     // A scheduler that has just taken over has not heard of the nodes yet.
     if (error instanceof RendezvousError && error.kind === 'unknown-job' && job?.status === 'running')

@@ -96,6 +96,18 @@ describe('a VM that has another owner', () => {
     expect((await cluster.story(id)).filter((type) => type === 'RankMoved' || type === 'RankExited')).toEqual(['RankMoved', 'RankExited']);
   });
 
+  it('is there for a card that comes before anybody has said so', async () => {
+    const { id, vmId, from } = await running();
+    const { targetNodeId, ranks } = await moves().reserveMove({ migrationId, vmId });
+    await handOver(vmId, from, targetNodeId);
+    const other = ranks.find(({ rank }) => rank === 1)?.nodeId ?? '';
+    const bring = (rank: number, nodeId: string) =>
+      cluster.jobs().rendezvous({ jobId: id, nodeId, attempt: 1, generation: 1, cards: { [rank]: new Uint8Array([rank]) } });
+    const [{ cards }] = await Promise.all([bring(0, targetNodeId), bring(1, other)]);
+    expect(Object.keys(cards)).toEqual(['0', '1']);
+    await expect(bring(0, from)).rejects.toMatchObject({ code: Code.InvalidArgument });
+  });
+
   it('does not end with the node that it left, and does with the one that it has', async () => {
     const { id, vmId, from } = await running();
     const { targetNodeId } = await moves().reserveMove({ migrationId, vmId });
