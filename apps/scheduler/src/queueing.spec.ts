@@ -117,6 +117,18 @@ describe('the queue', () => {
     expect((await cluster.vms()).filter(({ id }) => idle.includes(id))).toHaveLength(1);
   });
 
+  it('destroys them again until they are, when a node was not reached for a moment', async () => {
+    cluster = await testCluster([1]);
+    await cluster.finish((await cluster.submit({ processes: 1 })).id);
+    Object.assign(cluster.agent(0), { unheardDestroys: 2, autoExit: true });
+    const { id } = await cluster.submit({ processes: 1, memoryBytes: 32n << 20n });
+    await cluster.eventually('the job is over', async () => {
+      await cluster.clock.advance(250);
+      return over.includes((await cluster.job(id)).state);
+    });
+    expect(await cluster.job(id)).toMatchObject({ state: JobState.COMPLETED, reason: '', vmsBooted: 1 });
+  });
+
   it('gives no VM to another tenant', async () => {
     cluster = await testCluster([4]);
     const first = await cluster.submit();

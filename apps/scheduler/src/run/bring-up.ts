@@ -40,21 +40,21 @@ export async function stillThere({ ports, job, jobId }: Work): Promise<void> {
   throw new NodesSilent([], reason);
 }
 
-/** Destroys the idle VMs that hold the cores of this job. One that cannot be destroyed shows when the boot finds no room. */
-export async function evict(work: Work): Promise<void> {
-  const { bus, vms, capacity, log, term } = work.ports;
-  const mine = vms.live().filter(({ id, state }) => state.status === 'idle' && capacity.claimedBy(id) === work.jobId);
-  const taken = new Set(work.job().assignments.map(({ vmId }) => vmId));
+/** Destroys the idle VMs that hold the cores of this job; those that are gone already do no harm. */
+async function evict(work: Work): Promise<void> {
+  const { ports, jobId } = work;
+  const { bus, vms, capacity, term } = ports;
+  const job = work.job();
+  const taken = new Set(job.assignments.map(({ vmId }) => vmId));
+  const inTheWay = vms.live().filter(({ id, state }) => state.status === 'idle' && capacity.claimedBy(id) === jobId && !taken.has(id));
   await Promise.all(
-    mine
-      .filter(({ id }) => !taken.has(id))
-      .map(({ id, state }) =>
-        tracked(
-          work,
-          state.nodeId,
-          bus.client(nodev1.NodeAgentService, state.nodeId).destroyVm({ vmId: id, term }, { timeoutMs: destroyMs }),
-        ).catch((error: unknown) => log.warn({ vm: id, error: messageOf(error) }, 'an idle VM could not be destroyed')),
-      ),
+    inTheWay.map(async ({ id, state: { nodeId } }) => {
+      try {
+        await tracked(work, nodeId, bus.client(nodev1.NodeAgentService, nodeId).destroyVm({ vmId: id, term }, { timeoutMs: destroyMs }));
+      } catch (error) {
+        throw await explained(ports, job, error, 'boot-failed', `idle VM ${id} could not be destroyed`);
+      }
+    }),
   );
 }
 
@@ -97,8 +97,10 @@ async function explained(
   return mayPass(error) ? error : new StepFailure(endCause, `${what}: ${messageOf(error)}`, { cause: error });
 }
 
+/** Makes room each time that it is tried: a node that was not reached then has no room now. */
 export async function bootVms(work: Work): Promise<readonly JobRequest[]> {
   const { ports } = work;
+  await evict(work);
   const { bus, config, term } = ports;
   const job = work.job();
   await Promise.all(

@@ -8,7 +8,7 @@
 import type { SagaTable } from '@verbena/event-sourcing';
 import type { KnownJob } from '@verbena/domain-job';
 import type { JobRequest } from '../jobs/jobs.ts';
-import { bootVms, connect, distribute, evict, match, stillThere } from './bring-up.ts';
+import { bootVms, connect, distribute, match, stillThere } from './bring-up.ts';
 import { free, stopOnNodes } from './stop.ts';
 import type { Work } from './work.ts';
 
@@ -49,7 +49,6 @@ export const startSaga: SagaTable<KnownJob, Work, JobRequest> = [
     key: ({ jobId, placements }) => `${jobId}/${placements}`,
     do: async (work, signal) => {
       await stillThere(work);
-      await evict(work);
       return [{ type: 'RecordImageReady', data: await distribute(work, signal) }];
     },
     // Where every VM is there already, that is written together with the start.

@@ -38,6 +38,8 @@ export class FakeAgent {
   readonly started = new Set<string>();
   bootError: string | undefined;
   startError: string | undefined;
+  /** So many requests to destroy a VM do not reach it. */
+  unheardDestroys = 0;
   /** At the next StartRanks its process has been killed and started anew: it knows no VM. */
   reborn = false;
   /** While set, BootVm waits for it. */
@@ -74,6 +76,7 @@ export class FakeAgent {
         stopRanks: (request) => this.#stop(request),
         destroyVm: async ({ vmId }) => {
           this.calls.push(`destroy ${vmId}`);
+          if (this.unheardDestroys-- > 0) throw new ConnectError(`${this.id} is not served at the moment`, Code.Unavailable);
           await this.#destroy(vmId, 'asked for');
           return {};
         },
@@ -168,13 +171,10 @@ export class FakeAgent {
   }
 
   async #bootOnce({ vmId, imageDigest, memoryBytes, vcpus, tenant, jobId }: BootFacts) {
+    if (this.bootError !== undefined) throw new ConnectError(this.bootError, Code.Internal);
+    if (this.vms.size >= this.cores) throw new ConnectError(`${this.id} has no core for ${vmId}`, Code.ResourceExhausted);
     const vm: FakeVm = { id: vmId, version: 0, jobId, busy: false };
     this.vms.set(vmId, vm);
-    if (this.bootError !== undefined) {
-      this.vms.delete(vmId);
-      throw new ConnectError(this.bootError, Code.Internal);
-    }
-    if (this.vms.size > this.cores) throw new ConnectError(`${this.id} has no core for ${vmId}`, Code.ResourceExhausted);
     const created = { nodeId: this.id, imageDigest, memoryBytes: Number(memoryBytes), vcpus, tenant, jobId };
     await this.#write(vm, { type: 'VmCreated', data: created });
     await this.bootGate;
