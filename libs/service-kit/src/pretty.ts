@@ -9,7 +9,8 @@ interface LogRecord {
   readonly [field: string]: unknown;
 }
 
-const levels: ReadonlyMap<number, string> = new Map([
+/** Names of levels, by their numbers in a record. */
+export const logLevels: ReadonlyMap<number, string> = new Map([
   [10, 'trace'],
   [20, 'debug'],
   [30, 'info'],
@@ -17,23 +18,32 @@ const levels: ReadonlyMap<number, string> = new Map([
   [50, 'error'],
   [60, 'fatal'],
 ]);
+
+export interface PrettyOptions {
+  /** With the date, and the trace at the end: for records of other days, and of many services. */
+  readonly whole?: boolean;
+}
+
 const hidden = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'err', 'trace_id', 'span_id', 'trace_flags']);
 
 /** Formats a line of pino's JSON; what is no JSON passes as it is, without control characters. */
-export function prettyLine(json: string): string {
+export function prettyLine(json: string, { whole = false }: PrettyOptions = {}): string {
   let record: LogRecord;
   try {
     record = JSON.parse(json) as LogRecord;
   } catch {
     return visible(json);
   }
-  const time = new Date(record.time).toISOString().slice(11, 23);
-  const level = (levels.get(record.level) ?? String(record.level)).padEnd(5);
+  const time = new Date(record.time).toISOString();
+  const level = (logLevels.get(record.level) ?? String(record.level)).padEnd(5);
   const fields = Object.entries(record)
     .filter(([name]) => !hidden.has(name))
     .map(([name, value]) => `${name}=${typeof value === 'string' && /^[\w.:/@-]+$/.test(value) ? value : JSON.stringify(value)}`);
   const error = record.err === undefined ? [] : [`(${record.err.message ?? 'error'})`];
-  return visible([time, level, `${record.name ?? 'verbena'}:`, record.msg ?? '', ...error, ...fields].join(' '));
+  const traced = whole && typeof record['trace_id'] === 'string' ? [`trace_id=${record['trace_id']}`] : [];
+  return visible(
+    [whole ? time : time.slice(11, 23), level, `${record.name ?? 'verbena'}:`, record.msg ?? '', ...error, ...fields, ...traced].join(' '),
+  );
 }
 
 function visible(text: string): string {

@@ -1,15 +1,35 @@
-/** verbena logs: what the ranks of a job have written. */
+/** verbena logs: what the ranks of a job have written, or what services have logged. */
 import { storagev1 } from '@verbena/contracts';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
 import { jsonOf } from '../terminal/json.ts';
+import { usageError } from '../errors.ts';
 import { parseCount } from '../terminal/units.ts';
 import { ShownOutput } from '../run/shown-output.ts';
 import { rankLabels } from '../run/rank-labels.ts';
+import type { ServiceLogOptions } from './service-logs.ts';
 
-interface Options {
-  readonly follow?: boolean;
+interface Options extends Partial<ServiceLogOptions> {
   readonly rank?: number;
   readonly label?: boolean;
+}
+
+const ofServices = ['since', 'level', 'trace', 'limit'] as const;
+const ofJobs = ['rank', 'label'] as const;
+
+async function either(context: CommandContext, jobId: string | undefined, options: Options): Promise<void> {
+  const { service } = options;
+  const refuse = (names: readonly (keyof Options)[], other: string): void => {
+    const wrong = names.find((name) => options[name] !== undefined);
+    if (wrong !== undefined) throw usageError(`--${wrong} goes with ${other}`);
+  };
+  if (service === undefined) {
+    refuse(ofServices, '--service');
+    if (jobId === undefined) throw usageError('logs wants a job, or --service with the name of a service');
+    return logs(context, jobId, options);
+  }
+  refuse(ofJobs, 'a job');
+  if (jobId !== undefined) throw usageError(`logs wants a job or --service, not both "${jobId}" and "${service}"`);
+  return (await import('./service-logs.ts')).serviceLogs(context, { ...options, service });
 }
 
 async function logs(context: CommandContext, jobId: string, options: Options): Promise<void> {
@@ -35,13 +55,25 @@ export function registerLogs({ program, action }: Registry): void {
   example(
     program
       .command('logs')
-      .summary('print the output of a job')
-      .description('print what the ranks of a job have written, each to the stream it wrote to')
-      .argument('<job>', 'job id')
-      .option('-f, --follow', 'go on until the job has ended')
+      .summary('print the output of a job, or the log of a service')
+      .description(
+        'print what the ranks of a job have written, each to the stream it wrote to; or, with --service, what services of a cluster on this machine ' +
+          'have logged, in the order of time, whether it is up or not',
+      )
+      .argument('[job]', 'job id')
+      .option('-f, --follow', 'go on until the job has ended; with --service until interrupted')
       .option('--rank <rank>', 'only this rank', parseCount('--rank', 0))
       .option('--label', 'begin each line with its rank')
-      .action(action((context, [id = ''], options: Options) => logs(context, id, options))),
+      .option(
+        '--service <name>',
+        'a service or a process, such as scheduler, node-agent, node-0, nats; verbena for what holds them; or all',
+      )
+      .option('--level <level>', 'of a service: from this level on (trace, debug, info, warn, error, fatal)')
+      .option('--trace <id>', 'of a service: only within this trace')
+      .option('--since <when>', 'of a service: from then on: 10m (ago), or a date')
+      .option('--limit <count>', 'of a service: the newest so many; 0 means all (500)', parseCount('--limit', 0))
+      .action(action((context, [id], options: Options) => either(context, id, options))),
     'verbena logs -f job-7k2m9q --rank 3',
+    'verbena logs --service scheduler --since 10m --level warn',
   );
 }

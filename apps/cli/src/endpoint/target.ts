@@ -66,6 +66,11 @@ async function contextOf({ endpoint, context, dataDirNamed, env = {} }: Where): 
   return found;
 }
 
+/** The endpoint that was named by option, variable or context; undefined when the cluster is that of the data directory. */
+export async function namedEndpoint(where: Where): Promise<string | undefined> {
+  return where.endpoint ?? (await contextOf(where))?.endpoint;
+}
+
 /** The cluster to speak to, or undefined when none runs on the data directory and no other was named. */
 export async function findCluster(where: Where): Promise<Target | undefined> {
   const { env = {}, cwd = '.', dataDir } = where;

@@ -10,7 +10,6 @@ import type { Hypervisor } from '@verbena/hypervisor';
 import { createInProcessBus, type Bus, type ComposedBus } from '@verbena/messaging';
 import {
   configFromEnvironment,
-  createLogger,
   createMetrics,
   createShutdown,
   metric,
@@ -30,6 +29,7 @@ import {
 } from '@verbena/service-kit';
 import type { Logger } from 'pino';
 import { version } from '../version.ts';
+import { clusterLog } from './cluster-log.ts';
 import { startDatabase } from './database.ts';
 import type { DoorOptions } from './door.ts';
 import { startHosts } from './hosts.ts';
@@ -121,7 +121,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningClus
 async function compose(options: ClusterOptions): Promise<Composition> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const variables = configFromEnvironment(processVariables);
-  const log = await clusterLog(options, variables.VERBENA_LOG_LEVEL);
+  const log = clusterLog(options.logLevel ?? variables.VERBENA_LOG_LEVEL, options.logFile);
   const metrics = createMetrics();
   const telemetry = startTelemetry({
     serviceName: 'verbena',
@@ -168,13 +168,6 @@ async function compose(options: ClusterOptions): Promise<Composition> {
   };
 }
 
-async function clusterLog({ logFile, logLevel }: ClusterOptions, fallback: string): Promise<Logger> {
-  const level = logLevel ?? fallback;
-  if (logFile === undefined) return createLogger({ name: 'verbena', level });
-  const { pino } = await import('pino');
-  return createLogger({ name: 'verbena', level, destination: pino.destination({ dest: logFile, mkdir: true, sync: true }), pretty: false });
-}
-
 interface ContextParts {
   readonly directory: string;
   readonly service: string;
@@ -189,9 +182,10 @@ async function contextFor({ directory, service, root, bus, log, telemetry, metri
   const dataDir = join(root, directory);
   await mkdir(dataDir, { recursive: true });
   const tracer = telemetry.tracerFor(service, directory);
+  const instance = service === 'node-agent' && { instance: directory };
   return {
-    bus: bus.as({ tracer, caller: { service, ...(service !== directory && service === 'node-agent' && { instance: directory }) } }),
-    log: log.child({ service }),
+    bus: bus.as({ tracer, caller: { service, ...instance } }),
+    log: log.child({ service, ...instance }),
     tracer,
     metrics,
     clock: systemClock,

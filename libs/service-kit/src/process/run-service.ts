@@ -82,7 +82,11 @@ export async function runService<S extends z.ZodObject>(
     process.stderr.write(`${program.name}: ${error.message}\n`);
     return serviceExitCodes.config;
   }
-  const log = createLogger({ name: program.name, level: config.VERBENA_LOG_LEVEL }).child({ service: program.name });
+  const instance = program.instance?.(config);
+  const log = createLogger({ name: program.name, level: config.VERBENA_LOG_LEVEL }).child({
+    service: program.name,
+    ...(instance !== undefined && { instance }),
+  });
   const crash = (err: unknown): void => {
     log.fatal({ err }, 'an error that nothing caught');
     process.exit(serviceExitCodes.software);
@@ -119,7 +123,7 @@ async function live<S extends z.ZodObject>(
     const told = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
     told.catch(() => undefined);
     const service = await Promise.race([start(program, config, life, readiness), told]);
-    log.info({ service: service.name }, `${service.name} serves`);
+    log.info(`${service.name} serves`);
     await told;
   } catch (err) {
     failed = !signal.aborted;

@@ -10,13 +10,13 @@ import { authModeFor } from '@verbena/frontend-gateway';
 import {
   databaseServices,
   configFromEnvironment,
-  createLogger,
   createShutdown,
   processVariables,
   type RunningService,
   type Shutdown,
 } from '@verbena/service-kit';
 import type { Logger } from 'pino';
+import { clusterLog } from '../cluster-log.ts';
 import type { ClusterOptions } from '../cluster.ts';
 import { adminSecret } from '../door.ts';
 import { defaultHostMemory } from '../hosts.ts';
@@ -62,7 +62,7 @@ export async function startProcessCluster(options: ProcessClusterOptions): Promi
   await mkdir(logs, { recursive: true, mode: 0o700 });
   const variables = configFromEnvironment(processVariables);
   const logLevel = options.logLevel ?? variables.VERBENA_LOG_LEVEL;
-  const log = await launcherLog(logLevel, logFile);
+  const log = clusterLog(logLevel, logFile);
   const shutdown = createShutdown(log);
   const processes = new Map<string, SupervisedProcess>();
   const launch = (process: SupervisedProcess, signalName?: NodeJS.Signals): SupervisedProcess => {
@@ -162,12 +162,6 @@ async function doorVariables({ dataDir, door = {}, listen }: ProcessClusterOptio
 
 function listenText({ host = '127.0.0.1', port = 0 }: ProcessClusterOptions['listen'] = {}): string {
   return `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
-}
-
-async function launcherLog(level: string, logFile: string | undefined): Promise<Logger> {
-  if (logFile === undefined) return createLogger({ name: 'verbena', level });
-  const { pino } = await import('pino');
-  return createLogger({ name: 'verbena', level, destination: pino.destination({ dest: logFile, mkdir: true, sync: true }), pretty: false });
 }
 
 async function startPostgres(

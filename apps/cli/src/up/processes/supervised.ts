@@ -6,9 +6,8 @@
  *                         \--------------stop, hold---------------> stopped
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { once } from 'node:events';
-import { isServingMessage } from '@verbena/service-kit';
+import { isServingMessage, LogFile } from '@verbena/service-kit';
 import type { Logger } from 'pino';
 
 export interface ProcessSpec {
@@ -17,7 +16,7 @@ export interface ProcessSpec {
   readonly args: readonly string[];
   /** Asked at each start. */
   readonly environment: () => NodeJS.ProcessEnv;
-  /** Standard output and error are appended to it. */
+  /** Standard output and error are appended to it; it is a `LogFile`. */
   readonly logFile: string;
   /** The child tells by IPC when it serves, and ends when we are gone; otherwise it counts as serving when `probe` says so. */
   readonly probe?: (pid: number) => Promise<void>;
@@ -33,6 +32,7 @@ export class SupervisedProcess {
   readonly logFile: string;
   readonly #spec: ProcessSpec;
   readonly #log: Logger;
+  readonly #output: LogFile;
   #child: ChildProcess | undefined;
   #wanted = false;
   #pauseMs = firstPauseMs;
@@ -46,6 +46,7 @@ export class SupervisedProcess {
     this.logFile = spec.logFile;
     this.#spec = spec;
     this.#log = log;
+    this.#output = new LogFile(spec.logFile);
   }
 
   /** The id of the process that runs now. */
@@ -80,7 +81,8 @@ export class SupervisedProcess {
     clearTimeout(this.#timer);
     const child = this.#child;
     if (child === undefined) return true;
-    const ended = once(child, 'exit') as Promise<[number | null]>;
+    // With all that it has printed.
+    const ended = once(child, 'close') as Promise<[number | null]>;
     child.kill(signal);
     let late = false;
     const timer = setTimeout(() => {
@@ -93,16 +95,15 @@ export class SupervisedProcess {
   }
 
   #spawn(): void {
-    const { command, args, environment, logFile, probe } = this.#spec;
-    const output = openSync(logFile, 'a', 0o600);
+    const { command, args, environment, probe } = this.#spec;
     // A process group of its own: Ctrl-C at the terminal is for us, and we stop our children in their order.
     const child = spawn(command, args, {
       cwd: '/',
       env: environment(),
-      stdio: ['ignore', output, output, ...(probe === undefined ? ['ipc' as const] : [])],
+      stdio: ['ignore', 'pipe', 'pipe', ...(probe === undefined ? ['ipc' as const] : [])],
       detached: true,
     });
-    closeSync(output);
+    for (const output of [child.stdout, child.stderr]) output?.on('data', (data: Buffer) => this.#output.write(data));
     this.starts++;
     this.#child = child;
     child.once('error', (err) => {
