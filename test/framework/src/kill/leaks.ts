@@ -1,4 +1,4 @@
-/** What a campaign must not leave: VMs that nobody knows of or wants, chunks that nothing names, files of jobs that are over. */
+/** What a campaign must not leave: VMs that nobody knows of or wants, chunks that nothing names, files of jobs that are over, read models that miss something. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventv1, imagev1, jobv1, storagev1, vmv1 } from '@verbena/contracts';
@@ -23,6 +23,18 @@ export async function nothingIsLeft(cluster: ProcessCluster, hosts: number, core
     const strays = (await readdir(join(cluster.dataDir, 'storage', 'output')).catch(() => [])).filter((job) => !known.has(job));
     if (strays.length > 0) throw new Error(`storage has output of ${strays.join(', ')}`);
   });
+  await readModelsAreRight(cluster);
+}
+
+/** Each read model is what a replay of the whole log makes of it: once, since a row that is missing does not come by waiting. */
+async function readModelsAreRight(cluster: ProcessCluster): Promise<void> {
+  const client = cluster.client(eventv1.EventService);
+  for (const { name } of (await client.listReadModels({}, { timeoutMs: 10_000 })).models)
+    for await (const { step } of client.replayReadModel({ name, checkOnly: true }, { timeoutMs: 60_000 })) {
+      if (step.case !== 'outcome') continue;
+      const { position, liveHash, rebuiltHash } = step.value;
+      if (liveHash !== rebuiltHash) throw new Error(`the read model ${name} is not what the log says at position ${String(position)}`);
+    }
 }
 
 async function onlyIdleVms(cluster: ProcessCluster, nodes: readonly string[], cores: number): Promise<void> {

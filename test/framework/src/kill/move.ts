@@ -7,10 +7,13 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { jobv1, migrationv1, vmv1 } from '@verbena/contracts';
 import type { GuestImage } from '@verbena/guest-image';
 import type { ProcessCluster } from '../process-cluster.ts';
+import { migrationStage } from './hits.ts';
 import { push } from './images.ts';
 import { persistently } from './patience.ts';
 import type { MoveRun } from './plan.ts';
-import { headOf, sees, slay, submit, wrongEnd } from './story.ts';
+import type { KillEnd } from './run.ts';
+import { slay, submit, wrongEnd } from './story.ts';
+import type { LogWatch } from './watch.ts';
 
 /** Long enough for a migration to meet its end before the ranks do. */
 const rounds = 300;
@@ -18,34 +21,35 @@ const rounds = 300;
 const noSuchStepMs = 4_000;
 const ended = new Set(['completed', 'failed', 'cancelled']);
 
-export interface MoveEnd {
-  readonly wrong: string | undefined;
+export interface MoveEnd extends KillEnd {
   /** The phase in which the migration ended. */
   readonly phase: string;
 }
 
-export async function moveUnderKill(cluster: ProcessCluster, program: GuestImage, run: MoveRun): Promise<MoveEnd> {
+export async function moveUnderKill(cluster: ProcessCluster, watch: LogWatch, program: GuestImage, run: MoveRun): Promise<MoveEnd> {
   const image = await push(cluster, program, 'meets');
-  const job = { ...run, kind: 'move', processes: 2, memoryBytes: 256n * 65_536n, rounds };
+  const job = { name: `move-${String(run.seed)}`, processes: 2, memoryBytes: 256n * 65_536n, rounds };
   const id = await submit(cluster, image, job);
   const vmId = await persistently(`rank ${String(run.rank)} of ${id} runs`, () => runningVm(cluster, id, run.rank));
-  const head = await headOf(cluster);
-  const stop = new AbortController();
-  const seen = sees(cluster, head, run.step.event, stop.signal);
-  const migration = await start(cluster, vmId, run);
-  await Promise.race([seen, delay(noSuchStepMs)]);
-  await delay(run.delayMs);
-  if (run.victim === 'cancel') await cancel(cluster, migration);
-  else await slay(cluster, run.victim);
-  stop.abort();
+  const head = await watch.head();
+  const kill = async (migrating: Promise<string | undefined>): Promise<bigint> => {
+    await watch.sees(head, ({ event }) => event.type === run.step.event, noSuchStepMs);
+    await delay(run.delayMs);
+    const until = await watch.head();
+    if (run.victim === 'cancel') await cancel(cluster, await migrating);
+    else await slay(cluster, run.victim);
+    return until;
+  };
+  const migrating = start(cluster, vmId, run);
+  const [migration, until] = await Promise.all([migrating, kill(migrating)]);
   const wrong = await wrongEnd(cluster, id, job);
-  if (migration === undefined) return { wrong, phase: 'not begun' };
+  if (migration === undefined) return { wrong, phase: 'not begun', stages: [] };
   const phase = await persistently(`${migration} ends`, async () => {
     const { migration: now } = await cluster.client(migrationv1.MigrationService).getMigration({ id: migration }, { timeoutMs: 5_000 });
     if (now === undefined || !ended.has(now.phase)) throw new Error(`it is ${now?.phase ?? 'not there'}: ${now?.detail ?? ''}`);
     return now.phase;
   });
-  return { wrong, phase };
+  return { wrong, phase, stages: [migrationStage(await watch.between(head, until))] };
 }
 
 async function runningVm(cluster: ProcessCluster, jobId: string, rank: number): Promise<string> {

@@ -1,22 +1,29 @@
 /** The runs of a campaign of kill -9: each is a job, a victim and a moment, all from the run's number. */
 import { seededRandom } from '@verbena/service-kit/testing';
 
-/** Steps of a job from its submission until its VMs are idle: the event that shows it, and how long after that the kill may come at most. */
+/**
+ * Steps of a job from its submission until its VMs are idle: the event that shows it, none for the submission itself, and how long after that the kill may
+ * come at most.
+ */
 export const killSteps = [
+  { name: 'submitting', event: undefined, withinMs: 20 },
   { name: 'submitted', event: 'JobSubmitted', withinMs: 40 },
+  { name: 'matched', event: 'JobMatched', withinMs: 40 },
   { name: 'placed', event: 'JobPlaced', withinMs: 40 },
   { name: 'distribution planned', event: 'DistributionPlanned', withinMs: 40 },
   { name: 'image received', event: 'NodeReceived', withinMs: 40 },
+  { name: 'image ready', event: 'JobImageReady', withinMs: 40 },
   { name: 'VM created', event: 'VmCreated', withinMs: 40 },
   { name: 'VM booted', event: 'VmBooted', withinMs: 40 },
   { name: 'job started', event: 'JobStarted', withinMs: 40 },
   { name: 'VM started', event: 'VmStarted', withinMs: 40 },
-  { name: 'running', event: 'VmStarted', withinMs: 400 },
-  { name: 'rank exited', event: 'RankExited', withinMs: 40 },
-  { name: 'job ending', event: 'JobEnding', withinMs: 40 },
-  { name: 'output sealed', event: 'OutputSealed', withinMs: 40 },
+  { name: 'running', event: 'VmStarted', withinMs: 500 },
+  { name: 'rank exited', event: 'RankExited', withinMs: 10 },
+  { name: 'VM idle', event: 'VmIdle', withinMs: 10 },
+  { name: 'job ending', event: 'JobEnding', withinMs: 10 },
+  { name: 'output sealed', event: 'OutputSealed', withinMs: 10 },
   { name: 'job completed', event: 'JobCompleted', withinMs: 40 },
-  { name: 'VMs idle', event: 'JobCompleted', withinMs: 600 },
+  { name: 'all is over', event: 'JobCompleted', withinMs: 600 },
 ] as const;
 export type KillStep = (typeof killSteps)[number];
 
@@ -24,34 +31,50 @@ export type KillStep = (typeof killSteps)[number];
 const boots: ReadonlySet<string> = new Set(['distribution planned', 'image received', 'VM created', 'VM booted']);
 const travels: ReadonlySet<string> = new Set(['distribution planned', 'image received']);
 
+/** A job of a run. */
+export interface JobPlan {
+  /** Its name, which its ranks print, and its idempotency key. */
+  readonly name: string;
+  readonly processes: number;
+  /** Memory of the VMs, so that some find no idle ones and boot. */
+  readonly memoryBytes: bigint;
+  /** How often the ranks meet, every 20 ms or so. */
+  readonly rounds: number;
+}
+
 export interface KillRun {
   readonly seed: number;
   readonly victim: string;
   readonly step: KillStep;
   /** After the step was seen. */
   readonly delayMs: number;
-  readonly processes: number;
-  /** Memory of the VMs, so that some runs find no idle ones and boot. */
-  readonly memoryBytes: bigint;
+  /** The job whose step it is. */
+  readonly job: JobPlan;
   /** The image is one that no node has. */
   readonly freshImage: boolean;
+  /** Under way at the same time, wherever they are when the victim dies: one submitted before the job, one after it. */
+  readonly beside: readonly [before: JobPlan, after: JobPlan];
 }
 
 const page = 65_536;
 const leastPages = 256;
 
-/** Victims and steps in turn, so that each comes with each; the rest by the seed. */
+/** Each victim with each step, once in victims x steps runs; the rest by the seed. */
 export function killRun(seed: number, victims: readonly string[], mostProcesses: number): KillRun {
-  const random = seededRandom(seed * 7919 + 1);
-  const roll = (sides: number): number => ((random(1)[0] ?? 0) * 256 + (random(1)[0] ?? 0)) % sides;
-  roll(2);
-  const round = Math.floor(seed / victims.length);
-  const step = killSteps[(seed + round) % killSteps.length] ?? killSteps[0];
-  const delayMs = roll(step.withinMs);
-  const processes = 1 + roll(mostProcesses);
+  const roll = dice(seed * 7919 + 1);
+  const [victim, step] = pairOf(seed, victims, killSteps);
+  // At once in every second run: what lasts a few milliseconds is over otherwise.
+  const delayMs = roll(2) === 0 ? 0 : roll(step.withinMs);
   const pages = leastPages + (boots.has(step.name) ? 8 + (seed % 1024) : roll(3));
+  const job = { name: `run-${String(seed)}`, processes: 1 + roll(mostProcesses), memoryBytes: BigInt(pages * page), rounds: 30 };
   const freshImage = travels.has(step.name) || roll(6) === 0;
-  return { seed, victim: victims[seed % victims.length] ?? '', step, delayMs, processes, memoryBytes: BigInt(pages * page), freshImage };
+  const small = (name: string): JobPlan => ({
+    name: `${name}-${String(seed)}`,
+    processes: 1,
+    memoryBytes: BigInt((leastPages + roll(3)) * page),
+    rounds: 1 + roll(60),
+  });
+  return { seed, victim, step, delayMs, job, freshImage, beside: [small('before'), small('after')] };
 }
 
 /** Steps of a migration. */
@@ -75,11 +98,28 @@ export interface MoveRun {
   readonly rank: number;
 }
 
-/** Victims and steps in turn, so that each comes with each; the rest by the seed. */
+/** Each victim with each step; the rest by the seed. */
 export function moveRun(seed: number, victims: readonly string[]): MoveRun {
-  const random = seededRandom(seed * 6271 + 5);
+  const roll = dice(seed * 6271 + 5);
+  const [victim, step] = pairOf(seed, victims, moveSteps);
+  return { seed, victim, step, delayMs: roll(step.withinMs), transport: roll(2) === 0 ? 'tcp' : 'rdma', rank: roll(2) };
+}
+
+/** Victims in turn, and with every round of them each meets the step after its last one. */
+function pairOf<Steps extends readonly [unknown, ...unknown[]]>(
+  seed: number,
+  victims: readonly string[],
+  steps: Steps,
+): readonly [string, Steps[number]] {
+  const at = seed % victims.length;
+  return [victims[at] ?? '', steps[(at + Math.floor(seed / victims.length)) % steps.length]];
+}
+
+/** Whole numbers below `sides`, ever the same ones for a seed. */
+function dice(seed: number): (sides: number) => number {
+  const random = seededRandom(seed);
   const roll = (sides: number): number => ((random(1)[0] ?? 0) * 256 + (random(1)[0] ?? 0)) % sides;
-  const step = moveSteps[(seed + Math.floor(seed / victims.length)) % moveSteps.length] ?? moveSteps[0];
-  const transport = roll(2) === 0 ? 'tcp' : 'rdma';
-  return { seed, victim: victims[seed % victims.length] ?? '', step, delayMs: roll(step.withinMs), transport, rank: roll(2) };
+  // The first bytes of seeds that lie close are alike.
+  roll(2);
+  return roll;
 }

@@ -1,26 +1,8 @@
 /** A job of a campaign from its submission to its end, and what is wrong with the story that it leaves. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { eventv1, jobv1, storagev1 } from '@verbena/contracts';
 import type { ProcessCluster } from '../process-cluster.ts';
-import { patienceMs, persistently } from './patience.ts';
-
-export interface JobOfRun {
-  readonly seed: number;
-  /** Begins its name and its idempotency key. */
-  readonly kind: string;
-  readonly processes: number;
-  readonly memoryBytes: bigint;
-  /** How often the ranks meet, every 20 ms or so. */
-  readonly rounds: number;
-}
-
-/** The newest position of the log. */
-export function headOf(cluster: ProcessCluster): Promise<bigint> {
-  return persistently('the log can be read', async () => {
-    const { events } = await cluster.client(eventv1.EventService).listEvents({ descending: true, pageSize: 1 }, { timeoutMs: 5_000 });
-    return events[0]?.position ?? 0n;
-  });
-}
+import { persistently } from './patience.ts';
+import type { JobPlan } from './plan.ts';
 
 /** kill -9, of a process or of the Postgres server. */
 export async function slay(cluster: ProcessCluster, victim: string): Promise<void> {
@@ -29,7 +11,7 @@ export async function slay(cluster: ProcessCluster, victim: string): Promise<voi
 }
 
 /** Waits for the job's end. @returns what is wrong with it, or undefined */
-export async function wrongEnd(cluster: ProcessCluster, id: string, run: JobOfRun): Promise<string | undefined> {
+export async function wrongEnd(cluster: ProcessCluster, id: string, plan: JobPlan): Promise<string | undefined> {
   const job = await persistently(`${id} ends`, async () => {
     const { job: now } = await cluster.client(jobv1.JobService).getJob({ id }, { timeoutMs: 5_000 });
     if (now === undefined || now.state < jobv1.JobState.COMPLETED)
@@ -37,56 +19,42 @@ export async function wrongEnd(cluster: ProcessCluster, id: string, run: JobOfRu
     return now;
   });
   if (job.state !== jobv1.JobState.COMPLETED) return `${id} ended as ${jobv1.JobState[job.state]}: ${job.reason}`;
-  return (await wrongOutput(cluster, id, run)) ?? (await wrongFile(cluster, id, run)) ?? (await wrongStory(cluster, job, run));
+  return (await wrongOutput(cluster, id, plan)) ?? (await wrongFile(cluster, id, plan)) ?? (await wrongStory(cluster, job, plan));
 }
 
 /** What is acknowledged is a job; asked again under its key it is the same one. */
-export async function submit(cluster: ProcessCluster, image: string, run: JobOfRun): Promise<string> {
-  const { seed, kind, processes, memoryBytes, rounds } = run;
+export async function submit(cluster: ProcessCluster, image: string, plan: JobPlan): Promise<string> {
+  const { name, processes, memoryBytes, rounds } = plan;
   const spec = {
-    name: `${kind}-${String(seed)}`,
+    name,
     image,
     processes,
     memoryBytes,
-    args: [String(seed), String(rounds)],
+    args: [name, String(rounds)],
     onNodeLoss: jobv1.NodeLossPolicy.REQUEUE,
     maxRequeues: 20,
   };
   return persistently('the job is accepted', async () => {
-    const request = { spec, idempotencyKey: `${kind}-${String(seed)}` };
+    const request = { spec, idempotencyKey: name };
     return (await cluster.client(jobv1.JobService).submitJob(request, { timeoutMs: 10_000 })).job?.id ?? '';
   });
 }
 
-/** Resolves when the log tells of it after `head`, or after a long time. */
-export async function sees(cluster: ProcessCluster, head: bigint, type: string, signal: AbortSignal): Promise<void> {
-  try {
-    const follow = cluster.client(eventv1.EventService).followEvents({ afterPosition: head }, { signal });
-    for await (const { events } of follow) if (events.some((event) => event.type === type)) return;
-  } catch {
-    // The gateway was the victim, or the run is over.
-  }
-  await delay(patienceMs, undefined, { signal }).catch(() => undefined);
-}
-
-/** Each rank writes two lines, with the seed: once, whatever happened. */
-async function wrongOutput(cluster: ProcessCluster, jobId: string, { seed, processes }: JobOfRun): Promise<string | undefined> {
+/** Each rank writes two lines, with the job's name: once, whatever happened. */
+async function wrongOutput(cluster: ProcessCluster, jobId: string, { name, processes }: JobPlan): Promise<string | undefined> {
   const lines = await persistently(`the output of ${jobId} can be read`, async () => {
     let text = '';
     const stream = cluster.client(storagev1.OutputService).streamOutput({ jobId, follow: true }, { timeoutMs: 10_000 });
     for await (const { pieces } of stream) for (const { data } of pieces) text += new TextDecoder().decode(data);
     return text.split('\n').filter((line) => line !== '');
   });
-  const expected = Array.from({ length: processes }, (_, rank) => [
-    `begin ${String(seed)} ${String(rank)}`,
-    `end ${String(seed)} ${String(rank)}`,
-  ]);
+  const expected = Array.from({ length: processes }, (_, rank) => [`begin ${name} ${String(rank)}`, `end ${name} ${String(rank)}`]);
   const [want, got] = [expected.flat().sort().join('|'), lines.sort().join('|')];
   return want === got ? undefined : `the output of ${jobId} is ${got}`;
 }
 
-/** Rank 0 leaves a file with the seed in it. */
-async function wrongFile(cluster: ProcessCluster, jobId: string, { seed }: JobOfRun): Promise<string | undefined> {
+/** Rank 0 leaves a file with the job's name in it. */
+async function wrongFile(cluster: ProcessCluster, jobId: string, { name }: JobPlan): Promise<string | undefined> {
   const output = cluster.client(storagev1.OutputService);
   const found = await persistently(`the files of ${jobId} can be read`, async () => {
     const { files } = await output.listFiles({ jobId }, { timeoutMs: 10_000 });
@@ -98,17 +66,17 @@ async function wrongFile(cluster: ProcessCluster, jobId: string, { seed }: JobOf
     }
     return texts.join('|');
   });
-  return found === `0 result.txt ${String(seed)}` ? undefined : `the files of ${jobId} are ${found}`;
+  return found === `0 result.txt ${name}` ? undefined : `the files of ${jobId} are ${found}`;
 }
 
 /** One job was made of the submission, it ended once, and no rank's program was started or ended more than once in an attempt. */
-async function wrongStory(cluster: ProcessCluster, { id, attempt }: jobv1.Job, { seed, kind }: JobOfRun): Promise<string | undefined> {
+async function wrongStory(cluster: ProcessCluster, { id, attempt }: jobv1.Job, { name }: JobPlan): Promise<string | undefined> {
   const { events, jobs } = await persistently('the log can be read', async () => {
     const story = await cluster.client(eventv1.EventService).listEvents({ filter: { jobId: id }, pageSize: 1_000 }, { timeoutMs: 5_000 });
     const list = await cluster.client(jobv1.JobService).listJobs({ pageSize: 50 }, { timeoutMs: 5_000 });
     return { events: story.events, jobs: list.jobs };
   });
-  const same = jobs.filter(({ spec }) => spec?.name === `${kind}-${String(seed)}`);
+  const same = jobs.filter(({ spec }) => spec?.name === name);
   if (same.length !== 1) return `the submission gave ${String(same.length)} jobs: ${same.map((job) => job.id).join(', ')}`;
   const ends = events.filter(({ type, stream }) => stream === id && ['JobCompleted', 'JobFailed', 'JobCancelled'].includes(type));
   if (ends.length !== 1) return `${id} ended ${String(ends.length)} times`;
