@@ -33,7 +33,8 @@ const throttleStep = 0.7;
 export function nextStep(rounds: readonly RoundDone[], share: number, policy: ConvergencePolicy): Next {
   const last = rounds.at(-1);
   if (last === undefined) return { action: 'copy' };
-  const bytesPerMs = last.bytes / Math.max(last.ms, 1e-3);
+  // Of a short round most is waiting for its answer: what the link carries, the long ones tell.
+  const bytesPerMs = Math.max(...rounds.map(({ bytes, ms }) => bytes / Math.max(ms, 1e-3)));
   if (last.leftBytes <= bytesPerMs * policy.downtimeMs) return { action: 'suspend', why: 'fits' };
   const before = rounds.at(-2);
   const shrinks = before === undefined || last.leftBytes < before.leftBytes;

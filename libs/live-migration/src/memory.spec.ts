@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyRecords, BadStream, DirtyPages, encodeCluster, nextStep, pageBytes, TokenBucket, type ConvergencePolicy } from './index.ts';
+import {
+  applyRecords,
+  BadStream,
+  DirtyPages,
+  encodeCluster,
+  nextStep,
+  pageBytes,
+  RecordReader,
+  TokenBucket,
+  type ConvergencePolicy,
+} from './index.ts';
 
 const limitBytes = 64 * pageBytes;
 
@@ -23,7 +33,12 @@ const write = fc.record({
   content: fc.uint8Array({ minLength: 1, maxLength: 3 * pageBytes }),
   zero: fc.boolean(),
 });
-const options = fc.record({ delta: fc.boolean(), compression: fc.constantFrom(0, 1), cluster: fc.constantFrom(1, 2, 8) });
+const options = fc.record({
+  delta: fc.boolean(),
+  compression: fc.constantFrom(0, 1),
+  cluster: fc.constantFrom(1, 2, 8),
+  piece: fc.constantFrom(7, 4_000, 1 << 20),
+});
 
 describe('memory that is moved in rounds', () => {
   it('is the same at the receiver after any writes, encodings and clusters', () => {
@@ -31,10 +46,12 @@ describe('memory that is moved in rounds', () => {
       fc.property(
         fc.array(fc.array(write, { maxLength: 4 }), { minLength: 1, maxLength: 5 }),
         options,
-        (rounds, { cluster, ...encoding }) => {
+        (rounds, { cluster, piece, ...encoding }) => {
           const memory = new Uint8Array(limitBytes);
           const dirty = new DirtyPages(cluster * pageBytes);
           const receiver = new Receiver();
+          const reader = new RecordReader(receiver.grow, limitBytes);
+          let written = 0;
           for (const writes of rounds) {
             for (const { at, content, zero } of writes) memory.set((zero ? content.fill(0) : content).subarray(0, limitBytes - at), at);
             const expected = dirty.count(memory);
@@ -43,7 +60,9 @@ describe('memory that is moved in rounds', () => {
               sent += found.content.length / pageBytes;
               expect(found.content.length).toBeLessThanOrEqual(cluster * pageBytes);
               const records = Buffer.concat(encodeCluster(found, encoding));
-              expect(applyRecords(records, receiver.grow, limitBytes)).toBe(found.content.length);
+              for (let at = 0; at < records.length; at += piece) reader.push(records.subarray(at, at + piece));
+              reader.end();
+              expect(reader.written).toBe((written += found.content.length));
             }
             expect(sent).toBe(expected);
             expect(dirty.count(memory)).toBe(0);

@@ -187,8 +187,11 @@ class TravellingJob {
     const round = (memory: Uint8Array): void => {
       if (memory.length === 0) return;
       for (const cluster of dirty.scan(memory))
-        for (const record of encodeCluster(cluster, { delta: true, compression: 0 }))
-          applyRecords(record, (bytes) => target.incoming(bytes), target.config.memoryBytes);
+        applyRecords(
+          Buffer.concat(encodeCluster(cluster, { delta: true, compression: 0 })),
+          (bytes) => target.incoming(bytes),
+          target.config.memoryBytes,
+        );
     };
     round(rank.program.memory());
     return { target, arrive: () => this.#arrive(rank, host, target, round) };

@@ -27,7 +27,7 @@ export interface MigrationConfig {
 }
 
 export const defaultConfig: MigrationConfig = {
-  ...{ callMs: 30_000, quiesceMs: 10_000, downtimeMs: 50, mostRounds: 20, undoMs: 20_000 },
+  ...{ callMs: 30_000, quiesceMs: 10_000, downtimeMs: 2, mostRounds: 20, undoMs: 20_000 },
   limits: { perNode: 4, inAll: 32 },
 };
 

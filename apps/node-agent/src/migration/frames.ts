@@ -4,7 +4,7 @@
  * allocated for it.
  *
  *   hello   secret                        1      state  JSON, see state-json.ts          5
- *   pages   records of pages              2      file   JSON of a file's entry           6
+ *   pages   records of pages, in pieces   2      file   JSON of a file's entry           6
  *   round   end of a round, answered      3      data   of the last file, in order       7
  *   ack     bytes taken so far (8 bytes)  4      end    bytes of all records, answered   8
  *   pair    a queue pair, answered        9      region bytes of memory, answered        10
@@ -23,6 +23,8 @@ export interface Frame {
 /** Of a payload, in bytes: a program's state with its standard input is the largest. */
 export const largestPayload = 17 * 1024 * 1024;
 const headerBytes = 5;
+/** Their payloads are read as they come: they are long, and nobody needs them in one piece. */
+const streamed: ReadonlySet<FrameKind> = new Set(['pages']);
 const names = new Map<number, FrameKind>(Object.entries(frameKinds).map(([name, number]) => [number, name as FrameKind]));
 
 export class BadFrame extends Error {
@@ -41,10 +43,12 @@ export function encodeFrame({ kind, payload }: Frame): Uint8Array {
   return Buffer.concat([frameHeader(kind, payload.length), payload]);
 }
 
-/** Cuts a byte stream, in whatever pieces it comes, into frames. */
+/** Cuts a byte stream, in whatever pieces it comes, into frames; one of pages may become several. */
 export class FrameDecoder {
   #pieces: Uint8Array[] = [];
   #bytes = 0;
+  /** Bytes that are still to come of a frame which is handed on as it comes. */
+  #streaming: { readonly kind: FrameKind; left: number } | undefined;
   readonly #largest: number;
 
   constructor(largest = largestPayload) {
@@ -53,7 +57,7 @@ export class FrameDecoder {
 
   /** Nothing of a frame is waiting for the rest of it. */
   get empty(): boolean {
-    return this.#bytes === 0;
+    return this.#bytes === 0 && this.#streaming === undefined;
   }
 
   /** @throws {BadFrame} */
@@ -64,6 +68,7 @@ export class FrameDecoder {
   }
 
   #next(): Frame | undefined {
+    if (this.#streaming !== undefined) return this.#piece(this.#streaming);
     if (this.#bytes < headerBytes) return undefined;
     const header = this.#begin();
     const length = new DataView(header.buffer, header.byteOffset).getUint32(0, true);
@@ -71,13 +76,30 @@ export class FrameDecoder {
     if (kind === undefined || length < 1 || length - 1 > this.#largest)
       throw new BadFrame(`a frame of kind ${String(header[4])} with ${String(length)} bytes is none of this protocol`);
     const total = headerBytes + length - 1;
+    if (streamed.has(kind) && length > 1) {
+      this.#keep(this.#joined().subarray(headerBytes));
+      this.#streaming = { kind, left: length - 1 };
+      return this.#piece(this.#streaming);
+    }
     if (this.#bytes < total) return undefined;
     const whole = this.#joined();
-    const rest = whole.subarray(total);
-    this.#pieces = rest.length > 0 ? [rest] : [];
-    if (this.#pieces.length === 0) this.#bytes = 0;
-    else this.#bytes = rest.length;
+    this.#keep(whole.subarray(total));
     return { kind, payload: whole.subarray(headerBytes, total) };
+  }
+
+  #piece(streaming: { readonly kind: FrameKind; left: number }): Frame | undefined {
+    if (this.#bytes === 0) return undefined;
+    const all = this.#joined();
+    const payload = all.subarray(0, streaming.left);
+    streaming.left -= payload.length;
+    if (streaming.left === 0) this.#streaming = undefined;
+    this.#keep(all.subarray(payload.length));
+    return { kind: streaming.kind, payload };
+  }
+
+  #keep(rest: Uint8Array): void {
+    this.#pieces = rest.length > 0 ? [rest] : [];
+    this.#bytes = rest.length;
   }
 
   /** At least a header. */

@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProgramFile } from '@verbena/hypervisor';
-import { applyRecords, BadStream } from '@verbena/live-migration';
+import { BadStream, RecordReader } from '@verbena/live-migration';
 import { Refusal } from '../errors.ts';
 import type { NodePort } from '../node-port.ts';
 import type { Vm } from '../vms/vm-table.ts';
@@ -40,6 +40,7 @@ export class Incoming {
   #landing: Landing | undefined;
   readonly #files: Spooled[] = [];
   #memory = new Uint8Array(new SharedArrayBuffer(0));
+  readonly #records: RecordReader;
   #taken = 0;
   #fileBytes = 0;
   #writing: { readonly handle: FileHandle; left: number } | undefined;
@@ -52,6 +53,7 @@ export class Incoming {
     this.vm = vm;
     this.#dir = dir;
     this.#port = port;
+    this.#records = new RecordReader((bytes) => this.#memoryUpTo(bytes), vm.request.memoryBytes);
     this.#ended.promise.catch(() => undefined);
   }
 
@@ -72,11 +74,15 @@ export class Incoming {
     await Promise.race([this.#ended.promise, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
   }
 
-  async take({ kind, payload }: Frame): Promise<Frame | undefined> {
-    if (this.#complete) throw new BadFrame('something follows the end');
+  /** @throws {BadFrame}, {Refusal}, at once for pages, which are taken at once */
+  take(frame: Frame): Promise<Frame | undefined> | undefined {
+    return frame.kind === 'pages' ? this.#pages(frame.payload) : this.#take(frame);
+  }
+
+  async #take({ kind, payload }: Frame): Promise<Frame | undefined> {
+    this.#checkOpen();
+    this.#whole();
     switch (kind) {
-      case 'pages':
-        return this.#pages(payload);
       case 'round':
         return { kind: 'ack', payload: withNumber(this.#taken) };
       case 'pair':
@@ -137,20 +143,25 @@ export class Incoming {
     return this.#landing.region(bytes);
   }
 
+  #checkOpen(): void {
+    if (this.#complete) throw new BadFrame('something follows the end');
+  }
+
   #pages(records: Uint8Array): undefined {
-    const reach = (bytes: number): Uint8Array => {
-      this.#reach(bytes);
-      if (bytes > this.#memory.length) throw new Refusal('not-here', `VM ${this.vm.request.vmId} has no memory to take pages`);
-      return this.#memory;
-    };
-    try {
-      applyRecords(records, reach, this.vm.request.memoryBytes);
-    } catch (error) {
-      if (error instanceof BadStream) throw new BadFrame(error.message, { cause: error });
-      throw error;
-    }
+    this.#checkOpen();
+    inFrames(() => this.#records.push(records));
     this.#taken += records.length;
-    return undefined;
+  }
+
+  /** Records end where another kind of frame begins. */
+  #whole(): void {
+    inFrames(() => this.#records.end());
+  }
+
+  #memoryUpTo(bytes: number): Uint8Array {
+    this.#reach(bytes);
+    if (bytes > this.#memory.length) throw new Refusal('not-here', `VM ${this.vm.request.vmId} has no memory to take pages`);
+    return this.#memory;
   }
 
   #reach(bytes: number): void {
@@ -192,5 +203,15 @@ export class Incoming {
     this.#landing?.close();
     this.#complete = true;
     this.#ended.resolve();
+  }
+}
+
+/** What is wrong with records is wrong with the frames that carry them. */
+function inFrames(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof BadStream) throw new BadFrame(error.message, { cause: error });
+    throw error;
   }
 }

@@ -14,7 +14,7 @@ import { FramePath, type PagePath } from './page-path.ts';
 import { connectDoor, type FrameLink } from './transport.ts';
 
 /** Looked at without a pause for others, in bytes. */
-const sliceBytes = 4 * 1024 * 1024;
+const sliceBytes = 16 * 1024 * 1024;
 
 /** How memory travels, see TransferPlan. */
 export interface Transfer {

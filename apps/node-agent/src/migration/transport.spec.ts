@@ -16,7 +16,10 @@ const overTcp = (endpoint: string): string => endpoint.replace(/\/[^/]*\//, '/el
 async function openDoor(): Promise<{ endpoint: string; secret: Uint8Array; taken: string[]; close: () => void }> {
   const taken: string[] = [];
   const door = await doors.open((frame: Frame) => {
-    taken.push(`${frame.kind} ${String(frame.payload.length)}`);
+    const last = taken.at(-1)?.split(' ') ?? [];
+    // Pages come in pieces.
+    if (frame.kind === 'pages' && last[0] === 'pages') taken[taken.length - 1] = `pages ${String(Number(last[1]) + frame.payload.length)}`;
+    else taken.push(`${frame.kind} ${String(frame.payload.length)}`);
     return Promise.resolve(frame.kind === 'round' ? { kind: 'ack', payload: withNumber(taken.length) } : undefined);
   });
   return { ...door, taken };
@@ -32,7 +35,7 @@ describe.each([
     for (let i = 0; i < 20; i++) await link.send({ kind: 'pages', payload: new Uint8Array(100_000 + i) });
     await link.send({ kind: 'round', payload: new Uint8Array(0) });
     expect((await link.answer()).kind).toBe('ack');
-    expect(taken).toEqual([...Array.from({ length: 20 }, (_, i) => `pages ${String(100_000 + i)}`), 'round 0']);
+    expect(taken).toEqual([`pages ${String(20 * 100_000 + 190)}`, 'round 0']);
     link.close();
   });
 
@@ -48,9 +51,7 @@ describe.each([
     await link.sendParts('pages', []);
     await link.send({ kind: 'round', payload: new Uint8Array(0) });
     await link.answer();
-    expect(taken.map((payload) => Buffer.compare(payload, taken.indexOf(payload) === 0 ? Buffer.concat(parts) : Buffer.alloc(0)))).toEqual([
-      0, 0,
-    ]);
+    expect(Buffer.compare(Buffer.concat(taken), Buffer.concat(parts))).toBe(0);
     link.close();
   });
 

@@ -11,8 +11,8 @@ import { FrameDecoder, frameHeader, withNumber, type Frame, type FrameKind } fro
 
 export const bytesOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { length }) => sum + length, 0);
 
-/** Takes one frame after another; what it returns is sent back. A rejection ends the connection. */
-export type TakeFrame = (frame: Frame) => Promise<Frame | undefined>;
+/** Takes one frame after another, one of pages in any number of pieces; what it returns is sent back. An error ends the connection. */
+export type TakeFrame = (frame: Frame) => Promise<Frame | undefined> | Frame | undefined;
 
 export interface Door {
   readonly endpoint: string;
@@ -22,8 +22,8 @@ export interface Door {
 
 export interface FrameLink {
   send(frame: Frame): Promise<void>;
-  /** A frame whose payload is in parts, which are not copied: they stay as they are until the receiver has answered something. */
-  sendParts(kind: FrameKind, parts: readonly Uint8Array[]): Promise<void>;
+  /** A frame of pages whose payload is in parts, which are not copied: they stay as they are until the receiver has answered something. */
+  sendParts(kind: 'pages', parts: readonly Uint8Array[]): Promise<void>;
   /** The next answer. */
   answer(): Promise<Frame>;
   close(): void;
@@ -32,6 +32,8 @@ export interface FrameLink {
 const secretBytes = 32;
 const idleMs = 120_000;
 const connectMs = 10_000;
+/** Bytes on their way before whoever sends waits: finding the next pages goes on meanwhile. */
+const aheadBytes = 4 * 1024 * 1024;
 /** A stranger's first frame is the secret, and no more. */
 const helloBytes = 64;
 /** Endpoints of doors in this process end so. */
@@ -109,8 +111,10 @@ export class Doors {
           await write(socket, { kind: 'ack', payload: withNumber(0) });
           continue;
         }
-        const answer = await opened.take(frame);
-        if (answer !== undefined) await write(socket, answer);
+        const answer = opened.take(frame);
+        if (answer === undefined) continue;
+        const said = answer instanceof Promise ? await answer : answer;
+        if (said !== undefined) await write(socket, said);
       }
       // From here on it is known who sends.
       if (opened !== undefined && decoder.empty) decoder = new FrameDecoder();
@@ -132,7 +136,11 @@ export async function connectDoor(endpoint: string, secret: Uint8Array): Promise
   const [address = '', process = '', id = ''] = endpoint.split('/');
   if (process === here) return handToHand(id, secret);
   const cut = address.lastIndexOf(':');
-  const socket = createConnection({ host: address.slice(0, cut), port: Number(address.slice(cut + 1)), noDelay: true });
+  const socket = createConnection({
+    host: address.slice(0, cut),
+    port: Number(address.slice(cut + 1)),
+    noDelay: true,
+  });
   socket.setTimeout(idleMs, () => socket.destroy(new Error('the target of the migration is silent')));
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
@@ -166,7 +174,9 @@ function handToHand(id: string, secret: Uint8Array): FrameLink {
   };
   return {
     send,
-    sendParts: (kind, parts) => send({ kind, payload: Buffer.concat(parts) }),
+    sendParts: async (kind, parts) => {
+      for (const payload of parts) await send({ kind, payload });
+    },
     answer: () => {
       const next = answers.shift();
       return next === undefined ? Promise.reject(new Error('nothing was answered')) : Promise.resolve(next);
@@ -210,5 +220,5 @@ async function writeParts(socket: Socket, kind: FrameKind, parts: readonly Uint8
   let room = socket.write(frameHeader(kind, bytesOf(parts)));
   for (const part of parts) room = socket.write(part);
   socket.uncork();
-  if (!room) await once(socket, 'drain');
+  if (!room && socket.writableLength > aheadBytes) await once(socket, 'drain');
 }

@@ -7,7 +7,7 @@ import type { Transfer } from './outgoing.ts';
 
 const { MigrationTransport, WhenTooFast } = migrationv1;
 const usualClusterBytes = 256 * 1024;
-const defaultDowntimeMs = 50;
+const defaultDowntimeMs = 2;
 const defaultRounds = 20;
 
 /** @throws {Refusal} invalid, for clusters that are no number of pages */
