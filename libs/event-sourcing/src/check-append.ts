@@ -30,9 +30,10 @@ export function checkAppend(appends: readonly StreamAppend[], options: AppendOpt
   }
   if (events > maximumEvents) throw new TypeError(`an append has ${events} events; at most ${maximumEvents} are taken at once`);
   const { actor, tenant, correlationId, causationId, traceparent, epoch } = options.metadata;
-  for (const [what, value] of Object.entries({ correlationId, causationId, traceparent, 'command id': options.commandId })) {
-    if (value !== undefined) checkName(what, value);
-  }
+  if (correlationId !== undefined) checkName('correlationId', correlationId);
+  if (causationId !== undefined) checkName('causationId', causationId);
+  if (traceparent !== undefined) checkName('traceparent', traceparent);
+  if (options.commandId !== undefined) checkName('command id', options.commandId);
   checkName('actor', actor);
   checkName('tenant', tenant);
   if (epoch !== undefined && !(Number.isSafeInteger(epoch) && epoch >= 0)) {

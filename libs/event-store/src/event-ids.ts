@@ -2,15 +2,17 @@
 import { randomFillSync } from 'node:crypto';
 
 const bytes = 16;
-const pool = Buffer.alloc(bytes * 1_024);
+const poolBytes = bytes * 256;
+let pool = Buffer.alloc(poolBytes);
 let used = pool.length;
 
 export function newEventId(): Buffer {
   if (used === pool.length) {
-    randomFillSync(pool);
+    // The ids of the old one are parts of it: one allocation for many.
+    pool = randomFillSync(Buffer.alloc(poolBytes));
     used = 0;
   }
-  const id = Buffer.from(pool.subarray(used, used + bytes));
+  const id = pool.subarray(used, used + bytes);
   used += bytes;
   id[6] = ((id[6] ?? 0) & 0x0f) | 0x40;
   id[8] = ((id[8] ?? 0) & 0x3f) | 0x80;

@@ -4,8 +4,8 @@
  */
 import { upcast, type DomainEvent, type EventCatalogue, type EventMetadata, type RecordedEvent } from '@verbena/event-sourcing';
 import type pg from 'pg';
-import { copyOut } from './copy.ts';
 import { headerBytes, postgresEpochMs } from './copy-rows.ts';
+import { Pipeline } from './pipeline.ts';
 import { formatId } from './event-ids.ts';
 
 /** Those of a fixed length first, so that they stand at the same place in every row. */
@@ -36,14 +36,15 @@ export async function readWindow(
   const text = `copy (select ${columns} from events where position > ${after} and position <= ${through}${streams} order by position) to stdout (format binary)`;
   let buffer = Buffer.allocUnsafe(firstBytes);
   let length = 0;
-  await copyOut(client, text, (chunk) => {
+  const onData = (chunk: Buffer): void => {
     if (length + chunk.length > buffer.length) {
       const grown = Buffer.allocUnsafe(Math.max(buffer.length * 2, length + chunk.length));
       buffer.copy(grown, 0, 0, length);
       buffer = grown;
     }
     length += chunk.copy(buffer, length);
-  });
+  };
+  await new Pipeline(client).send(text, { onData });
   return rowsOf(buffer.subarray(0, length), catalogue);
 }
 

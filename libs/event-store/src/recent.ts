@@ -18,8 +18,11 @@ interface Entry {
 
 export class Recent {
   readonly #catalogue: EventCatalogue;
-  /** At neighbouring positions, oldest first. */
-  #entries: Entry[] = [];
+  /** At neighbouring positions; an event’s place is its position modulo the number of places, so that nothing moves when the oldest goes. */
+  readonly #places = new Array<Entry | undefined>(most);
+  /** Of the oldest, when there is one. */
+  #first = 0;
+  #count = 0;
   #payload = 0;
 
   constructor(catalogue: EventCatalogue) {
@@ -28,32 +31,42 @@ export class Recent {
 
   /** Events that were committed together, in order. */
   add(events: readonly PlannedEvent[], time: Date): void {
-    const last = this.#entries.at(-1)?.planned.position;
+    const next = Number(events[0]?.position);
     // Somebody else wrote in between.
-    if (last !== undefined && events[0]?.position !== last + 1n) this.clear();
+    if (this.#count > 0 && next !== this.#first + this.#count) this.clear();
+    if (this.#count === 0) this.#first = next;
     for (const planned of events) {
-      this.#entries.push({ planned, time, recorded: undefined });
+      if (this.#count === most) this.#forgetOldest();
+      this.#places[(this.#first + this.#count++) % most] = { planned, time, recorded: undefined };
       this.#payload += planned.event.data.length;
     }
-    let over = 0;
-    while (this.#entries.length - over > most || (this.#payload > mostPayload && over < this.#entries.length))
-      this.#payload -= this.#entries[over++]?.planned.event.data.length ?? 0;
-    if (over > 0) this.#entries = this.#entries.slice(over);
+    while (this.#payload > mostPayload && this.#count > 0) this.#forgetOldest();
   }
 
   clear(): void {
-    this.#entries = [];
+    this.#places.fill(undefined);
+    this.#count = 0;
     this.#payload = 0;
   }
 
   /** What follows a position, at most so many events; undefined when it is not, or not completely, here. */
   after(position: bigint, limit: number): readonly RecordedEvent[] | undefined {
-    const [first] = this.#entries;
-    if (first === undefined) return undefined;
-    const from = Number(position + 1n - first.planned.position);
-    if (from < 0 || from >= this.#entries.length) return undefined;
-    return this.#entries
-      .slice(from, from + limit)
-      .map((entry) => (entry.recorded ??= plannedEvent(entry.planned, entry.time, this.#catalogue)));
+    const from = Number(position) + 1 - this.#first;
+    if (from < 0 || from >= this.#count) return undefined;
+    return Array.from({ length: Math.min(limit, this.#count - from) }, (_, index) => this.#recorded(this.#first + from + index));
+  }
+
+  #recorded(position: number): RecordedEvent {
+    const entry = this.#places[position % most];
+    if (entry === undefined) throw new Error(`position ${position} is not among the recent ones`);
+    return (entry.recorded ??= plannedEvent(entry.planned, entry.time, this.#catalogue));
+  }
+
+  #forgetOldest(): void {
+    const place = this.#first % most;
+    this.#payload -= this.#places[place]?.planned.event.data.length ?? 0;
+    this.#places[place] = undefined;
+    this.#first++;
+    this.#count--;
   }
 }

@@ -14,10 +14,11 @@ const longestPause = '10s';
 const begin = 'begin isolation level read committed';
 const lock = `select pg_advisory_xact_lock(${appendLock})`;
 
+const pause = `set local idle_in_transaction_session_timeout = '${longestPause}'`;
+
 /** Begins a transaction that takes the lock and fails unless the log ends where the writer believes it does. */
 export function beginAt(head: bigint): string {
-  // What is sent at once leaves no pause between its statements.
-  return `${begin}; select append_at(${head})`;
+  return `${begin}; ${pause}; select append_at(${head})`;
 }
 
 export interface Wanted {
@@ -47,7 +48,7 @@ export async function readStatements(client: pg.PoolClient, { begin: anew, strea
     results.push(name);
     parts.push(text);
   };
-  if (anew) for (const text of [begin, `set local idle_in_transaction_session_timeout = '${longestPause}'`, lock]) part('', text);
+  if (anew) for (const text of [begin, pause, lock]) part('', text);
   part('head', 'select coalesce(max(position), 0) as head from events');
   if (streams.length > 0) part('streams', lastVersions(streams));
   if (commands.length > 0) {

@@ -5,7 +5,7 @@
  *
  * A batch is what came while the one before was being written, and takes two round trips: take the lock and read what matters; then write
  * everything and commit. A writer that was the last to write knows what matters already, and needs one: it says where it believes the log to end,
- * and the transaction fails when that is not so. When the connection is lost, the batch is tried again; ids chosen before the first attempt tell
+ * and the transaction fails when that is not so. While batch follows batch, even that was said behind the commit before. When the connection is lost, the batch is tried again; ids chosen before the first attempt tell
  * whether that attempt was committed after all.
  */
 import {
@@ -17,33 +17,18 @@ import {
   type RecordedEvent,
   type StreamAppend,
 } from '@verbena/event-sourcing';
-import type { SpanContext } from '@opentelemetry/api';
 import type pg from 'pg';
 import { causeOf, type CommitWatch } from './commit-watch.ts';
 import { appendFailure, isWrongGuess, leavesDoubt } from './append-failure.ts';
+import { AppendQueue, type Batch, type Waiting } from './append-queue.ts';
+import { AppendSession, type BatchStatements } from './append-session.ts';
 import { DatabaseError, isConflict, isConnectionFailure, isDiskFull, withRetry } from './connection.ts';
-import { copyIn } from './copy.ts';
 import { RowWriter } from './copy-rows.ts';
 import { newEventId } from './event-ids.ts';
-import { plan, type Current, type NewEvent, type Outcome, type Plan, type PlannedEvent, type Range, type Request } from './plan.ts';
+import { plan, type Current, type NewEvent, type Outcome, type Plan, type PlannedEvent, type Range } from './plan.ts';
 import { StreamMemory } from './stream-memory.ts';
-import { appendStatements, beginAt, readStatements } from './write-statements.ts';
+import { appendStatements, readStatements } from './write-statements.ts';
 import { Written } from './written.ts';
-
-interface Waiting extends Request {
-  readonly bytes: number;
-  readonly cause: SpanContext | undefined;
-  resolve(result: AppendResult): void;
-  reject(error: unknown): void;
-}
-
-/** Appends that are tried together until they are written or given up. */
-interface Batch {
-  readonly requests: readonly Waiting[];
-  /** Set while nobody knows whether an attempt was committed: the head before it. */
-  lostAfter: bigint | undefined;
-  diskFull: boolean;
-}
 
 export interface WriterOptions {
   readonly pool: pg.Pool;
@@ -60,20 +45,20 @@ export interface WriterOptions {
   readonly watch?: CommitWatch | undefined;
 }
 
-const maximumBatch = 4_096;
-const maximumEventsInBatch = 10_000;
-const maximumBytesInBatch = 8 << 20;
-const maximumWaiting = 20_000;
-const maximumBytesWaiting = 256 << 20;
+/** Batches that follow one another at once, after which the next is taken for certain, and its transaction begun ahead. */
+const patience = 4;
 
 export class Writer {
   readonly #options: WriterOptions;
-  #waiting: Waiting[] = [];
-  #waitingBytes = 0;
+  readonly #queue = new AppendQueue();
   #draining: Promise<void> | undefined;
   readonly #stop = new AbortController();
   readonly #memory = new StreamMemory();
   #rows = new RowWriter();
+  /** The connection, while there is something to write. */
+  #session: AppendSession | undefined;
+  /** Batches that found the next appends waiting. */
+  #streak = 0;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -92,12 +77,10 @@ export class Writer {
         events.push({ type, schema: schema ?? presentShape(this.#options.catalogue, type), data: json, id: newEventId() });
       }
     }
-    if (this.#waiting.length >= maximumWaiting || this.#waitingBytes + bytes > maximumBytesWaiting) {
-      throw new DatabaseError('overloaded', `${this.#waiting.length} appends wait for ${this.#options.database} already`);
-    }
+    if (!this.#queue.hasRoomFor(bytes))
+      throw new DatabaseError('overloaded', `${this.#queue.length} appends wait for ${this.#options.database} already`);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ appends, options, events, bytes, cause: causeOf(), resolve, reject });
-      this.#waitingBytes += bytes;
+      this.#queue.add({ appends, options, events, bytes, cause: causeOf(), resolve, reject });
       this.#draining ??= this.#drain();
     });
   }
@@ -110,27 +93,20 @@ export class Writer {
 
   async #drain(): Promise<void> {
     // One turn of the event loop gathers the appends that were made in the same one.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0) {
-      const batch = this.#next();
-      await this.#write(batch).catch((error: unknown) => this.#writeOneByOne(batch, error));
-    }
+    do {
+      for (await turn(); this.#queue.length > 0; await turn()) {
+        while (this.#queue.length > 0) {
+          const batch = this.#queue.take();
+          await this.#write(batch).catch((error: unknown) => this.#writeOneByOne(batch, error));
+          this.#streak++;
+          // Until all who heard of it have said what they want next.
+          await new Promise<void>((resolve) => process.nextTick(resolve));
+        }
+      }
+      await this.#rest();
+    } while (this.#queue.length > 0);
     // In the same turn as the loop's last look: an append made in between would wait for ever.
     this.#draining = undefined;
-  }
-
-  #next(): Batch {
-    let [events, bytes, count] = [0, 0, 0];
-    for (const waiting of this.#waiting) {
-      events += waiting.events.length;
-      bytes += waiting.bytes;
-      if (count > 0 && (count === maximumBatch || events > maximumEventsInBatch || bytes > maximumBytesInBatch)) break;
-      count++;
-    }
-    const requests = this.#waiting.slice(0, count);
-    this.#waiting = this.#waiting.slice(count);
-    for (const request of requests) this.#waitingBytes -= request.bytes;
-    return { requests, lostAfter: undefined, diskFull: false };
   }
 
   /** Where something in the batch itself is at fault, only its own caller shall suffer. */
@@ -188,57 +164,70 @@ export class Writer {
   }
 
   async #attempt(batch: Batch): Promise<{ planned: Plan; time: Date }> {
-    const client = await this.#options.pool.connect();
-    let broken: Error | undefined;
+    this.#session ??= await AppendSession.open(this.#options.pool);
     try {
-      return await this.#transaction(client, batch);
+      return await this.#transaction(this.#session, batch);
     } catch (error) {
-      broken = error instanceof Error ? error : new Error(String(error));
+      this.#break(error);
       this.#memory.forget();
       throw error;
-    } finally {
-      // After a failure the state of the connection is not worth finding out.
-      client.release(broken);
     }
   }
 
-  async #transaction(client: pg.PoolClient, batch: Batch): Promise<{ planned: Plan; time: Date }> {
+  /** Nothing waits: the connection goes back to the others. */
+  async #rest(): Promise<void> {
+    this.#streak = 0;
+    try {
+      await this.#session?.abandon();
+      this.#session?.release();
+      this.#session = undefined;
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  #break(error: unknown): void {
+    this.#session?.release(error instanceof Error ? error : new Error(String(error)));
+    this.#session = undefined;
+  }
+
+  async #transaction(session: AppendSession, batch: Batch): Promise<{ planned: Plan; time: Date }> {
     const remembered = batch.lostAfter === undefined ? this.#memory.guess(batch.requests) : undefined;
     if (remembered !== undefined) {
       const planned = plan(batch.requests, remembered);
+      const last = planned.events.at(-1);
       // A refusal stands on what is true only if nobody else has written, which the transaction finds out; without one, the log is asked.
-      if (planned.events.length > 0) {
+      if (last !== undefined) {
+        const next = this.#streak < patience ? undefined : last.position;
         try {
-          return await this.#commit(client, batch, planned, remembered.head, `${beginAt(remembered.head)}; `);
+          return await this.#commit(session, batch, planned, { head: remembered.head, begin: true, next });
         } catch (error) {
           if (!isWrongGuess(error)) throw error;
-          await client.query('rollback');
+          await session.rollback();
         }
       }
     }
-    const current = await this.#readCurrent(client, batch);
+    await session.abandon();
+    const current = await this.#readCurrent(session.client, batch);
     const planned = plan(batch.requests, current);
     if (planned.events.length === 0 && planned.commands.size === 0) {
-      await client.query('rollback');
+      await session.client.query('rollback');
       return { planned, time: this.#options.now() };
     }
-    return this.#commit(client, batch, planned, current.head, '');
+    return this.#commit(session, batch, planned, { head: current.head, begin: false, next: undefined });
   }
 
   async #commit(
-    client: pg.PoolClient,
+    session: AppendSession,
     batch: Batch,
     planned: Plan,
-    head: bigint,
-    beginning: string,
+    where: Pick<BatchStatements, 'head' | 'begin' | 'next'>,
   ): Promise<{ planned: Plan; time: Date }> {
     const time = this.#options.now();
-    const { text, rows } = appendStatements(planned, time, this.#rows);
     // From here on nobody knows whether it is committed, until the server says so or the log was looked at.
-    batch.lostAfter = head;
+    batch.lostAfter = where.head;
     try {
-      const tags = await copyIn(client, beginning + text, rows);
-      if (tags.at(-1) !== 'COMMIT') throw new Error(`the server answered the commit of a batch with ${tags.at(-1) ?? 'nothing'}`);
+      await session.commit({ ...where, ...appendStatements(planned, time, this.#rows) });
     } catch (error) {
       if (!leavesDoubt(error)) batch.lostAfter = undefined;
       // What was not sent yet may still be on its way from the old one's memory.
@@ -278,6 +267,9 @@ export class Writer {
     };
   }
 }
+
+/** Of the event loop. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** What to look for when an earlier attempt may have been committed. */
 function lostOf({ requests, lostAfter }: Batch): { after: bigint; ids: readonly Buffer[] } | undefined {

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { EventCatalogue, RecordedEvent, ReplayOptions, ReplayOutcome } from '@verbena/event-sourcing';
 import type pg from 'pg';
-import { copyOut } from '../copy.ts';
+import { Pipeline } from '../pipeline.ts';
 import { readWindow } from '../log-window.ts';
 import { lockCheckpoint, locks, readCheckpoints } from './checkpoints.ts';
 import { liveSchema, type Definition, type Fold } from './tables.ts';
@@ -156,7 +156,8 @@ class Replay {
   async #hash(client: pg.PoolClient, schema: string): Promise<{ hash: string; rows: bigint }> {
     const { name, order } = this.#definition;
     const hash = createHash('sha256');
-    const tags = await copyOut(client, `copy (select * from ${schema}.${name} order by ${order}) to stdout`, (chunk) => hash.update(chunk));
+    const text = `copy (select * from ${schema}.${name} order by ${order}) to stdout`;
+    const tags = await new Pipeline(client).send(text, { onData: (chunk) => hash.update(chunk) });
     return { hash: `sha256:${hash.digest('hex')}`, rows: BigInt(/\d+$/.exec(tags[0] ?? '')?.[0] ?? '0') };
   }
 }

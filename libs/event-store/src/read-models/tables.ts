@@ -10,8 +10,8 @@ import {
   type RecordedEvent,
 } from '@verbena/event-sourcing';
 import type pg from 'pg';
-import { copyIn } from '../copy.ts';
 import { RowWriter } from '../copy-rows.ts';
+import { Pipeline } from '../pipeline.ts';
 import { termOf, termsOf } from '../terms.ts';
 
 /** Where the tables are that are in use. */
@@ -175,7 +175,9 @@ class EntityFold implements Fold {
       for (const position of [row.createdPosition, row.position]) writer.int8(position);
       writer.text(row.state);
     }
-    await copyIn(client, `copy ${this.#table} (id, ${others.join(', ')}) from stdin (format binary)`, () => writer.end());
+    await new Pipeline(client).send(`copy ${this.#table} (id, ${others.join(', ')}) from stdin (format binary)`, {
+      input: () => writer.end(),
+    });
   }
 
   async #write(client: pg.ClientBase, rows: readonly EntityRow[]): Promise<void> {
@@ -250,7 +252,8 @@ class IndexFold implements Fold {
   async flush(client: pg.ClientBase): Promise<void> {
     const [writer, rows] = [this.#writer, this.#rows];
     this.forget();
-    if (rows > 0) await copyIn(client, `copy ${this.#table} (term, position) from stdin (format binary)`, () => writer.end());
+    if (rows > 0)
+      await new Pipeline(client).send(`copy ${this.#table} (term, position) from stdin (format binary)`, { input: () => writer.end() });
   }
 
   forget(): void {
