@@ -2,7 +2,15 @@
  * All aggregates of one kind, folded in memory. The scheduler is the only writer of these streams, so what it has in memory is what the log
  * holds; commands on one aggregate go one after another, and whoever listens is told after the append.
  */
-import type { Decider, DomainEvent, EventMetadata, EventStore, RecordedEvent } from '@verbena/event-sourcing';
+import {
+  entityOf,
+  type Decider,
+  type DomainEvent,
+  type EntityModel,
+  type EventMetadata,
+  type EventStore,
+  type RecordedEvent,
+} from '@verbena/event-sourcing';
 
 interface Entry<S> {
   state: S;
@@ -25,6 +33,7 @@ export interface ExecuteOptions {
 
 const pageSize = 5_000;
 const maximumAttempts = 5;
+const streamsAtOnce = 32;
 
 export class Aggregates<C, E extends DomainEvent, S, R extends string> {
   readonly #store: EventStore;
@@ -39,14 +48,19 @@ export class Aggregates<C, E extends DomainEvent, S, R extends string> {
     this.#decider = decider;
   }
 
-  /** Folds every stream whose name begins with `prefix`. */
+  /**
+   * Folds every stream whose name begins with `prefix`.
+   * @param model what the streams had come to is taken from its rows when they are there, so that of those that have ended no event is read; of the others
+   * all are, since rows leave out what lists do not show
+   */
   static async open<C, E extends DomainEvent, S, R extends string>(
     store: EventStore,
     decider: Decider<C, E, S, R>,
     prefix: string,
+    model?: EntityModel<S>,
   ): Promise<Aggregates<C, E, S, R>> {
     const all = new Aggregates(store, decider);
-    for (let after: bigint | undefined; ;) {
+    for (let after = model && (await all.#takeOver(model)); ;) {
       const page = await store.readAll({ filter: { stream: `${prefix}*` }, limit: pageSize, ...(after !== undefined && { after }) });
       for (const recorded of page) all.#apply(recorded.stream, [recorded]);
       after = page.at(-1)?.position;
@@ -150,6 +164,24 @@ export class Aggregates<C, E extends DomainEvent, S, R extends string> {
       }
       this.#apply(id, await this.#store.readStream(id, expectedVersion + 1));
     }
+  }
+
+  /** @returns up to where the log is in it */
+  async #takeOver(model: EntityModel<S>): Promise<bigint | undefined> {
+    const kept = await this.#store.kept(model);
+    const others: string[] = [];
+    for (const row of kept?.rows ?? []) {
+      const { id, ended, version } = row;
+      const known = ended
+        ? { state: entityOf(model, row).state, version, revision: version }
+        : { state: this.#decider.initial, version: 0, revision: 0 };
+      this.#entries.set(id, { ...known, sequence: this.#entries.size + 1, tail: Promise.resolve() });
+      if (!ended) others.push(id);
+    }
+    for (let from = 0; from < others.length; from += streamsAtOnce) {
+      await Promise.all(others.slice(from, from + streamsAtOnce).map(async (id) => this.#apply(id, await this.#store.readStream(id))));
+    }
+    return kept?.position;
   }
 
   #apply(id: string, recorded: readonly RecordedEvent[]): void {

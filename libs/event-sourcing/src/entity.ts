@@ -63,6 +63,13 @@ export interface EntityRow extends Description {
 /** What of a row is needed to go on folding. */
 export type Kept = Pick<EntityRow, 'tenant' | 'version' | 'createdAt' | 'changedAt' | 'createdPosition' | 'position' | 'state'>;
 
+/** What the streams of a read model had come to, in the order in which they came to be. */
+export interface KeptEntities {
+  /** Everything up to here is in the rows, and nothing beyond. */
+  readonly position: bigint;
+  readonly rows: readonly (Kept & Pick<EntityRow, 'id' | 'ended'>)[];
+}
+
 /** An event that was folded already changes nothing. */
 export function foldEntity<S>(model: EntityModel<S>, before: Entity<S> | undefined, recorded: RecordedEvent): Entity<S> {
   if (before !== undefined && recorded.position <= before.position) return before;

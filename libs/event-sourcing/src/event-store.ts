@@ -2,6 +2,7 @@
  * The EventStore port: the only truth. An append names the version that each stream must have; a reader in global order never misses an
  * event and never sees two of one stream out of order. One contract suite (`testing/contract.ts`) runs on every implementation.
  */
+import type { EntityModel, KeptEntities } from './entity.ts';
 
 /** What is true of every event beside its payload: who caused it, for whom, and within which trace. */
 export interface EventMetadata {
@@ -97,5 +98,10 @@ export interface EventStore {
   follow(options: { after?: bigint; filter?: EventFilter; signal: AbortSignal }): AsyncIterable<readonly RecordedEvent[]>;
   /** The position of the last event; 0n when there is none. */
   head(): Promise<bigint>;
+  /**
+   * Where a fold of a model's streams may begin in the place of the log's beginning: the rows of its read model, when that is there in this very version.
+   * Undefined otherwise; the fold from the beginning comes to the same.
+   */
+  kept(model: Pick<EntityModel, 'name' | 'version'>): Promise<KeptEntities | undefined>;
   close(): Promise<void>;
 }

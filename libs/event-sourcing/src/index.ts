@@ -20,7 +20,17 @@ export { unknownModel } from './memory-read-models.ts';
 export { createMemoryEventStore, type MemoryStoreOptions } from './memory-store.ts';
 export { project, runProjection, type Projection, type ProjectionRunner, type RunOptions } from './projection.ts';
 export { canonicalJson } from './canonical-json.ts';
-export { entityOf, foldEntity, rowOf, type Entity, type EntityModel, type EntityRow, type Description, type Kept } from './entity.ts';
+export {
+  entityOf,
+  foldEntity,
+  rowOf,
+  type Entity,
+  type EntityModel,
+  type EntityRow,
+  type Description,
+  type Kept,
+  type KeptEntities,
+} from './entity.ts';
 export type { PositionNotices } from './notices.ts';
 export type {
   EntityPage,

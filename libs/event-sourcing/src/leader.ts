@@ -113,6 +113,7 @@ export function fencedStore(store: EventStore, role: string, lead: Leadership): 
     readAll: (options) => store.readAll(options),
     follow: (options) => store.follow(options),
     head: () => store.head(),
+    kept: (model) => store.kept(model),
     close: () => store.close(),
   };
 }

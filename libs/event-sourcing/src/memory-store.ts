@@ -51,6 +51,11 @@ export class MemoryEventStore implements EventDatabase {
     return this.#commands.get(commandId);
   }
 
+  /** Its read models end with it. */
+  async kept(): Promise<undefined> {
+    this.#assertOpen();
+  }
+
   async readStream(stream: string, fromVersion = 1): Promise<readonly RecordedEvent[]> {
     this.#assertOpen();
     return this.#streams.get(stream)?.events.slice(Math.max(0, fromVersion - 1)) ?? [];

@@ -9,6 +9,7 @@ import {
   type EventCatalogue,
   type EventDatabase,
   type EventFilter,
+  type KeptEntities,
   type PositionNotices,
   type ReadAllOptions,
   type ReadModels,
@@ -22,6 +23,7 @@ import type { Logger } from 'pino';
 import { Announcer } from './announcer.ts';
 import { DatabaseError, describeDatabase, isConnectionFailure, pgTypes, problemOf, reasonOf, withRetry } from './connection.ts';
 import { migrate } from './migrate.ts';
+import { keptEntities } from './read-models/entity-rows.ts';
 import { openReadModels } from './read-models/open.ts';
 import { LogReader } from './reader.ts';
 import { Recent } from './recent.ts';
@@ -172,6 +174,10 @@ class PostgresEventStore implements EventDatabase {
 
   head(): Promise<bigint> {
     return this.#read(() => this.#reader.head());
+  }
+
+  kept(model: Pick<EntityModel, 'name' | 'version'>): Promise<KeptEntities | undefined> {
+    return this.#read(() => keptEntities(this.#pool, model));
   }
 
   async *follow(options: { after?: bigint; filter?: EventFilter; signal: AbortSignal }): AsyncGenerator<readonly RecordedEvent[]> {

@@ -58,9 +58,17 @@ export const jobs = model<JobState, Parameters<typeof evolveJob>[1]>({
   },
 });
 
-export const vms = model<VmState, Parameters<typeof evolveVm>[1]>({
+/** A VM with what its events tell beside their payloads. */
+export type KnownVm = VmState & {
+  /** The highest under which its owner wrote. */
+  readonly epoch?: number;
+  /** Milliseconds since 1970; absent before it booted. */
+  readonly bootedAt?: number;
+};
+
+const vmStates = model<VmState, Parameters<typeof evolveVm>[1]>({
   name: 'vms',
-  version: 1,
+  version: 2,
   prefix: 'vm-',
   initial: noVm,
   types: vmEvents,
@@ -68,6 +76,17 @@ export const vms = model<VmState, Parameters<typeof evolveVm>[1]>({
   describe: (state) =>
     state.status === 'none' ? state : { status: state.status, jobId: state.jobId, nodeId: state.nodeId, ended: !isLive(state) },
 });
+
+export const vms: EntityModel<KnownVm> = {
+  ...vmStates,
+  decode: (kept) => kept as KnownVm,
+  evolve(before, recorded) {
+    const { epoch: earlier = 0, bootedAt: booted, ...state } = before;
+    const bootedAt = recorded.event.type === 'VmBooted' ? recorded.time.getTime() : booted;
+    const after = vmStates.evolve(state, recorded);
+    return { ...after, epoch: Math.max(earlier, recorded.metadata.epoch ?? 0), ...(bootedAt !== undefined && { bootedAt }) };
+  },
+};
 
 export const nodes = model<NodeState, Parameters<typeof evolveNode>[1]>({
   name: 'nodes',

@@ -1,6 +1,7 @@
 /** The jobs of the cluster: their aggregates, and with each change who caused it and within which trace. */
 import { hasEnded, jobDecider, type JobCommand, type JobEvent, type JobRefusal, type JobState, type KnownJob } from '@verbena/domain-job';
 import type { EventStore } from '@verbena/event-sourcing';
+import { jobs as jobModel } from '@verbena/history';
 import { callContext, currentTraceparent } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
 import { Aggregates, type Executed } from '../aggregates.ts';
@@ -19,7 +20,7 @@ export interface Jobs {
 }
 
 export async function openJobs(store: EventStore, clock: Clock): Promise<Jobs> {
-  const log = await Aggregates.open(store, jobDecider, 'job-');
+  const log = await Aggregates.open(store, jobDecider, 'job-', jobModel);
   const known = (id: string): KnownJob | undefined => {
     const state = log.get(id);
     return state.status === 'none' ? undefined : state;

@@ -1,6 +1,14 @@
 /** The map of VMs to nodes (R21), folded from the streams that the node-agents write. */
 import { evolveVm, isLive, noVm, type LiveVm, type VmEvent, type VmState } from '@verbena/domain-vm';
-import { runProjection, type EventStore, type ProjectionRunner, type RecordedEvent } from '@verbena/event-sourcing';
+import {
+  entityOf,
+  runProjection,
+  type EventStore,
+  type KeptEntities,
+  type ProjectionRunner,
+  type RecordedEvent,
+} from '@verbena/event-sourcing';
+import { vms } from '@verbena/history';
 
 export interface VmRecord {
   readonly id: string;
@@ -22,8 +30,10 @@ export class VmMap {
   }
 
   static async open(store: EventStore): Promise<VmMap> {
+    const kept = await store.kept(vms);
+    const from = { state: new Map(kept?.rows.map((row) => [row.id, recordOf(row)])), position: kept?.position ?? 0n };
     const initial = new Map<string, VmRecord>();
-    return new VmMap(store, await runProjection(store, { name: 'vm-map', initial, filter: { stream: 'vm-*' }, evolve }));
+    return new VmMap(store, await runProjection(store, { name: 'vm-map', initial, filter: { stream: 'vm-*' }, evolve }, { from }));
   }
 
   get(id: string): VmRecord | undefined {
@@ -64,12 +74,17 @@ export class VmMap {
   }
 }
 
-function evolve(vms: Map<string, VmRecord>, { stream, event, version, metadata, time }: RecordedEvent): Map<string, VmRecord> {
-  const record: VmRecord = vms.get(stream) ?? { id: stream, state: noVm, version: 0, epoch: 0, bootedAt: undefined, since: 0 };
+function recordOf(row: KeptEntities['rows'][number]): VmRecord {
+  const { epoch = 0, bootedAt, ...state } = entityOf(vms, row).state;
+  return { id: row.id, state, version: row.version, epoch, bootedAt, since: row.changedAt };
+}
+
+function evolve(all: Map<string, VmRecord>, { stream, event, version, metadata, time }: RecordedEvent): Map<string, VmRecord> {
+  const record: VmRecord = all.get(stream) ?? { id: stream, state: noVm, version: 0, epoch: 0, bootedAt: undefined, since: 0 };
   record.state = evolveVm(record.state, event as VmEvent);
   record.version = version;
   record.epoch = Math.max(record.epoch, metadata.epoch ?? 0);
   record.since = time.getTime();
   if (event.type === 'VmBooted') record.bootedAt = record.since;
-  return vms.set(stream, record);
+  return all.set(stream, record);
 }

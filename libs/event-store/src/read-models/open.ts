@@ -17,6 +17,7 @@ import { DatabaseError, problemOf, reasonOf } from '../connection.ts';
 import type { Wake } from '../wake.ts';
 import { CatchUp } from './catch-up.ts';
 import { define, readCheckpoints } from './checkpoints.ts';
+import { entityRows } from './entity-rows.ts';
 import { replayModel, type ReplayContext } from './replay.ts';
 import { entityDefinition, indexDefinition, liveSchema, type Definition } from './tables.ts';
 
@@ -144,25 +145,6 @@ class PostgresReadModels implements ReadModels {
   async #rows(name: string, rest: string, values: unknown[]): Promise<readonly EntityRow[]> {
     const definition = await this.#definition(name);
     if (definition === indexDefinition) throw new RangeError(`${name} holds no entities; the events that it finds are read from the log`);
-    type Row = Pick<EntityRow, 'id' | 'tenant' | 'status' | 'name' | 'ended' | 'version' | 'position' | 'state'> & {
-      job_id: string;
-      node_id: string;
-      created_at: Date;
-      changed_at: Date;
-      created_position: bigint;
-    };
-    const text = `select id, tenant, status, name, job_id, node_id, ended, version, created_at, changed_at, created_position, position,
-      state::text as state from ${liveSchema}.${name} ${rest}`;
-    const found = await this.#options.pool.query<Row>(text, values);
-    return found.rows.map(
-      ({ job_id: jobId, node_id: nodeId, created_at: created, changed_at: changed, created_position: createdPosition, ...row }) => ({
-        ...row,
-        jobId,
-        nodeId,
-        createdAt: created.getTime(),
-        changedAt: changed.getTime(),
-        createdPosition,
-      }),
-    );
+    return entityRows(this.#options.pool, name, rest, values);
   }
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { traceIdOf, type EntityModel, type EventDatabase, type RecordedEvent } from '@verbena/event-sourcing';
+import { entityOf, traceIdOf, type EntityModel, type EventDatabase, type KeptEntities, type RecordedEvent } from '@verbena/event-sourcing';
 import { accounts, happens, readModelsContract, testModels } from '@verbena/event-sourcing/testing';
 import fc from 'fast-check';
 import pg from 'pg';
@@ -138,6 +138,33 @@ describe('read models on Postgres', () => {
     expect(status[0]).toMatchObject({ position: 0n, problem: expect.stringContaining('nobody can fold this') as string });
     expect(status[1]).toMatchObject({ position: 2n, problem: undefined });
     await store.close();
+  });
+
+  it('give those who fold the log a place to begin, all rows at one position, whoever writes meanwhile', async () => {
+    const store = await emptyStore();
+    expect(await store.kept(accounts)).toBeUndefined();
+    const models = await openModels(testModels, { window: 7 });
+    let written = 0;
+    const write = async (): Promise<void> => {
+      for (let n = 0; n < 60; n++)
+        written = Number(await happens(store, `account-${n % 9}`, n % 20 === 19 ? 'Closed' : 'Paid', { amount: 1 }));
+    };
+    const writing = write();
+    const balance = (kept: KeptEntities): number =>
+      kept.rows.reduce((sum, row) => sum + entityOf(accounts, row).state.balance + (row.ended ? 1 : 0), 0);
+    for (let position = 0n; position < 60n;) {
+      const kept = await store.kept(accounts);
+      if (kept === undefined) throw new Error('there are rows');
+      // Each event adds one to a balance, or closes an account.
+      expect(BigInt(balance(kept))).toBe(kept.position);
+      position = kept.position;
+    }
+    await writing;
+    expect(written).toBe(60);
+    const kept = await store.kept(accounts);
+    expect(kept?.rows.map(({ id }) => id)).toEqual(Array.from({ length: 9 }, (_, n) => `account-${n}`));
+    expect(await store.kept({ ...accounts, version: 2 })).toBeUndefined();
+    await models.stop();
   });
 
   it('are rebuilt when their definition is newer, and left alone when it is older', async () => {

@@ -97,6 +97,7 @@ export function mortal(bus: Bus, store: EventStore, fate: Fate): Mortal {
     readAll: (options) => (dead ? forever : store.readAll(options)),
     follow: (options) => store.follow(options),
     head: () => (dead ? forever : store.head()),
+    kept: (model) => (dead ? forever : store.kept(model)),
     close: () => Promise.resolve(),
   };
   return {
