@@ -51,7 +51,7 @@ async function built(name: FirmwarePart, digest: string): Promise<Uint8Array<Arr
   return fresh;
 }
 
-const parts = ['core', 'peer', 'stream', 'channel', 'switch'] as const;
+const parts = ['core', 'peer', 'stream', 'channel', 'channel-ordered', 'switch'] as const;
 export type FirmwarePart = (typeof parts)[number];
 type Binaries = Readonly<Record<FirmwarePart, Uint8Array<ArrayBuffer>>>;
 
@@ -70,7 +70,9 @@ export async function firmwareBytes(): Promise<Binaries> {
 
 async function load(): Promise<FirmwareModules> {
   const bytes = await firmwareBytes();
-  const compiled = await Promise.all(parts.map(async (name) => [name, await compileOptimised(bytes[name])] as const));
+  const channel = process.arch === 'x64' ? bytes['channel-ordered'] : bytes.channel;
+  const modules = { core: bytes.core, peer: bytes.peer, stream: bytes.stream, channel, switch: bytes.switch };
+  const compiled = await Promise.all(Object.entries(modules).map(async ([name, wasm]) => [name, await compileOptimised(wasm)] as const));
   return Object.fromEntries(compiled) as unknown as FirmwareModules;
 }
 

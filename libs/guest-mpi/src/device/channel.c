@@ -8,10 +8,17 @@
 #include "pt2pt/protocol.h"
 #include "pt2pt/request.h"
 
-_Static_assert(sizeof(struct vb_ivc_entry) == 128, "an entry of the mailbox is two cache lines");
+_Static_assert(sizeof(struct vb_ivc_entry) == 128, "an entry of a ring is two cache lines");
 _Static_assert(sizeof(struct vbmpi_header) == VB_IVC_HEADER, "a channel's header is the device's");
 
-static int16_t rank_of_slot[256];
+/* Where the messages of one neighbour come in. */
+struct way {
+  struct vb_ivc_entry *ring;
+  uint32_t count;   /* of those taken */
+  int rank;
+};
+
+static struct way *ways;   /* vbmpi_device.channels of them */
 static uint8_t free_grants[VB_IVC_GRANTS];
 static uint32_t free_count;
 
@@ -22,24 +29,14 @@ static int32_t open_slot(uint32_t slot) {
 
 bool vbmpi_channel_prepare(void) {
   struct vbmpi_device *device = &vbmpi_device;
-  free(device->mailbox);
-  device->mailbox = 0;
-  for (int i = 0; i < 256; i++) rank_of_slot[i] = -1;
+  for (int i = 0; i < device->channels; i++) free(ways[i].ring);
+  free(ways);
+  ways = 0;
   for (int rank = 0; rank < device->size; rank++) device->peers[rank].channel = false;
   device->channels = 0;
-  if (open_slot(vb_boot_info()->domain_slot) != 0) return false;
-  uint32_t entries = 64;
-  while (entries < (uint32_t)(device->size - 1) * device->slots && entries < 65536) entries *= 2;
-  /* With more ranks than that on one host, the rest stays with the adapter. */
-  if ((uint32_t)(device->size - 1) * device->slots > entries) return false;
-  struct vb_ivc_entry *mailbox = vbmpi_aligned(entries * sizeof *mailbox);
-  if (vb_ivc_mailbox((uint32_t)(uintptr_t)mailbox, entries) != 0) {
-    free(mailbox);
-    return false;
-  }
-  device->mailbox = mailbox;
-  device->mailbox_mask = entries - 1;
-  device->mailbox_count = 0;
+  device->has_channels = open_slot(vb_boot_info()->domain_slot) == 0;
+  if (!device->has_channels) return false;
+  ways = vbmpi_aligned((size_t)device->size * sizeof *ways);
   free_count = VB_IVC_GRANTS;
   for (uint32_t i = 0; i < VB_IVC_GRANTS; i++) free_grants[i] = (uint8_t)i;
   return true;
@@ -51,12 +48,15 @@ static void must(int32_t result, const char *what, int rank) {
 }
 
 void vbmpi_channel_open(int rank) {
-  struct vbmpi_peer *peer = &vbmpi_device.peers[rank];
+  struct vbmpi_device *device = &vbmpi_device;
+  struct vbmpi_peer *peer = &device->peers[rank];
+  struct way *way = &ways[device->channels++];
+  /* At most `slots` messages of a peer are unread, and `slots` is a power of two. */
+  *way = (struct way){.ring = vbmpi_aligned(device->slots * sizeof *way->ring), .rank = rank};
   must(open_slot(peer->slot), "open", rank);
-  must(vb_ivc_buffers(peer->slot, (uint32_t)(uintptr_t)peer->buffers, (uint32_t)(vbmpi_device.slots * vbmpi_device.buffer_bytes)), "take buffers", rank);
-  rank_of_slot[peer->slot & 255] = (int16_t)rank;
+  must(vb_ivc_buffers(peer->slot, (uint32_t)(uintptr_t)peer->buffers, (uint32_t)(device->slots * device->buffer_bytes)), "take buffers", rank);
+  must(vb_ivc_ring(peer->slot, (uint32_t)(uintptr_t)way->ring, device->slots), "take a ring", rank);
   peer->channel = true;
-  vbmpi_device.channels++;
 }
 
 void vbmpi_channel_post(struct vbmpi_peer *peer, const struct vbmpi_header *header, const void *payload, size_t bytes) {
@@ -106,16 +106,16 @@ void vbmpi_channel_put(struct vbmpi_peer *peer, uint32_t grant, uint32_t offset,
 bool vbmpi_channel_poll(void) {
   struct vbmpi_device *device = &vbmpi_device;
   bool any = false;
-  for (int burst = 0; burst < 64; burst++) {
-    const struct vb_ivc_entry *entry = &device->mailbox[device->mailbox_count & device->mailbox_mask];
-    if (__atomic_load_n(&entry->generation, __ATOMIC_ACQUIRE) != device->mailbox_count + 1) break;
-    int rank = rank_of_slot[entry->slot & 255];
-    if (__builtin_expect(rank < 0, 0)) vbmpi_fatal(MPI_ERR_INTERN, vbmpi_collective_or_call(), "a message came from slot %u, which is no rank's", entry->slot);
-    struct vbmpi_peer *peer = &device->peers[rank];
-    const uint8_t *payload = entry->offset < 0 ? entry->message + VB_IVC_HEADER : peer->buffers + entry->offset;
-    device->mailbox_count++;
-    vbmpi_take_message(rank, (const struct vbmpi_header *)entry->message, payload, entry->bytes);
-    any = true;
+  for (int i = 0; i < device->channels; i++) {
+    struct way *way = &ways[i];
+    for (int burst = 0; burst < 64; burst++) {
+      const struct vb_ivc_entry *entry = &way->ring[way->count & (device->slots - 1)];
+      if (__atomic_load_n(&entry->generation, __ATOMIC_ACQUIRE) != way->count + 1) break;
+      const uint8_t *payload = entry->offset < 0 ? entry->message + VB_IVC_HEADER : device->peers[way->rank].buffers + entry->offset;
+      way->count++;
+      vbmpi_take_message(way->rank, (const struct vbmpi_header *)entry->message, payload, entry->bytes);
+      any = true;
+    }
   }
   return any;
 }

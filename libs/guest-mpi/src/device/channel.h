@@ -8,7 +8,7 @@
 
 #include "device.h"
 
-/* Whether this VM has channels; makes the mailbox. */
+/* Whether this VM has channels; forgets those that it had. */
 bool vbmpi_channel_prepare(void);
 /* Opens the channel to a rank on the same host, once its slot is known. */
 void vbmpi_channel_open(int rank);
@@ -17,7 +17,7 @@ void vbmpi_channel_open(int rank);
 void vbmpi_channel_post(struct vbmpi_peer *peer, const struct vbmpi_header *header, const void *payload, size_t bytes);
 /* The data of a rendezvous, and the word that it is there. */
 void vbmpi_channel_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t immediate);
-/* Takes a few messages from the mailbox; true when there were any. */
+/* Takes a few messages of each neighbour; true when there were any. */
 bool vbmpi_channel_poll(void);
 
 /* Lets the peer write the data of a rendezvous, by a grant or by a registered region: the key for it. False when all grants are given. */

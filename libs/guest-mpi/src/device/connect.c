@@ -150,7 +150,7 @@ static void exchange_cards(struct vbmpi_device *device) {
     uint8_t mine[VB_CARD_MAX];
     struct card card = {.version = CARD_VERSION, .lid = vb_boot_info()->lid, .host = vb_boot_info()->host_index, .slots = device->slots,
                         .buffer_bytes = (uint32_t)device->buffer_bytes,
-                        .domain_slot = vb_boot_info()->domain_slot, .channels = device->mailbox != 0};
+                        .domain_slot = vb_boot_info()->domain_slot, .channels = device->has_channels};
     memcpy(mine, &card, sizeof card);
     for (size_t i = 0; i < lines; i++) {
       struct line line = {.qpn = device->peers[first + i].qpn, .sent = device->peers[first + i].sent};
@@ -166,7 +166,7 @@ static void exchange_cards(struct vbmpi_device *device) {
       device->peers[rank].lid = card.lid;
       device->peers[rank].host = card.host;
       device->peers[rank].slot = card.domain_slot;
-      if (round == 0 && rank != device->rank && device->mailbox != 0 && card.channels && card.host == vb_boot_info()->host_index)
+      if (round == 0 && rank != device->rank && device->has_channels && card.channels && card.host == vb_boot_info()->host_index)
         vbmpi_channel_open(rank);
       if (rank == device->rank || me < first || me >= first + lines) continue;
       struct line line;

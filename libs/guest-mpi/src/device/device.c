@@ -24,7 +24,7 @@ static uint32_t power_of_two(uint32_t least) {
   return value;
 }
 
-/* How much to buffer: about 8 MiB for all peers, at least 16 messages and at most 64 for each (R11: VERBENA_EAGER_MAX, in bytes); and
+/* How much to buffer: about 8 MiB for all peers, at least 16 messages and at most 128 for each (R11: VERBENA_EAGER_MAX, in bytes); and
  * the longest RDMA WRITE (VERBENA_RDMA_MAX, in bytes). */
 static void choose_sizes(struct vbmpi_device *device) {
   const char *wish = getenv("VERBENA_EAGER_MAX");
@@ -37,7 +37,7 @@ static void choose_sizes(struct vbmpi_device *device) {
   device->write_max = most >= 4096 && most <= 1 << 30 ? (size_t)most : 1u << 30;
   size_t bytes = sizeof(struct vbmpi_header) + (device->eager_max > 128 ? device->eager_max : 128);
   device->buffer_bytes = (bytes + 63) & ~(size_t)63;
-  uint32_t slots = 64;
+  uint32_t slots = 128;
   while (slots > 16 && slots * device->buffer_bytes * (size_t)device->size > (8u << 20)) slots /= 2;
   device->slots = slots;
   device->give_back = (slots - VBMPI_RESERVED) / 2;

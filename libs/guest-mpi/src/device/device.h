@@ -94,8 +94,7 @@ struct vbmpi_peer {
 
 struct vbmpi_device {
   int rank, size;
-  struct vb_ivc_entry *mailbox;     /* NULL: no channels */
-  uint32_t mailbox_mask, mailbox_count;
+  bool has_channels;                /* to ranks on the same host, if there are any */
   int channels;                     /* ranks that are reached through shared memory */
   struct vbmpi_peer *peers;         /* by rank in MPI_COMM_WORLD */
   size_t eager_max;

@@ -234,7 +234,7 @@ bool vbmpi_progress(void) {
   bool any = false;
   if (__builtin_expect(vb_event_page()->control != device->control, 0)) any = vbmpi_quiesce();
   if (__builtin_expect(device->size == 1, 0)) return vbmpi_schedules && vbmpi_schedules_advance();
-  if (device->mailbox != 0) any |= vbmpi_channel_poll();
+  if (device->channels != 0) any |= vbmpi_channel_poll();
   const struct vb_cqe *cqe;
   for (int burst = 0; burst < 64 && (cqe = next_cqe(device->recv_ring, device->recv_mask, device->recv_count)) != 0; burst++) {
     take_receive(cqe);

@@ -8,7 +8,7 @@ const entryBytes = 128;
 
 type Call = (...args: number[]) => number;
 interface Calls {
-  readonly mailbox: Call;
+  readonly ring: Call;
   readonly buffers: Call;
   readonly grant: Call;
   readonly arm: Call;
@@ -26,10 +26,10 @@ beforeAll(async () => {
 }, 150_000);
 
 class Host {
-  readonly segment = new WebAssembly.Memory({ initial: 32, maximum: 32, shared: true });
-  readonly guests = new Map([mine, theirs].map((slot) => [slot, this.#memory()] as const));
+  readonly segment = new WebAssembly.Memory({ initial: 128, maximum: 128, shared: true });
+  readonly guests = new Map([mine, theirs].map((slot) => [slot, this.memory()] as const));
 
-  #memory(): WebAssembly.Memory {
+  memory(): WebAssembly.Memory {
     const pages = VB_DATA_BASE / pageBytes + 4;
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   }
@@ -73,10 +73,10 @@ describe('a channel between two guests of a host', () => {
     const memory = host.bytes(theirs);
     host.bytes(mine).fill(0xaa);
     const data = VB_DATA_BASE;
-    const mailbox = { at: data, bytes: 64 * entryBytes };
+    const ring = { at: data, bytes: 64 * entryBytes };
     const buffers = { at: data + 0x8000, bytes: 0x4000 };
     const place = (i: number): number => data + 0x10000 + i * 0x2000;
-    expect([own.mailbox(mailbox.at, 64), own.buffers(mine, buffers.at, buffers.bytes)]).toEqual([0, 0]);
+    expect([own.ring(mine, ring.at, 64), own.buffers(mine, buffers.at, buffers.bytes)]).toEqual([0, 0]);
     const grants = new Map<number, Range & { readonly to: number }>();
     const event = { at: VB_EVENT_PAGE_ADDR, bytes: 16 };
     const before = memory.slice();
@@ -84,7 +84,7 @@ describe('a channel between two guests of a host', () => {
       [0, 1, -1, dice(200), dice(0x8000), 0x7fff_ffff, -0x8000_0000, dice(2 ** 32) | 0, data + dice(0x20000)][dice(9)] ?? 0;
     const counts = { written: 0, refused: 0, trapped: 0 };
     const foreign = (): boolean => {
-      const open = [mailbox, buffers, event, ...[...grants.values()].filter(({ to }) => to === mine)].sort((a, b) => a.at - b.at);
+      const open = [ring, buffers, event, ...[...grants.values()].filter(({ to }) => to === mine)].sort((a, b) => a.at - b.at);
       let from = 0;
       for (const { at, bytes } of [...open, { at: memory.length, bytes: 0 }]) {
         if (Buffer.compare(memory.subarray(from, at), before.subarray(from, at)) !== 0) return true;
@@ -109,7 +109,7 @@ describe('a channel between two guests of a host', () => {
         () => hostile.post(data, data, dice(400), dice(0x4100)),
         () => hostile.write(dice(12), dice(3) === 0 ? anything() : dice(0x1900), data, dice(3) === 0 ? anything() : dice(0x1900)),
         () => hostile.write(anything(), anything(), anything(), anything()),
-        () => hostile.mailbox(anything(), anything()),
+        () => hostile.ring(anything(), anything(), anything()),
         () => hostile.buffers(anything(), anything(), anything()),
         () => hostile.grant(anything(), anything(), anything(), anything()),
       ];
@@ -130,5 +130,45 @@ describe('a channel between two guests of a host', () => {
     expect(receiver.grant(0, 9, VB_DATA_BASE, 64)).toBe(0);
     expect(sender.write(0, 0, VB_DATA_BASE, 64)).toBeLessThan(0);
     expect(sender.post(VB_DATA_BASE, VB_DATA_BASE, 8, 0)).toBeLessThan(0);
+  });
+
+  it('keeps the messages of each sender in a ring of its own, in their order, and a short one on a single cache line', () => {
+    const other = 9;
+    const host = new Host();
+    host.guests.set(other, host.memory());
+    const own = host.window(theirs, theirs);
+    const rings = new Map([mine, other].map((slot, i) => [slot, VB_DATA_BASE + i * 0x1000] as const));
+    for (const [slot, at] of rings) expect(own.ring(slot, at, 4)).toBe(0);
+    const received = new DataView(host.guests.get(theirs)!.buffer);
+    for (let message = 1; message <= 6; message++) {
+      for (const slot of [mine, other]) {
+        // Header and payload, 32 bytes.
+        host.bytes(slot).fill(16 * message + (slot === mine ? 0 : 1), VB_DATA_BASE, VB_DATA_BASE + 32);
+        expect(host.window(slot, theirs).post(VB_DATA_BASE, VB_DATA_BASE + 24, 8, 0)).toBe(0);
+      }
+      for (const [slot, at] of rings) {
+        const entry = at + ((message - 1) % 4) * entryBytes;
+        expect([received.getUint32(entry, true), received.getUint32(entry + 4, true), received.getInt32(entry + 8, true)]).toEqual([message, 8, -1]);
+        expect(new Set(host.bytes(theirs).subarray(entry + 16, entry + 48))).toEqual(new Set([16 * message + (slot === mine ? 0 : 1)]));
+      }
+    }
+    // A ring that is made anew begins anew, and only that one.
+    expect(own.ring(mine, rings.get(mine)!, 4)).toBe(0);
+    for (const slot of [mine, other]) expect(host.window(slot, theirs).post(VB_DATA_BASE, VB_DATA_BASE, 8, 0)).toBe(0);
+    expect([...rings].map(([slot, at]) => received.getUint32(at + (slot === mine ? 0 : 2) * entryBytes, true))).toEqual([1, 7]);
+  });
+
+  it('wakes a receiver that has armed, once', () => {
+    const host = new Host();
+    const [sender, receiver] = [host.window(mine, theirs), host.window(theirs, theirs)];
+    const wakeups = (): number => new DataView(host.guests.get(theirs)!.buffer).getUint32(VB_EVENT_PAGE_ADDR + 8, true);
+    expect(receiver.ring(mine, VB_DATA_BASE, 4)).toBe(0);
+    const send = (): void => void sender.post(VB_DATA_BASE, VB_DATA_BASE, 8, 0);
+    send();
+    expect(wakeups()).toBe(0);
+    receiver.arm();
+    send();
+    send();
+    expect(wakeups()).toBe(1);
   });
 });

@@ -6,7 +6,9 @@ import { cmdHandle, VB_CMD_OPEN_CHANNEL, VB_EINVAL, VB_ENODEV } from '@verbena/g
 import type { Adapter, AdapterWorkerInit } from '../adapter-binding.ts';
 
 export interface ChannelCalls {
+  /** What images imported that were built before each neighbour had a ring of its own: refused, so that they talk by the adapter. */
   readonly mailbox: Function;
+  readonly ring: Function;
   readonly buffers: Function;
   readonly grant: Function;
   readonly arm: Function;
@@ -17,7 +19,7 @@ export interface ChannelCalls {
 const refuse = (): number => VB_ENODEV;
 /** For a guest without channels. */
 export const noChannels: ChannelCalls = {
-  ...{ mailbox: refuse, buffers: refuse, grant: refuse, post: refuse, write: refuse },
+  ...{ mailbox: refuse, ring: refuse, buffers: refuse, grant: refuse, post: refuse, write: refuse },
   arm: () => undefined,
 };
 
@@ -45,7 +47,7 @@ export function openChannels(
       peer: { memory, slot },
       segment: { memory: segment },
     }).exports;
-  const own = windowTo(me, guestMemory) as unknown as Omit<ChannelCalls, 'post' | 'write'>;
+  const own = windowTo(me, guestMemory) as unknown as Omit<ChannelCalls, 'mailbox' | 'post' | 'write'>;
 
   const open = (input: Uint8Array): number => {
     if (input.length < cmdHandle.size) return VB_EINVAL;
@@ -60,6 +62,7 @@ export function openChannels(
   };
   const command: Adapter['command'] = (opcode, input) =>
     opcode === VB_CMD_OPEN_CHANNEL ? { status: open(input), output: nothing } : adapter.command(opcode, input);
-  const { mailbox, buffers, grant, arm } = own;
-  return { adapter: { uarWrite: adapter.uarWrite, command }, calls: { mailbox, buffers, grant, arm, post: hub.post, write: hub.write } };
+  const { ring, buffers, grant, arm } = own;
+  const calls = { mailbox: refuse, ring, buffers, grant, arm, post: hub.post, write: hub.write };
+  return { adapter: { uarWrite: adapter.uarWrite, command }, calls };
 }

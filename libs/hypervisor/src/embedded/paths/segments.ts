@@ -1,9 +1,9 @@
 /** The segments of a host (R43): one for each job, shared by its VMs here and by nobody else. Grants and counters lie in it, no payload. */
 
 /** As in the channel firmware. */
-const pages = 32;
-const recordBytes = 8192;
-const counters = { messages: 24, bytes: 32 } as const;
+const recordBytes = 32_768;
+const pages = (256 * recordBytes) / 65_536;
+const counters = { messages: 64, bytes: 72, end: 80 } as const;
 
 export interface Segment {
   readonly memory: WebAssembly.Memory;
@@ -35,7 +35,7 @@ export class Segments {
         if (left) return;
         left = true;
         new Uint8Array(memory.buffer, slot * recordBytes, counters.messages).fill(0);
-        new Uint8Array(memory.buffer, slot * recordBytes + 64, recordBytes - 64).fill(0);
+        new Uint8Array(memory.buffer, slot * recordBytes + counters.end, recordBytes - counters.end).fill(0);
         if (--shared.users === 0) this.#byJob.delete(pkey);
       },
     };
