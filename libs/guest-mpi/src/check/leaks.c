@@ -71,7 +71,7 @@ static void report(struct leaks *leaks, const char *what) {
 
 static void report_requests(void) {
   struct leaks leaks = {0};
-  for (uint32_t i = 1; i < vbmpi_request_limit(); i++) {
+  for (uint32_t i = VBMPI_SENT_INDEX + 1; i < vbmpi_request_limit; i++) {
     const struct vbmpi_request *request = vbmpi_request_at(i);
     if (request && request->on_user_list && !request->freed) note(&leaks, &request->site);
   }

@@ -16,7 +16,7 @@ static uintptr_t end(const struct vbmpi_request *request) { return beginning(req
 
 void vbmpi_check_overlap(const struct vbmpi_request *request) {
   if (!counts(request)) return;
-  for (uint32_t i = 1; i < vbmpi_request_limit(); i++) {
+  for (uint32_t i = VBMPI_SENT_INDEX + 1; i < vbmpi_request_limit; i++) {
     const struct vbmpi_request *other = vbmpi_request_at(i);
     if (other == 0 || other == request || !other->active || other->complete || !counts(other)) continue;
     if (request->kind == VBMPI_REQUEST_SEND && other->kind == VBMPI_REQUEST_SEND) continue;

@@ -7,6 +7,7 @@
 #include "entry.h"
 #include "env/error.h"
 #include "pt2pt/check.h"
+#include "pt2pt/short.h"
 
 static struct vbmpi_comm *current;
 static int error;
@@ -69,9 +70,15 @@ int vbmpi_coll_end(const struct vbmpi_coll_call *call) {
   return MPI_SUCCESS;
 }
 
+static inline int layout_of(MPI_Datatype type, struct vbmpi_layout *layout) {
+  if (__builtin_expect(!vbmpi_basic_exists(type), 0)) return vbmpi_layout_of(type, false, layout);
+  *layout = vbmpi_basic_layout(type);
+  return MPI_SUCCESS;
+}
+
 struct vbmpi_request *vbmpi_coll_message(bool sends, const void *buf, size_t count, MPI_Datatype type, int rank, int tag, struct vbmpi_comm *comm) {
   struct vbmpi_layout layout;
-  vbmpi_layout_of(type, false, &layout);
+  layout_of(type, &layout);
   struct vbmpi_request *request =
       vbmpi_make_request(sends ? VBMPI_REQUEST_SEND : VBMPI_REQUEST_RECV, comm, buf, count, type, &layout, rank, tag, comm->context + 1);
   vbmpi_start(request);
@@ -110,7 +117,14 @@ void vbmpi_coll_wait(struct vbmpi_request *request) {
   vbmpi_request_free(request);
 }
 
+/* Most messages of a collective are complete when they are posted. */
+static inline bool sent_at_once(const void *buf, size_t count, MPI_Datatype type, int dest, struct vbmpi_comm *comm) {
+  return vbmpi_recording == 0 && !vbmpi_checking && dest >= 0 && vbmpi_basic_exists(type) &&
+         vbmpi_send_short(comm->group->world[dest], comm->context + 1, comm->collective_tag, buf, count * vbmpi_basic_size(type));
+}
+
 void vbmpi_coll_send(const void *buf, size_t count, MPI_Datatype type, int dest, struct vbmpi_comm *comm) {
+  if (sent_at_once(buf, count, type, dest, comm)) return;
   vbmpi_coll_wait(vbmpi_coll_isend(buf, count, type, dest, comm));
 }
 
@@ -121,6 +135,10 @@ void vbmpi_coll_recv(void *buf, size_t count, MPI_Datatype type, int source, str
 void vbmpi_coll_sendrecv(const void *out, size_t out_count, MPI_Datatype out_type, int dest, void *in, size_t in_count, MPI_Datatype in_type,
                          int source, struct vbmpi_comm *comm) {
   struct vbmpi_request *recv = vbmpi_coll_irecv(in, in_count, in_type, source, comm);
+  if (__builtin_expect(sent_at_once(out, out_count, out_type, dest, comm), 1)) {
+    vbmpi_coll_wait(recv);
+    return;
+  }
   struct vbmpi_request *send = vbmpi_coll_isend(out, out_count, out_type, dest, comm);
   vbmpi_coll_wait(recv);
   vbmpi_coll_wait(send);
@@ -131,8 +149,17 @@ void vbmpi_coll_copy(const void *from, size_t from_count, MPI_Datatype from_type
     vbmpi_record_copy(from, from_count, from_type, to, to_count, to_type);
     return;
   }
+  if (vbmpi_basic_exists(from_type) && from_type == to_type && from_count == to_count) {
+    size_t bytes = from_count * vbmpi_basic_size(from_type);
+    if (bytes == 8) {
+      memcpy(to, from, 8);
+    } else if (bytes != 0) {
+      memmove(to, from, bytes);
+    }
+    return;
+  }
   struct vbmpi_layout out, in;
-  if (vbmpi_layout_of(from_type, false, &out) || vbmpi_layout_of(to_type, false, &in)) return;
+  if (layout_of(from_type, &out) || layout_of(to_type, &in)) return;
   vbmpi_copy_typed(to, to_count, &in, from, from_count, &out);
 }
 

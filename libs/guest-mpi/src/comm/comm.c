@@ -64,8 +64,6 @@ void vbmpi_comm_init(void) {
   strcpy(comm_self->name, "MPI_COMM_SELF");
 }
 
-void vbmpi_comm_retain(struct vbmpi_comm *comm) { comm->references++; }
-
 void vbmpi_comm_release(struct vbmpi_comm *comm) {
   if (--comm->references > 0) return;
   vbmpi_context_give_back(comm->context);

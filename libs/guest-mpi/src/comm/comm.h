@@ -67,8 +67,16 @@ void vbmpi_group_release(struct vbmpi_group *group);
 
 /* Makes a communicator of a group, which it takes over; rank and tables follow. NULL without memory. No communication. */
 struct vbmpi_comm *vbmpi_comm_new(struct vbmpi_group *group, int context, uint32_t index);
-void vbmpi_comm_retain(struct vbmpi_comm *comm);
+static inline void vbmpi_comm_retain(struct vbmpi_comm *comm) { comm->references++; }
 void vbmpi_comm_release(struct vbmpi_comm *comm);
+/* The same where it is hardly ever the last reference. */
+static inline void vbmpi_comm_let_go(struct vbmpi_comm *comm) {
+  if (__builtin_expect(comm->references == 1, 0)) {
+    vbmpi_comm_release(comm);
+  } else {
+    comm->references--;
+  }
+}
 
 /* Agrees with all of `comm` on a context that none of them uses; collective over `comm`. Negative when none is left. On an
  * inter-communicator both groups agree. `second`, if not NULL, gets another one, agreed on by this side alone. */

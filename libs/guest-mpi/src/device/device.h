@@ -159,6 +159,8 @@ void vbmpi_enqueue(struct vbmpi_request *request, int step);
 
 /* Called by progress (protocol.c). */
 void vbmpi_on_message(int source, const struct vbmpi_header *header, const uint8_t *payload, size_t bytes);
+/* The same for the commonest kind, VBMPI_EAGER. */
+void vbmpi_on_eager(int source, const struct vbmpi_header *header, const uint8_t *payload, size_t bytes);
 /* One message, however it came. */
 void vbmpi_take_message(int source, const struct vbmpi_header *header, const uint8_t *payload, size_t bytes);
 void vbmpi_on_written(int source, uint32_t request);

@@ -83,6 +83,10 @@ static inline bool take_message(int source, const struct vbmpi_header *header, c
   peer->received++;
   peer->credits += header->credits;
   peer->choked = (header->kind & VBMPI_CHOKED) != 0;
+  if (__builtin_expect(header->kind == VBMPI_EAGER, 1)) {
+    vbmpi_on_eager(source, header, payload, bytes);
+    return true;
+  }
   if ((header->kind & VBMPI_KIND_MASK) >= VBMPI_CREDIT) {
     if ((header->kind & VBMPI_KIND_MASK) == VBMPI_MARK) peer->mark = (uint32_t)header->tag;
     /* These used one of the RESERVED buffers, which goes straight back. */

@@ -22,6 +22,7 @@ static int sessions;
 
 static void open_library(const char *function) {
   vbmpi_call = function;
+  vbmpi_requests_grow();
   vbmpi_device_open();
   vbmpi_check_begin();
   vbmpi_comm_init();

@@ -8,7 +8,7 @@ struct vbmpi_request *vbmpi_request_checked(MPI_Request handle, const char *func
   return request;
 }
 
-int vbmpi_request_retire(struct vbmpi_request *request, MPI_Request *handle, MPI_Status *status) {
+int vbmpi_request_retire_slowly(struct vbmpi_request *request, MPI_Request *handle, MPI_Status *status) {
   vbmpi_request_status(request, status);
   int error = request->kind == VBMPI_REQUEST_GENERAL ? vbmpi_general_query(request, status) : request->error;
   if (request->persistent) {
@@ -35,7 +35,7 @@ int vbmpi_requests_check(int count, const MPI_Request requests[], const char *fu
   if (count < 0) return vbmpi_fail(0, MPI_ERR_COUNT, function, "negative count %d", count);
   if (count > 0 && requests == 0) return vbmpi_fail(0, MPI_ERR_REQUEST, function, "the array of requests is NULL");
   for (int i = 0; i < count; i++) {
-    if (requests[i] == MPI_REQUEST_NULL || vbmpi_request_of(requests[i])) continue;
+    if (requests[i] == VBMPI_SENT || requests[i] == MPI_REQUEST_NULL || vbmpi_request_of(requests[i])) continue;
     return vbmpi_fail(0, MPI_ERR_REQUEST, function, "invalid request 0x%08x at index %d", (unsigned)requests[i], i);
   }
   return MPI_SUCCESS;

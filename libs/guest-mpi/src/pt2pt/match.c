@@ -5,36 +5,28 @@
 
 #include "env/error.h"
 
-#define BUCKETS 1024u
 #define SMALL_DATA 64u
 
-struct queue {
-  struct vbmpi_request *first, *last;
-};
 struct unexpected_queue {
   struct vbmpi_unexpected *first, *last;
 };
 
-static struct queue posted[BUCKETS];
-static struct queue wildcards;
-static struct unexpected_queue unexpected[BUCKETS];
+struct vbmpi_receives vbmpi_posted[VBMPI_BUCKETS];
+struct vbmpi_receives vbmpi_wildcards;
+static struct unexpected_queue unexpected[VBMPI_BUCKETS];
 static struct unexpected_queue arrivals;
+uint32_t vbmpi_unexpected;
 static struct vbmpi_unexpected *small_pool;
 static uint64_t orders;
 
-static inline uint32_t bucket_of(uint16_t context, int source, int tag) {
-  uint32_t hash = (uint32_t)context * 0x9e3779b1u + (uint32_t)source * 0x85ebca6bu + (uint32_t)tag * 0xc2b2ae35u;
-  return (hash ^ (hash >> 15)) & (BUCKETS - 1);
-}
-
 static inline bool has_wildcard(const struct vbmpi_request *request) { return request->peer == MPI_ANY_SOURCE || request->tag == MPI_ANY_TAG; }
 
-static inline struct queue *queue_of(const struct vbmpi_request *request) {
-  return has_wildcard(request) ? &wildcards : &posted[bucket_of(request->context, request->peer, request->tag)];
+static inline struct vbmpi_receives *queue_of(const struct vbmpi_request *request) {
+  return has_wildcard(request) ? &vbmpi_wildcards : &vbmpi_posted[vbmpi_bucket_of(request->context, request->peer, request->tag)];
 }
 
 void vbmpi_post_receive(struct vbmpi_request *request) {
-  struct queue *queue = queue_of(request);
+  struct vbmpi_receives *queue = queue_of(request);
   request->order = ++orders;
   request->posted = true;
   request->next = 0;
@@ -47,42 +39,27 @@ void vbmpi_post_receive(struct vbmpi_request *request) {
   queue->last = request;
 }
 
-static inline void unlink_from(struct queue *queue, struct vbmpi_request *request) {
-  if (request->previous) {
-    request->previous->next = request->next;
-  } else {
-    queue->first = request->next;
-  }
-  if (request->next) {
-    request->next->previous = request->previous;
-  } else {
-    queue->last = request->previous;
-  }
-  request->posted = false;
-}
+void vbmpi_unpost_receive(struct vbmpi_request *request) { vbmpi_unlink_receive(queue_of(request), request); }
 
-void vbmpi_unpost_receive(struct vbmpi_request *request) { unlink_from(queue_of(request), request); }
-
-struct vbmpi_request *vbmpi_match_posted(uint16_t context, int source, int tag) {
-  struct queue *queue = &posted[bucket_of(context, source, tag)];
+struct vbmpi_request *vbmpi_match_slowly(struct vbmpi_receives *queue, uint16_t context, int source, int tag) {
   struct vbmpi_request *exact = queue->first;
   while (exact && !(exact->context == context && exact->peer == source && exact->tag == tag)) exact = exact->next;
-  struct vbmpi_request *wild = wildcards.first;
+  struct vbmpi_request *wild = vbmpi_wildcards.first;
   while (wild && !(wild->context == context && (wild->peer == MPI_ANY_SOURCE || wild->peer == source) &&
                    (wild->tag == MPI_ANY_TAG || wild->tag == tag)))
     wild = wild->next;
   if (wild && (exact == 0 || wild->order < exact->order)) {
-    unlink_from(&wildcards, wild);
+    vbmpi_unlink_receive(&vbmpi_wildcards, wild);
     return wild;
   }
-  if (exact) unlink_from(queue, exact);
+  if (exact) vbmpi_unlink_receive(queue, exact);
   return exact;
 }
 
-struct vbmpi_unexpected *vbmpi_find_unexpected(uint16_t context, int source, int tag) {
+struct vbmpi_unexpected *vbmpi_search_unexpected(uint16_t context, int source, int tag) {
   struct vbmpi_unexpected *message;
   if (source != MPI_ANY_SOURCE && tag != MPI_ANY_TAG) {
-    message = unexpected[bucket_of(context, source, tag)].first;
+    message = unexpected[vbmpi_bucket_of(context, source, tag)].first;
     while (message && !(message->context == context && message->source == source && message->tag == tag)) message = message->hash_next;
     return message;
   }
@@ -119,7 +96,7 @@ struct vbmpi_unexpected *vbmpi_add_unexpected(uint16_t context, int source, cons
   if (bytes) memcpy(message->data, data, bytes);
   vbmpi_device.unexpected_bytes += sizeof *message + bytes;
   vbmpi_device.windows_busy = vbmpi_device.windows_progress != 0;
-  struct unexpected_queue *queue = &unexpected[bucket_of(context, source, header->tag)];
+  struct unexpected_queue *queue = &unexpected[vbmpi_bucket_of(context, source, header->tag)];
   message->hash_next = 0;
   message->hash_previous = queue->last;
   if (queue->last) {
@@ -136,11 +113,13 @@ struct vbmpi_unexpected *vbmpi_add_unexpected(uint16_t context, int source, cons
     arrivals.first = message;
   }
   arrivals.last = message;
+  vbmpi_unexpected++;
   return message;
 }
 
 void vbmpi_take_unexpected(struct vbmpi_unexpected *message) {
-  struct unexpected_queue *queue = &unexpected[bucket_of(message->context, message->source, message->tag)];
+  vbmpi_unexpected--;
+  struct unexpected_queue *queue = &unexpected[vbmpi_bucket_of(message->context, message->source, message->tag)];
   if (message->hash_previous) {
     message->hash_previous->hash_next = message->hash_next;
   } else {
@@ -172,10 +151,4 @@ void vbmpi_free_unexpected(struct vbmpi_unexpected *message) {
   } else {
     free(message);
   }
-}
-
-size_t vbmpi_unexpected_count(void) {
-  size_t count = 0;
-  for (const struct vbmpi_unexpected *message = arrivals.first; message; message = message->next) count++;
-  return count;
 }

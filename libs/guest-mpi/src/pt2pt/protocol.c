@@ -1,20 +1,14 @@
 #include "protocol.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "device/channel.h"
 #include "env/error.h"
 #include "device/wait.h"
+#include "short.h"
 
 uint32_t vbmpi_transfers;
-
-static inline void count_sent(int world, size_t bytes) {
-  vbmpi_count_peer(world, bytes);
-  volatile struct vb_status_page *page = vbmpi_page();
-  page->activity++;
-  page->messages_sent++;
-  page->bytes_sent += bytes;
-}
 
 static inline void count_received(size_t bytes) {
   volatile struct vb_status_page *page = vbmpi_page();
@@ -98,7 +92,7 @@ static void deliver_self(struct vbmpi_request *recv, struct vbmpi_request *send)
 /* A message to oneself is copied when it is matched; only a standard one of eager size is buffered until then. */
 static void send_to_self(struct vbmpi_request *request) {
   struct vbmpi_request *recv = vbmpi_match_posted(request->context, request->peer, request->tag);
-  count_sent(request->peer, request->bytes);
+  vbmpi_count_sent(request->peer, request->bytes);
   if (recv) {
     deliver_self(recv, request);
     return;
@@ -183,7 +177,7 @@ static bool post_eager(struct vbmpi_peer *peer, struct vbmpi_request *request) {
   } else if (!vbmpi_post_buffered(peer, &header, request->data, request->bytes)) {
     return false;
   }
-  count_sent(request->peer, request->bytes);
+  vbmpi_count_sent(request->peer, request->bytes);
   if (!sync) vbmpi_request_complete(request);
   return true;
 }
@@ -255,6 +249,15 @@ static struct vbmpi_request *expected(uint32_t index, int source, enum vbmpi_req
   return request;
 }
 
+void vbmpi_on_eager(int source, const struct vbmpi_header *header, const uint8_t *payload, size_t bytes) {
+  struct vbmpi_request *request = header->length == bytes ? vbmpi_match_posted(header->context, source, header->tag) : 0;
+  if (__builtin_expect(request != 0, 1)) {
+    deliver(request, source, header->tag, payload, bytes);
+  } else {
+    on_data(source, header, payload, bytes);
+  }
+}
+
 void vbmpi_on_message(int source, const struct vbmpi_header *header, const uint8_t *payload, size_t bytes) {
   switch (header->kind & VBMPI_KIND_MASK) {
     case VBMPI_EAGER:
@@ -293,6 +296,6 @@ void vbmpi_on_written(int source, uint32_t index) {
 void vbmpi_on_write_done(uint32_t index) {
   struct vbmpi_request *request = vbmpi_request_at(index);
   vbmpi_transfers--;
-  count_sent(request->peer, request->bytes);
+  vbmpi_count_sent(request->peer, request->bytes);
   vbmpi_request_complete(request);
 }

@@ -8,67 +8,48 @@
 #include "coll/schedule.h"
 #include "env/error.h"
 
-#define CHUNK 256u
+#define CHUNK VBMPI_REQUEST_CHUNK
 
-static struct vbmpi_request **chunks;
-static uint32_t chunks_used, chunks_capacity;
-static struct vbmpi_request *free_list;
+struct vbmpi_request *vbmpi_free_requests;
+struct vbmpi_request **vbmpi_request_chunks;
+uint32_t vbmpi_request_limit;
+static uint32_t capacity;   /* of chunks */
 
-/* Another chunk of requests; index 0 is the null handle and is never handed out. */
-static void grow(void) {
-  if (chunks_used == chunks_capacity) {
-    uint32_t capacity = chunks_capacity ? chunks_capacity * 2 : 16;
-    struct vbmpi_request **more = realloc(chunks, capacity * sizeof *more);
-    if (more == 0) vbmpi_fatal(MPI_ERR_NO_MEM, vbmpi_collective_or_call(), "no memory for more requests than %u", chunks_used * CHUNK);
-    chunks = more;
-    chunks_capacity = capacity;
+static void no_memory(void) {
+  vbmpi_fatal(MPI_ERR_NO_MEM, vbmpi_collective_or_call(), "no memory for more requests than %u", vbmpi_request_limit);
+}
+
+/* Another chunk of requests. Index 0 is the null handle and is never handed out, nor is that of the sends that are complete at once. */
+void vbmpi_requests_grow(void) {
+  uint32_t used = vbmpi_request_limit / CHUNK;
+  if (used == capacity) {
+    uint32_t wanted = capacity ? capacity * 2 : 16;
+    struct vbmpi_request **more = realloc(vbmpi_request_chunks, wanted * sizeof *more);
+    if (more == 0) no_memory();
+    vbmpi_request_chunks = more;
+    capacity = wanted;
   }
   struct vbmpi_request *chunk = calloc(CHUNK, sizeof *chunk);
-  if (chunk == 0) vbmpi_fatal(MPI_ERR_NO_MEM, vbmpi_collective_or_call(), "no memory for more requests than %u", chunks_used * CHUNK);
+  if (chunk == 0) no_memory();
   for (uint32_t i = CHUNK; i-- > 0;) {
-    chunk[i].index = chunks_used * CHUNK + i;
-    if (chunk[i].index == 0) continue;
-    chunk[i].next = free_list;
-    free_list = &chunk[i];
+    chunk[i].index = used * CHUNK + i;
+    if (chunk[i].index <= VBMPI_SENT_INDEX) continue;
+    chunk[i].next = vbmpi_free_requests;
+    vbmpi_free_requests = &chunk[i];
   }
-  chunks[chunks_used++] = chunk;
-}
-
-struct vbmpi_request *vbmpi_request_new(enum vbmpi_request_kind kind) {
-  if (__builtin_expect(free_list == 0, 0)) grow();
-  struct vbmpi_request *request = free_list;
-  free_list = request->next;
-  request->kind = (uint8_t)kind;
-  request->mode = VBMPI_STANDARD;
-  request->step = VBMPI_STEP_NONE;
-  request->complete = request->persistent = request->cancelled = request->freed = request->on_user_list = request->holds_comm = request->posted = request->copied = false;
-  request->active = true;
-  request->comm = 0;
-  request->error = MPI_SUCCESS;
-  request->bounce = 0;
-  request->type = MPI_DATATYPE_NULL;
-  request->bsend = 0;
-  request->partitions = 0;
-  request->name = 0;
-  request->truncated = 0;
-  request->status_source = MPI_ANY_SOURCE;
-  request->status_tag = MPI_ANY_TAG;
-  request->status_bytes = 0;
-  if (__builtin_expect(vbmpi_checking, 0)) request->site = vbmpi_site;
-  return request;
-}
-
-void vbmpi_request_free(struct vbmpi_request *request) {
-  if (request->bounce) {
-    free(request->bounce);
-    request->bounce = 0;
+  if (used == 0) {
+    struct vbmpi_request *sent = &chunk[VBMPI_SENT_INDEX];
+    sent->kind = VBMPI_REQUEST_SEND;
+    sent->complete = sent->active = sent->on_user_list = true;
+    sent->status_source = MPI_ANY_SOURCE;
+    sent->status_tag = MPI_ANY_TAG;
   }
-  request->kind = VBMPI_REQUEST_FREE;
-  request->next = free_list;
-  free_list = request;
+  vbmpi_request_chunks[used] = chunk;
+  vbmpi_request_limit += CHUNK;
 }
 
 void vbmpi_request_drop(struct vbmpi_request *request) {
+  if (request->index == VBMPI_SENT_INDEX) return;
   if (request->kind == VBMPI_REQUEST_SCHEDULE) vbmpi_schedule_free(request->schedule);
   if (request->kind == VBMPI_REQUEST_GENERAL) vbmpi_general_free(request->general);
   free(request->partitions);
@@ -80,27 +61,12 @@ void vbmpi_request_drop(struct vbmpi_request *request) {
   vbmpi_request_free(request);
 }
 
-struct vbmpi_request *vbmpi_request_at(uint32_t index) {
-  if (index == 0 || index >= chunks_used * CHUNK) return 0;
-  struct vbmpi_request *request = &chunks[index / CHUNK][index % CHUNK];
-  return request->kind == VBMPI_REQUEST_FREE ? 0 : request;
-}
-
-uint32_t vbmpi_request_limit(void) { return chunks_used * CHUNK; }
-
-struct vbmpi_request *vbmpi_request_of(MPI_Request handle) {
-  if (VBMPI_KIND(handle) != VBMPI_KIND_REQUEST) return 0;
-  struct vbmpi_request *request = vbmpi_request_at(VBMPI_INDEX(handle));
-  return request && request->on_user_list ? request : 0;
-}
-
-void vbmpi_request_complete(struct vbmpi_request *request) {
-  request->complete = true;
-  if (__builtin_expect(request->bounce != 0, 0)) {
+void vbmpi_request_complete_slowly(struct vbmpi_request *request) {
+  if (request->bounce) {
     free(request->bounce);
     request->bounce = 0;
   }
-  if (__builtin_expect(request->freed, 0)) {
+  if (request->freed) {
     request->freed = false;
     vbmpi_request_drop(request);
   }
@@ -113,12 +79,4 @@ void vbmpi_status_empty(MPI_Status *status) {
   status->MPI_ERROR = MPI_SUCCESS;
   status->vb_cancelled = 0;
   status->vb_bytes = 0;
-}
-
-void vbmpi_request_status(const struct vbmpi_request *request, MPI_Status *status) {
-  if (status == MPI_STATUS_IGNORE) return;
-  status->MPI_SOURCE = request->status_source;
-  status->MPI_TAG = request->status_tag;
-  status->vb_cancelled = request->cancelled;
-  status->vb_bytes = (long long)request->status_bytes;
 }

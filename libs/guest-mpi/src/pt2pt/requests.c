@@ -10,6 +10,7 @@ int PMPI_Request_free(MPI_Request *handle) {
   struct vbmpi_request *request = vbmpi_request_of(*handle);
   if (request == 0) return vbmpi_fail(0, MPI_ERR_REQUEST, "MPI_Request_free", "invalid request 0x%08x", (unsigned)*handle);
   *handle = MPI_REQUEST_NULL;
+  if (request->index == VBMPI_SENT_INDEX) return MPI_SUCCESS;
   request->on_user_list = false;
   if (request->complete) {
     vbmpi_request_drop(request);

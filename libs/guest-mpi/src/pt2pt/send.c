@@ -2,6 +2,7 @@
 #include "check.h"
 #include "coll/schedule.h"
 #include "device/wait.h"
+#include "short.h"
 
 static int send_slowly(struct vbmpi_comm *comm, const void *buf, MPI_Count count, MPI_Datatype type, int dest, int tag, enum vbmpi_send_mode mode,
                        const char *function) {
@@ -18,23 +19,7 @@ static int send_slowly(struct vbmpi_comm *comm, const void *buf, MPI_Count count
 
 int PMPI_Send(const void *buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
   VBMPI_COMM(c, comm, "MPI_Send")
-  /* Short messages of basic types to another process: one work request, no request object. */
-  if (__builtin_expect((unsigned)dest < (unsigned)c->size && vbmpi_basic_exists(type) && tag >= 0, 1)) {
-    size_t size = vbmpi_basic_size(type), bytes = (size_t)(unsigned)count * size;
-    int world = c->group->world[dest];
-    struct vbmpi_peer *peer = &vbmpi_device.peers[world];
-    if ((unsigned)count <= VBMPI_INLINE_PAYLOAD && bytes <= VBMPI_INLINE_PAYLOAD && (buf != 0 || bytes == 0) && world != vbmpi_device.rank &&
-        vbmpi_can_post(peer)) {
-      struct vbmpi_header header = {.kind = VBMPI_EAGER, .context = (uint16_t)c->context, .tag = tag, .length = (uint32_t)bytes};
-      vbmpi_post_inline(peer, &header, buf, bytes);
-      vbmpi_count_peer(world, bytes);
-      volatile struct vb_status_page *page = vbmpi_page();
-      page->activity++;
-      page->messages_sent++;
-      page->bytes_sent += bytes;
-      return MPI_SUCCESS;
-    }
-  }
+  if (__builtin_expect(vbmpi_send_short_typed(c, buf, count, type, dest, tag), 1)) return MPI_SUCCESS;
   return send_slowly(c, buf, count, type, dest, tag, VBMPI_STANDARD, "MPI_Send");
 }
 VBMPI_ALIAS(Send)
@@ -62,6 +47,7 @@ static int make_user_send(const void *buf, MPI_Count count, MPI_Datatype type, i
   request->on_user_list = true;
   request->persistent = persistent;
   request->holds_comm = true;
+  request->plain = !persistent && mode != VBMPI_BUFFERED && vbmpi_basic_exists(type);
   vbmpi_comm_retain(c);
   vbmpi_type_retain(type);
   if (persistent) {
@@ -112,7 +98,17 @@ BLOCKING(Send_c, MPI_Count, VBMPI_STANDARD)
 BLOCKING(Ssend_c, MPI_Count, VBMPI_SYNCHRONOUS)
 BLOCKING(Rsend_c, MPI_Count, VBMPI_READY)
 BLOCKING(Bsend_c, MPI_Count, VBMPI_BUFFERED)
-REQUESTS(Isend, Send_init, int, VBMPI_STANDARD)
+int PMPI_Isend(VB_ARGS_OUT(int), MPI_Request *request) {
+  VBMPI_COMM(c, comm, "MPI_Isend")
+  /* A request that is checked has to say where it was made. */
+  if (__builtin_expect(request != 0 && !vbmpi_checking && vbmpi_send_short_typed(c, buf, count, type, dest, tag), 1)) {
+    *request = VBMPI_SENT;
+    return MPI_SUCCESS;
+  }
+  return make_user_send(buf, count, type, dest, tag, comm, VBMPI_STANDARD, false, "MPI_Isend", request);
+}
+VBMPI_ALIAS(Isend)
+REQUEST(Send_init, int, VBMPI_STANDARD, true)
 REQUESTS(Ibsend, Bsend_init, int, VBMPI_BUFFERED)
 REQUESTS(Issend, Ssend_init, int, VBMPI_SYNCHRONOUS)
 REQUESTS(Irsend, Rsend_init, int, VBMPI_READY)

@@ -16,27 +16,31 @@ int PMPI_Wait(MPI_Request *handle, MPI_Status *status) {
 }
 VBMPI_ALIAS(Wait)
 
-/* Retires the complete ones of a list into statuses; MPI_ERR_IN_STATUS when one of them failed. */
-static int retire_all(int count, MPI_Request requests[], MPI_Status statuses[], const char *function) {
-  struct vbmpi_comm *failed = 0;
-  int error = MPI_SUCCESS;
-  for (int i = 0; i < count; i++) {
-    MPI_Status *status = statuses ? &statuses[i] : MPI_STATUS_IGNORE;
-    struct vbmpi_request *request = vbmpi_request_of(requests[i]);
-    if (vbmpi_request_idle(request)) {
-      vbmpi_status_empty(status);
-      continue;
-    }
-    struct vbmpi_comm *comm = request->comm;
-    int result = vbmpi_request_retire(request, &requests[i], status);
-    if (status) status->MPI_ERROR = result;
-    if (result) {
-      failed = comm;
-      error = result;
-    }
+/* Retires requests of a list, in turn, into statuses; what MPI_Waitall and MPI_Testall say when one of them failed. */
+struct retirement {
+  struct vbmpi_comm *failed;
+  int error;
+};
+
+static inline void retire_one(struct retirement *all, MPI_Request *handle, MPI_Status *status) {
+  if (*handle == VBMPI_SENT && status == MPI_STATUS_IGNORE) {
+    *handle = MPI_REQUEST_NULL;
+    return;
   }
-  if (error == MPI_SUCCESS) return MPI_SUCCESS;
-  return vbmpi_fail(failed, MPI_ERR_IN_STATUS, function, "%s", vbmpi_error_text(error));
+  struct vbmpi_request *request = vbmpi_request_of(*handle);
+  if (vbmpi_request_idle(request)) {
+    vbmpi_status_empty(status);
+    return;
+  }
+  struct vbmpi_comm *comm = request->comm;
+  int result = vbmpi_request_retire(request, handle, status);
+  if (status) status->MPI_ERROR = result;
+  if (__builtin_expect(result != MPI_SUCCESS, 0)) *all = (struct retirement){comm, result};
+}
+
+static int verdict(const struct retirement *all, const char *function) {
+  if (__builtin_expect(all->error == MPI_SUCCESS, 1)) return MPI_SUCCESS;
+  return vbmpi_fail(all->failed, MPI_ERR_IN_STATUS, function, "%s", vbmpi_error_text(all->error));
 }
 
 int PMPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[]) {
@@ -45,13 +49,16 @@ int PMPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[]) {
   if (result) return result;
   struct vbmpi_wait_list list = {.count = count, .requests = requests};
   vbmpi_call = "MPI_Waitall";
+  struct retirement all = {0, MPI_SUCCESS};
   for (int i = 0; i < count; i++) {
-    struct vbmpi_request *request = vbmpi_request_of(requests[i]);
-    if (vbmpi_request_idle(request)) continue;
-    uint32_t spins = 0;
-    while (!request->complete) vbmpi_wait_turn(&spins, vbmpi_describe_waitall, &list);
+    if (requests[i] != VBMPI_SENT) {
+      struct vbmpi_request *request = vbmpi_request_of(requests[i]);
+      uint32_t spins = 0;
+      while (!vbmpi_request_idle(request) && !request->complete) vbmpi_wait_turn(&spins, vbmpi_describe_waitall, &list);
+    }
+    retire_one(&all, &requests[i], statuses ? &statuses[i] : MPI_STATUS_IGNORE);
   }
-  return retire_all(count, requests, statuses, "MPI_Waitall");
+  return verdict(&all, "MPI_Waitall");
 }
 VBMPI_ALIAS(Waitall)
 
@@ -69,7 +76,9 @@ int PMPI_Testall(int count, MPI_Request requests[], int *flag, MPI_Status status
   }
   *flag = 1;
   vbmpi_tested_well();
-  return retire_all(count, requests, statuses, "MPI_Testall");
+  struct retirement all = {0, MPI_SUCCESS};
+  for (int i = 0; i < count; i++) retire_one(&all, &requests[i], statuses ? &statuses[i] : MPI_STATUS_IGNORE);
+  return verdict(&all, "MPI_Testall");
 }
 VBMPI_ALIAS(Testall)
 

@@ -20,7 +20,7 @@ OF_PAGE(registrations)
 OF_PAGE(registration_cache_hits)
 
 static unsigned long long cached_read(void) { return vbmpi_registered(); }
-static unsigned long long unexpected_messages_read(void) { return vbmpi_unexpected_count(); }
+static unsigned long long unexpected_messages_read(void) { return vbmpi_unexpected; }
 static unsigned long long unexpected_bytes_read(void) { return vbmpi_device.unexpected_bytes; }
 static unsigned long long waiting_read(void) { return vbmpi_device.pending_peers; }
 static unsigned long long channels_read(void) { return (unsigned long long)vbmpi_device.channels; }
