@@ -5,7 +5,7 @@
 ;; threads write lies on different cache lines:
 ;;      0  armed: the next message raises the event; by the receiver before it sleeps, and by whoever wakes it
 ;;     64  messages sent (i64)   72  bytes sent (i64)
-;;    128  64 grants of 16 bytes: address, length, slot that may write + 1, reserved
+;;    128  64 grants of 16 bytes: address, length, slot that may write + 1, 1 when it may read as well
 ;;  16384  for each slot 64 bytes, the way from there to here: ring: address, entries - 1, number of the next entry, open; buffers: address, length.
 ;;         The number is the sender's: nobody else writes to the ring, so that an entry costs no locked instruction.
 ;; A ring's entry has 128 bytes: generation, length, the offset in the buffers or -1, reserved, 112 of message. A short message is one cache line.
@@ -50,6 +50,11 @@
 
   ;; Lets one slot write to a part of this guest's memory; with no bytes, takes that back.
   (func (export "grant") (param $number i32) (param $slot i32) (param $at i32) (param $bytes i32) (result i32)
+    (call $give (local.get $number) (local.get $slot) (local.get $at) (local.get $bytes) (i32.const 0)))
+  ;; The same, and the slot may read there as well.
+  (func (export "share") (param $number i32) (param $slot i32) (param $at i32) (param $bytes i32) (result i32)
+    (call $give (local.get $number) (local.get $slot) (local.get $at) (local.get $bytes) (i32.const 1)))
+  (func $give (param $number i32) (param $slot i32) (param $at i32) (param $bytes i32) (param $readable i32) (result i32)
     (local $r i32)
     (if (i32.or (i32.gt_u (local.get $number) (i32.const 63)) (i32.gt_u (local.get $slot) (i32.const 255))) (then (return (i32.const -22))))
     (if (i32.eqz (call $inside (local.get $at) (local.get $bytes))) (then (return (i32.const -14))))
@@ -57,6 +62,7 @@
     (i32.atomic.store $segment offset=136 (local.get $r) (i32.const 0))
     (i32.store $segment offset=128 (local.get $r) (local.get $at))
     (i32.store $segment offset=132 (local.get $r) (local.get $bytes))
+    (i32.store $segment offset=140 (local.get $r) (local.get $readable))
     (if (local.get $bytes) (then (i32.atomic.store $segment offset=136 (local.get $r) (i32.add (local.get $slot) (i32.const 1)))))
     (i32.const 0))
 
@@ -124,6 +130,20 @@
       (then (return (i32.const -14))))
     (memory.copy $peer $own (i32.add (i32.load $segment offset=128 (local.get $r)) (local.get $offset)) (local.get $from) (local.get $bytes))
     (call $bytes_only (local.get $bytes))
+    (i32.const 0))
+
+  ;; One copy from memory that the peer shares.
+  (func (export "read") (param $number i32) (param $offset i32) (param $to i32) (param $bytes i32) (result i32)
+    (local $r i32)
+    (if (i32.gt_u (local.get $number) (i32.const 63)) (then (return (i32.const -22))))
+    (local.set $r (i32.add (call $record (global.get $there)) (i32.shl (local.get $number) (i32.const 4))))
+    (if (i32.ne (i32.atomic.load $segment offset=136 (local.get $r)) (i32.add (global.get $me) (i32.const 1))) (then (return (i32.const -1))))
+    (if (i32.eqz (i32.load $segment offset=140 (local.get $r))) (then (return (i32.const -1))))
+    (if (i64.gt_u
+          (i64.add (i64.extend_i32_u (local.get $offset)) (i64.extend_i32_u (local.get $bytes)))
+          (i64.load32_u $segment offset=132 (local.get $r)))
+      (then (return (i32.const -14))))
+    (memory.copy $own $peer (local.get $to) (i32.add (i32.load $segment offset=128 (local.get $r)) (local.get $offset)) (local.get $bytes))
     (i32.const 0))
 
   (func $count (param $bytes i32)

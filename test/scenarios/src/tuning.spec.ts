@@ -20,10 +20,10 @@ async function build(name: string): Promise<GuestImage> {
   return image;
 }
 
-describe('a put of consecutive bytes', () => {
+describe('a put or a get of consecutive bytes', () => {
   let image: GuestImage;
   beforeAll(async () => {
-    image = await build('put-without-target');
+    image = await build('without-target');
   });
 
   test.each([
@@ -31,7 +31,7 @@ describe('a put of consecutive bytes', () => {
     ['over a channel of one host', { hosts: 1, ioPath: 'ivc' }],
     ['through a driver domain', { hosts: 2, ioPath: 'split' }],
     ['over a link to another process', { hosts: 2, ioPath: 'bypass', processes: 2 }],
-  ] as const)('is in its place without the target, %s', async (_, how) => {
+  ] as const)('needs nothing of the target, %s', async (_, how) => {
     const { exits, stdout, stderr } = await runGuests({ image, size: 2, limitMs: 150_000, ...how });
     expect([exits.map(({ cause, exitCode }) => [cause, exitCode]), stderr.join('')]).toEqual([Array(2).fill(['exited', 0]), '']);
     expect(stdout.join('')).toBe('ok\n');

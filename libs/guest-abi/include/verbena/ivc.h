@@ -35,12 +35,16 @@ int32_t vb_ivc_ring(uint32_t slot, uint32_t address, uint32_t entries) VB_IVC(ri
 int32_t vb_ivc_buffers(uint32_t slot, uint32_t address, uint32_t bytes) VB_IVC(buffers);
 /* Grant number 0 to VB_IVC_GRANTS - 1; no bytes: revokes it. */
 int32_t vb_ivc_grant(uint32_t number, uint32_t slot, uint32_t address, uint32_t bytes) VB_IVC(grant);
+/* The same, and the neighbour may read there as well. */
+int32_t vb_ivc_share(uint32_t number, uint32_t slot, uint32_t address, uint32_t bytes) VB_IVC(share);
 /* The next message raises VB_CHANNEL_CQ. Look at the rings once more after this, before sleeping (see above). */
 void vb_ivc_arm(void) VB_IVC(arm);
 /* A header of VB_IVC_HEADER bytes and a payload; one above VB_IVC_INLINE goes to the neighbour's buffers, from `offset` on. */
 int32_t vb_ivc_post(uint32_t slot, const void *header, const void *payload, uint32_t bytes, uint32_t offset) VB_IVC(post);
 /* One copy to what the neighbour has granted under `number`. */
 int32_t vb_ivc_write(uint32_t slot, uint32_t number, uint32_t offset, const void *from, uint32_t bytes) VB_IVC(write);
+/* One copy from what the neighbour shares under `number`. */
+int32_t vb_ivc_read(uint32_t slot, uint32_t number, uint32_t offset, void *to, uint32_t bytes) VB_IVC(read);
 #endif
 
 #endif

@@ -95,12 +95,16 @@ void vbmpi_channel_revoke(uint32_t grant) {
 bool vbmpi_channel_lend(const struct vbmpi_peer *peer, const void *address, size_t bytes, uint32_t *grant) {
   if (free_count <= VB_IVC_GRANTS / 2) return false;
   *grant = free_grants[--free_count];
-  must(vb_ivc_grant(*grant, peer->slot, (uint32_t)(uintptr_t)address, (uint32_t)bytes), "grant memory", (int)(peer - vbmpi_device.peers));
+  must(vb_ivc_share(*grant, peer->slot, (uint32_t)(uintptr_t)address, (uint32_t)bytes), "share memory", (int)(peer - vbmpi_device.peers));
   return true;
 }
 
 void vbmpi_channel_put(struct vbmpi_peer *peer, uint32_t grant, uint32_t offset, const void *data, uint32_t bytes) {
   must(vb_ivc_write(peer->slot, grant, offset, data, bytes), "take data", (int)(peer - vbmpi_device.peers));
+}
+
+void vbmpi_channel_get(struct vbmpi_peer *peer, uint32_t grant, uint32_t offset, void *data, uint32_t bytes) {
+  must(vb_ivc_read(peer->slot, grant, offset, data, bytes), "give data", (int)(peer - vbmpi_device.peers));
 }
 
 bool vbmpi_channel_poll(void) {

@@ -24,9 +24,11 @@ bool vbmpi_channel_poll(void);
 bool vbmpi_may_write(const struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t *key);
 void vbmpi_channel_revoke(uint32_t grant);
 
-/* Lets one peer write to a range until it is revoked: the number for it. False when half of the grants are given: the rest is for messages. */
+/* Lets one peer read and write a range until it is revoked: the number for it. False when half of the grants are given: the rest is for messages. */
 bool vbmpi_channel_lend(const struct vbmpi_peer *peer, const void *address, size_t bytes, uint32_t *grant);
 /* Writes to what the peer has lent; it is there on return. */
 void vbmpi_channel_put(struct vbmpi_peer *peer, uint32_t grant, uint32_t offset, const void *data, uint32_t bytes);
+/* Reads what the peer has lent; it is there on return. */
+void vbmpi_channel_get(struct vbmpi_peer *peer, uint32_t grant, uint32_t offset, void *data, uint32_t bytes);
 
 #endif

@@ -76,7 +76,7 @@ static void create_qp(struct vbmpi_device *device, int rank) {
   command(VB_CMD_CREATE_QP, &in, sizeof in, &out, "create a queue pair");
   peer->qpn = out.qpn;
   struct vb_modify_qp_in init = {.qpn = out.qpn, .attr_mask = VB_ATTR_STATE | VB_ATTR_ACCESS, .state = VB_QPS_INIT,
-                                 .access = VB_ACCESS_LOCAL_WRITE | VB_ACCESS_REMOTE_WRITE};
+                                 .access = VB_ACCESS_LOCAL_WRITE | VB_ACCESS_REMOTE_WRITE | VB_ACCESS_REMOTE_READ};
   command(VB_CMD_MODIFY_QP, &init, sizeof init, 0, "initialise a queue pair");
   peer->sq_head = peer->sq_tail = peer->unsignaled = peer->owed = 0;
   memset(peer->sq_buffer, 0xff, sizeof peer->sq_buffer);

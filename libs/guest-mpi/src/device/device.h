@@ -65,7 +65,7 @@ _Static_assert(sizeof(struct vbmpi_header) == 24, "header and 8 bytes of data fi
 #define VBMPI_RESERVED 4u
 #define VBMPI_SIGNAL_EVERY 16u
 #define VBMPI_NO_BUFFER 0xffffu
-#define VBMPI_DIRECT UINT32_MAX   /* in sq_write: a one-sided write, whose end no request waits for */
+#define VBMPI_DIRECT UINT32_MAX   /* in sq_write: a one-sided read or write, whose end no request waits for */
 #define VBMPI_SEND_BUFFERS 64u
 
 struct vbmpi_peer {
@@ -145,9 +145,17 @@ bool vbmpi_post_buffered(struct vbmpi_peer *peer, struct vbmpi_header *header, c
  * False when the send queue is full before the last; call again when it is not. */
 bool vbmpi_post_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t lkey, uint32_t immediate);
 
-/* Writes to memory that the peer has granted until further notice (vbmpi_grant_new, vbmpi_channel_lend): a copy, or an RDMA WRITE, which is at its place when sq_head has come to the
- * sq_tail of now. No credit and no message; false when the channel has no room or is stopped. */
-bool vbmpi_post_direct(struct vbmpi_peer *peer, const void *data, size_t bytes, uint64_t address, uint64_t offset, uint32_t key);
+/* Memory that a peer has granted until further notice (vbmpi_grant_new, vbmpi_channel_lend), and `bytes` of our own at `data`. */
+struct vbmpi_direct {
+  void *data;
+  size_t bytes;
+  uint64_t address, offset;   /* of the granted memory, and from there on */
+  uint32_t key;
+  bool reads;                 /* to `data`; otherwise from there */
+};
+/* Reads or writes it: a copy, or an RDMA READ or WRITE, whose data is at its place when sq_head has come to the sq_tail of now. No credit and no message; false
+ * when the channel has no room or is stopped. */
+bool vbmpi_post_direct(struct vbmpi_peer *peer, const struct vbmpi_direct *direct);
 
 /* Takes what the completion queues hold and moves what waits; true when anything happened. */
 bool vbmpi_progress(void);
@@ -180,7 +188,7 @@ void vbmpi_register_forget(void);
 /* Announced or posted WRITEs that name a registered region; the registration cache deregisters nothing meanwhile. */
 extern uint32_t vbmpi_transfers;
 
-/* Lets all peers that come by the adapter write to a range, with the key for it, until the grant ends; NULL when the adapter has no room for it. It means nothing
+/* Lets all peers that come by the adapter read and write a range, with the key for it, until the grant ends; NULL when the adapter has no room for it. It means nothing
  * any more when `incarnation` has changed. */
 struct vbmpi_grant *vbmpi_grant_new(const void *address, size_t bytes, uint32_t *key);
 void vbmpi_grant_end(struct vbmpi_grant *grant);

@@ -92,25 +92,30 @@ bool vbmpi_post_buffered(struct vbmpi_peer *peer, struct vbmpi_header *header, c
   return true;
 }
 
-bool vbmpi_post_direct(struct vbmpi_peer *peer, const void *data, size_t bytes, uint64_t address, uint64_t offset, uint32_t key) {
+bool vbmpi_post_direct(struct vbmpi_peer *peer, const struct vbmpi_direct *direct) {
+  size_t bytes = direct->bytes;
   if (peer->pending_first != 0 || bytes > vbmpi_device.write_max) return false;
   if (peer->channel) {
-    vbmpi_channel_put(peer, key, (uint32_t)offset, data, (uint32_t)bytes);
+    if (direct->reads) {
+      vbmpi_channel_get(peer, direct->key, (uint32_t)direct->offset, direct->data, (uint32_t)bytes);
+    } else {
+      vbmpi_channel_put(peer, direct->key, (uint32_t)direct->offset, direct->data, (uint32_t)bytes);
+    }
     return true;
   }
   if (!vbmpi_has_slot(peer)) return false;
-  bool in_request = bytes <= VBMPI_INLINE_MAX;
-  uint32_t lkey = in_request ? 0 : vbmpi_register(data, bytes)->lkey;
-  struct vb_send_wqe *wqe = next_wqe(peer, VB_WR_RDMA_WRITE, VB_SEND_SIGNALED | (in_request ? VB_SEND_INLINE : 0));
+  bool in_request = !direct->reads && bytes <= VBMPI_INLINE_MAX;
+  uint32_t lkey = in_request ? 0 : vbmpi_register(direct->data, bytes)->lkey;
+  struct vb_send_wqe *wqe = next_wqe(peer, direct->reads ? VB_WR_RDMA_READ : VB_WR_RDMA_WRITE, VB_SEND_SIGNALED | (in_request ? VB_SEND_INLINE : 0));
   wqe->wr_id = send_id(peer);
   wqe->num_sge = in_request ? 0 : 1;
   wqe->inline_len = in_request ? (uint32_t)bytes : 0;
-  wqe->remote_addr = address + offset;
-  wqe->rkey = key;
+  wqe->remote_addr = direct->address + direct->offset;
+  wqe->rkey = direct->key;
   if (in_request) {
-    memcpy((uint8_t *)wqe + VB_SEND_WQE_HEADER, data, bytes);
+    memcpy((uint8_t *)wqe + VB_SEND_WQE_HEADER, direct->data, bytes);
   } else {
-    *(struct vb_sge *)((uint8_t *)wqe + VB_SEND_WQE_HEADER) = (struct vb_sge){.addr = (uintptr_t)data, .length = (uint32_t)bytes, .lkey = lkey};
+    *(struct vb_sge *)((uint8_t *)wqe + VB_SEND_WQE_HEADER) = (struct vb_sge){.addr = (uintptr_t)direct->data, .length = (uint32_t)bytes, .lkey = lkey};
     peer->sq_write[peer->sq_tail & (VBMPI_SQ_ENTRIES - 1)] = VBMPI_DIRECT;
     vbmpi_transfers++;
   }

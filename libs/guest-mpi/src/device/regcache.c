@@ -23,15 +23,15 @@ static uint32_t used;
 static uint64_t clock_;
 static uint32_t recent;
 
-/* A region that a peer may write to until it is taken back. The adapter's handle, or 0 after it was lost with its adapter. */
+/* A region that peers may read and write until it is taken back. The adapter's handle, or 0 after it was lost with its adapter. */
 struct vbmpi_grant {
   struct vbmpi_grant *next;
   uint32_t handle;
 };
 static struct vbmpi_grant *grants;
 
-static int32_t reg(uintptr_t from, uintptr_t to, struct vb_reg_mr_out *out) {
-  struct vb_reg_mr_in in = {.pd = vbmpi_device.pd, .access = VB_ACCESS_LOCAL_WRITE | VB_ACCESS_REMOTE_WRITE, .addr = from, .length = to - from};
+static int32_t reg(uintptr_t from, uintptr_t to, uint32_t rights, struct vb_reg_mr_out *out) {
+  struct vb_reg_mr_in in = {.pd = vbmpi_device.pd, .access = VB_ACCESS_LOCAL_WRITE | rights, .addr = from, .length = to - from};
   return vb_hypercall(VB_HC_HCA_COMMAND, VB_CMD_REG_MR, (uint32_t)(uintptr_t)&in, sizeof in, (uint32_t)(uintptr_t)out);
 }
 
@@ -84,7 +84,7 @@ void vbmpi_register_forget(void) {
 struct vbmpi_grant *vbmpi_grant_new(const void *address, size_t bytes, uint32_t *key) {
   struct vb_reg_mr_out out;
   struct vbmpi_grant *grant = malloc(sizeof *grant);
-  if (grant == 0 || reg((uintptr_t)address, (uintptr_t)address + bytes, &out) < 0) {
+  if (grant == 0 || reg((uintptr_t)address, (uintptr_t)address + bytes, VB_ACCESS_REMOTE_WRITE | VB_ACCESS_REMOTE_READ, &out) < 0) {
     free(grant);
     return 0;
   }
@@ -125,7 +125,7 @@ const struct vbmpi_region *vbmpi_register(const void *address, size_t bytes) {
   if (wide_from < VB_DATA_BASE) wide_from = from < VB_DATA_BASE ? from : VB_DATA_BASE;
   if (end != 0 && wide_to > end) wide_to = end;
   struct vb_reg_mr_out out;
-  int32_t result = reg(wide_from, wide_to, &out);
+  int32_t result = reg(wide_from, wide_to, VB_ACCESS_REMOTE_WRITE, &out);
   if (result < 0) vbmpi_fatal(MPI_ERR_OTHER, vbmpi_collective_or_call(), "the adapter refuses to register %zu bytes at %p (error %d)", bytes, address, (int)result);
   page->registrations++;
   struct vbmpi_region *region = slot();

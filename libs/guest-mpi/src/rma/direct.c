@@ -1,4 +1,4 @@
-/* Puts that the adapter, or the channel of a neighbour, carries out without the target: it has granted its window when that was made (R5, R44). */
+/* Puts and gets that the adapter, or the channel of a neighbour, carries out without the target: it has granted its window when that was made (R5, R44). */
 #include <stdlib.h>
 
 #include "coll/coll.h"
@@ -52,7 +52,8 @@ void vbmpi_rma_withdraw(struct vbmpi_win *win) {
     if (win->sides[rank].lent) vbmpi_channel_revoke(win->sides[rank].lent_number);
 }
 
-bool vbmpi_rma_put(struct vbmpi_win *win, int rank, const void *data, size_t bytes, uint64_t address) {
+/* The adapter's side of both; the caller counts. */
+static bool move(struct vbmpi_win *win, int rank, void *data, size_t bytes, uint64_t address, bool reads) {
   struct vbmpi_rma_side *side = &win->sides[rank];
   if (!side->permitted || bytes == 0 || side->incarnation != vbmpi_device.incarnation) return false;
   struct vbmpi_peer *peer = peer_of(win, rank);
@@ -60,20 +61,32 @@ bool vbmpi_rma_put(struct vbmpi_win *win, int rank, const void *data, size_t byt
   uint32_t spins = 0;
   while (!peer->channel && !vbmpi_has_slot(peer) && peer->pending_first == 0) vbmpi_wait_turn(&spins, vbmpi_rma_describe, win);
   if (side->incarnation != vbmpi_device.incarnation) return false;
-  if (!vbmpi_post_direct(peer, data, bytes, side->base, address - side->base, side->key)) return false;
-  side->written = peer->sq_tail;
-  vbmpi_count_peer(win->comm->group->world[rank], bytes);
-  volatile struct vb_status_page *page = vbmpi_page();
-  page->activity++;
-  page->messages_sent++;
-  page->bytes_sent += bytes;
+  struct vbmpi_direct direct = {.data = data, .bytes = bytes, .address = side->base, .offset = address - side->base, .key = side->key, .reads = reads};
+  if (!vbmpi_post_direct(peer, &direct)) return false;
+  side->moved = peer->sq_tail;
+  vbmpi_page()->activity++;
   return true;
 }
 
-/* Whatever was written by an adapter that is not there any more was complete before it went. */
-bool vbmpi_rma_is_written(const struct vbmpi_win *win, int rank) {
+bool vbmpi_rma_put(struct vbmpi_win *win, int rank, const void *data, size_t bytes, uint64_t address) {
+  if (!move(win, rank, (void *)(uintptr_t)data, bytes, address, false)) return false;
+  vbmpi_count_peer(win->comm->group->world[rank], bytes);
+  vbmpi_page()->messages_sent++;
+  vbmpi_page()->bytes_sent += bytes;
+  return true;
+}
+
+bool vbmpi_rma_get(struct vbmpi_win *win, int rank, void *data, size_t bytes, uint64_t address) {
+  if (!move(win, rank, data, bytes, address, true)) return false;
+  vbmpi_page()->messages_received++;
+  vbmpi_page()->bytes_received += bytes;
+  return true;
+}
+
+/* Whatever was moved by an adapter that is not there any more was complete before it went. */
+bool vbmpi_rma_is_moved(const struct vbmpi_win *win, int rank) {
   const struct vbmpi_rma_side *side = &win->sides[rank];
   if (!side->permitted || side->incarnation != vbmpi_device.incarnation) return true;
   const struct vbmpi_peer *peer = peer_of(win, rank);
-  return peer->channel || (int32_t)(peer->sq_head - side->written) >= 0;
+  return peer->channel || (int32_t)(peer->sq_head - side->moved) >= 0;
 }

@@ -167,6 +167,17 @@ static int check_operation(struct vbmpi_win *win, const struct operation *o, con
   return check_span_of(win, o, theirs, function);
 }
 
+/* A put or get of as many consecutive bytes on both sides, without the target's doing; `mine` is the layout of either's buffer here. */
+static bool move_directly(struct vbmpi_win *win, const struct operation *o, const struct vbmpi_layout *mine, const struct vbmpi_layout *theirs, uint64_t address) {
+  if (o->kind != VBMPI_PUT && o->kind != VBMPI_GET) return false;
+  size_t count = (size_t)(o->kind == VBMPI_GET ? o->result_count : o->count), bytes = count * mine->size;
+  if (!mine->contiguous || !theirs->contiguous || bytes != (size_t)o->target_count * theirs->size) return false;
+  if (bytes == 0) return true;
+  address += (uint64_t)theirs->true_lb;
+  if (o->kind == VBMPI_GET) return vbmpi_rma_get(win, o->target, (uint8_t *)o->result + mine->true_lb, bytes, address);
+  return vbmpi_rma_put(win, o->target, (const uint8_t *)o->origin + mine->true_lb, bytes, address);
+}
+
 static int start(MPI_Win handle, struct operation o, const char *function) {
   VBMPI_WIN(win, handle, function)
   if (o.wants_request && o.request == 0) return vbmpi_win_fail(win, MPI_ERR_ARG, function, "the request argument is NULL");
@@ -193,12 +204,9 @@ static int start(MPI_Win handle, struct operation o, const char *function) {
                                     .address = side->base + (uint64_t)((int64_t)o.disp * side->unit), .count = (uint64_t)o.target_count,
                                     .size = theirs.size, .extent = theirs.extent, .true_lb = theirs.true_lb};
   if (!theirs.contiguous) header.many_runs = (uint32_t)theirs.object->runs_used;
+  if (request == 0 && move_directly(win, &o, &mine, &theirs, header.address)) return MPI_SUCCESS;
   bool answers = o.result != 0 || o.kind == VBMPI_GET;
   if (answers) header.ticket = vbmpi_rma_ticket(o.result, (size_t)o.result_count, o.result_type, request);
-  bool is_even = mine.contiguous && theirs.contiguous && (uint64_t)o.count * mine.size == header.count * theirs.size;
-  if (o.kind == VBMPI_PUT && request == 0 && is_even &&
-      vbmpi_rma_put(win, o.target, (const uint8_t *)o.origin + mine.true_lb, (size_t)o.count * mine.size, header.address + (uint64_t)theirs.true_lb))
-    return MPI_SUCCESS;
   /* What the origin gives: nothing for a get; a swap has what it compares with in front. */
   size_t bytes = o.kind == VBMPI_GET || o.op == MPI_NO_OP ? 0 : (size_t)o.count * mine.size;
   uint8_t *packed = malloc(bytes ? bytes : 1);

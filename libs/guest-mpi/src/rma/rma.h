@@ -3,8 +3,8 @@
  *
  * A window has a communicator of its own. Operations travel there as messages, which the target carries out inside any of its MPI calls
  * (progress); those of one origin in their order, each as a whole, which makes accumulates atomic and ordered. A FLUSH at the end of a
- * stream of operations comes back when all before it are done. Puts without gaps are RDMA WRITEs, or copies over a channel, and done when their completion is
- * here (direct.c). Every synchronisation is built on these two:
+ * stream of operations comes back when all before it are done. Puts and gets without gaps are RDMA WRITEs and READs, or copies over a channel, and done when their
+ * completion is here (direct.c). Every synchronisation is built on these two:
  *
  *   fence       flush whom we touched, then a barrier
  *   post/start  POST to each origin; complete: flush, then COMPLETE to each target
@@ -85,11 +85,11 @@ struct vbmpi_rma_side {
   int posts;           /* POSTs that came from it and were not used yet */
   int completes;       /* COMPLETEs that came from it */
   uint32_t flushes, flushed;
-  bool permitted;      /* it lets us write to its window directly, with `key` */
+  bool permitted;      /* it lets us read and write its window directly, with `key` */
   bool lent;           /* we have lent it ours over a channel, under `lent_number` */
   uint32_t key, lent_number;
   uint32_t incarnation;   /* of the adapters that the key is for */
-  uint32_t written;    /* sq_tail after the last direct write to it */
+  uint32_t moved;      /* sq_tail after the last direct read or write */
   struct vbmpi_rma_arrival *arriving;   /* a long message that is not whole yet; later ones wait for it */
 };
 
@@ -127,8 +127,10 @@ void vbmpi_rma_grant(struct vbmpi_win *win);
 void vbmpi_rma_withdraw(struct vbmpi_win *win);
 /* Puts bytes to an address of the target's without its doing; false when that has to be a message. `data` stays until the next flush. */
 bool vbmpi_rma_put(struct vbmpi_win *win, int rank, const void *data, size_t bytes, uint64_t address);
-/* Whether all that was put so is in its place. */
-bool vbmpi_rma_is_written(const struct vbmpi_win *win, int rank);
+/* The same for a get; the bytes are at `data` after the next flush. */
+bool vbmpi_rma_get(struct vbmpi_win *win, int rank, void *data, size_t bytes, uint64_t address);
+/* Whether all that was put and got so is in its place. */
+bool vbmpi_rma_is_moved(const struct vbmpi_win *win, int rank);
 
 /* Waits for the end of all that was sent to one process, or to all. */
 void vbmpi_rma_flush(struct vbmpi_win *win, int rank, const char *function);

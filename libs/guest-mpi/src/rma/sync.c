@@ -68,7 +68,7 @@ void vbmpi_rma_synchronise(struct vbmpi_win *win, int source, const struct vbmpi
 /* --- flush --- */
 
 static bool is_flushed(struct vbmpi_win *win, int rank) {
-  return win->sides[rank].flushed == win->sides[rank].flushes && vbmpi_rma_is_written(win, rank);
+  return win->sides[rank].flushed == win->sides[rank].flushes && vbmpi_rma_is_moved(win, rank);
 }
 
 static void ask_flush(struct vbmpi_win *win, int rank) {

@@ -14,7 +14,7 @@ const functionsOf: Readonly<Record<string, ReadonlySet<string>>> = {
   wasi_snapshot_preview1: new Set(wasiNames),
   verbena: new Set(['hypercall', 'hypercall_block']),
   hca: new Set(['uar_write']),
-  ivc: new Set(['mailbox', 'ring', 'buffers', 'grant', 'arm', 'post', 'write']),
+  ivc: new Set(['mailbox', 'ring', 'buffers', 'grant', 'share', 'arm', 'post', 'write', 'read']),
 };
 
 /** @throws Error naming every import that a guest does not get, or the `_start` that is missing */

@@ -11,9 +11,11 @@ interface Calls {
   readonly ring: Call;
   readonly buffers: Call;
   readonly grant: Call;
+  readonly share: Call;
   readonly arm: Call;
   readonly post: Call;
   readonly write: Call;
+  readonly read: Call;
 }
 interface Range {
   readonly at: number;
@@ -111,6 +113,8 @@ describe('a channel between two guests of a host', () => {
         () => hostile.write(anything(), anything(), anything(), anything()),
         () => hostile.ring(anything(), anything(), anything()),
         () => hostile.buffers(anything(), anything(), anything()),
+        () => hostile.read(dice(12), dice(3) === 0 ? anything() : dice(0x1900), anything(), dice(0x1900)),
+        () => hostile.read(anything(), anything(), anything(), anything()),
         () => hostile.grant(anything(), anything(), anything(), anything()),
       ];
       const answer = attempt(calls[dice(calls.length)] ?? (() => 0));
@@ -148,7 +152,11 @@ describe('a channel between two guests of a host', () => {
       }
       for (const [slot, at] of rings) {
         const entry = at + ((message - 1) % 4) * entryBytes;
-        expect([received.getUint32(entry, true), received.getUint32(entry + 4, true), received.getInt32(entry + 8, true)]).toEqual([message, 8, -1]);
+        expect([received.getUint32(entry, true), received.getUint32(entry + 4, true), received.getInt32(entry + 8, true)]).toEqual([
+          message,
+          8,
+          -1,
+        ]);
         expect(new Set(host.bytes(theirs).subarray(entry + 16, entry + 48))).toEqual(new Set([16 * message + (slot === mine ? 0 : 1)]));
       }
     }
@@ -170,5 +178,25 @@ describe('a channel between two guests of a host', () => {
     send();
     send();
     expect(wakeups()).toBe(1);
+  });
+
+  it('reads what is shared, and neither what was granted for writing alone, nor beyond it, nor for another', () => {
+    const host = new Host();
+    const [reader, owner] = [host.window(mine, theirs), host.window(theirs, theirs)];
+    host.bytes(theirs).fill(0x5a, VB_DATA_BASE, VB_DATA_BASE + 64);
+    const read = (offset: number): number => reader.read(0, offset, VB_DATA_BASE, 32);
+    const got = (): number => host.bytes(mine)[VB_DATA_BASE + 31] ?? -1;
+    for (const [grant, slot] of [
+      [owner.grant, mine],
+      [owner.share, 9],
+    ] as const) {
+      expect(grant(0, slot, VB_DATA_BASE, 64)).toBe(0);
+      expect([read(0) < 0, got()]).toEqual([true, 0]);
+    }
+    expect(owner.share(0, mine, VB_DATA_BASE, 64)).toBe(0);
+    expect([read(33), got()]).toEqual([-14, 0]);
+    expect([read(32), got()]).toEqual([0, 0x5a]);
+    expect([reader.write(0, 0, VB_DATA_BASE, 64), owner.grant(0, 0, 0, 0)]).toEqual([0, 0]);
+    expect(read(0)).toBe(-1);
   });
 });

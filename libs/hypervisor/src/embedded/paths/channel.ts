@@ -11,15 +11,17 @@ export interface ChannelCalls {
   readonly ring: Function;
   readonly buffers: Function;
   readonly grant: Function;
+  readonly share: Function;
   readonly arm: Function;
   readonly post: Function;
   readonly write: Function;
+  readonly read: Function;
 }
 
 const refuse = (): number => VB_ENODEV;
 /** For a guest without channels. */
 export const noChannels: ChannelCalls = {
-  ...{ mailbox: refuse, ring: refuse, buffers: refuse, grant: refuse, post: refuse, write: refuse },
+  ...{ mailbox: refuse, ring: refuse, buffers: refuse, grant: refuse, share: refuse, post: refuse, write: refuse, read: refuse },
   arm: () => undefined,
 };
 
@@ -28,9 +30,13 @@ interface SwitchExports {
   readonly clear: (at: number) => void;
   readonly post: Function;
   readonly write: Function;
+  readonly read: Function;
 }
 
+/** Calls by a table, in this order for each slot; one place is free. */
+const calls = ['post', 'write', 'read'] as const;
 const slots = 256;
+const stride = 4;
 const nothing = new Uint8Array();
 
 export function openChannels(
@@ -40,14 +46,14 @@ export function openChannels(
 ): { adapter: Adapter; calls: ChannelCalls } {
   const { firmware, guestMemory, slot: me } = init;
   const hub = new WebAssembly.Instance(firmware.switch).exports as unknown as SwitchExports;
-  for (let at = 0; at < 2 * slots; at++) hub.clear(at);
+  for (let at = 0; at < stride * slots; at++) hub.clear(at);
   const windowTo = (slot: number, memory: WebAssembly.Memory): Readonly<Record<string, unknown>> =>
     new WebAssembly.Instance(firmware.channel, {
       own: { memory: guestMemory, slot: me },
       peer: { memory, slot },
       segment: { memory: segment },
     }).exports;
-  const own = windowTo(me, guestMemory) as unknown as Omit<ChannelCalls, 'mailbox' | 'post' | 'write'>;
+  const own = windowTo(me, guestMemory) as unknown as Omit<ChannelCalls, 'mailbox' | (typeof calls)[number]>;
 
   const open = (input: Uint8Array): number => {
     if (input.length < cmdHandle.size) return VB_EINVAL;
@@ -56,13 +62,17 @@ export function openChannels(
     const peer = slot < slots ? adapter.neighbour?.(slot) : undefined;
     if (peer === undefined) return VB_ENODEV;
     const window = windowTo(slot, peer.memory);
-    hub.channels.set(2 * slot, window['post']);
-    hub.channels.set(2 * slot + 1, window['write']);
+    calls.forEach((call, i) => {
+      hub.channels.set(stride * slot + i, window[call]);
+    });
     return 0;
   };
   const command: Adapter['command'] = (opcode, input) =>
     opcode === VB_CMD_OPEN_CHANNEL ? { status: open(input), output: nothing } : adapter.command(opcode, input);
-  const { ring, buffers, grant, arm } = own;
-  const calls = { mailbox: refuse, ring, buffers, grant, arm, post: hub.post, write: hub.write };
-  return { adapter: { uarWrite: adapter.uarWrite, command }, calls };
+  const { ring, buffers, grant, share, arm } = own;
+  const { post, write, read } = hub;
+  return {
+    adapter: { uarWrite: adapter.uarWrite, command },
+    calls: { mailbox: refuse, ring, buffers, grant, share, arm, post, write, read },
+  };
 }
