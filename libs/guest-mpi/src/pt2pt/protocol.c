@@ -10,13 +10,6 @@
 
 uint32_t vbmpi_transfers;
 
-static inline void count_received(size_t bytes) {
-  volatile struct vb_status_page *page = vbmpi_page();
-  page->activity++;
-  page->messages_received++;
-  page->bytes_received += bytes;
-}
-
 static void *bounce(struct vbmpi_request *request, size_t bytes) {
   request->bounce = malloc(bytes ? bytes : 1);
   if (request->bounce == 0)
@@ -78,7 +71,7 @@ static void deliver(struct vbmpi_request *request, int source, int tag, const vo
   } else if (bytes) {
     vbmpi_unpack(request->buffer, data, bytes, request->count, &request->layout);
   }
-  count_received(length);
+  vbmpi_count_received(length);
   vbmpi_request_complete(request);
 }
 
@@ -288,7 +281,7 @@ void vbmpi_on_written(int source, uint32_t index) {
   struct vbmpi_request *request = expected(index, source, VBMPI_REQUEST_RECV);
   vbmpi_transfers--;
   if (vbmpi_device.peers[source].channel && request->transfer) vbmpi_channel_revoke(request->remote_rkey);
-  count_received(request->status_bytes);
+  vbmpi_count_received(request->status_bytes);
   if (request->bounce) vbmpi_unpack(request->buffer, request->data, request->status_bytes, request->count, &request->layout);
   vbmpi_request_complete(request);
 }

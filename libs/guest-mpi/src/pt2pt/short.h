@@ -7,6 +7,7 @@
 
 #include "device/device.h"
 #include "request.h"
+#include "trace/trace.h"
 
 static inline void vbmpi_count_sent(int world, size_t bytes) {
   vbmpi_count_peer(world, bytes);
@@ -14,6 +15,13 @@ static inline void vbmpi_count_sent(int world, size_t bytes) {
   page->activity++;
   page->messages_sent++;
   page->bytes_sent += bytes;
+}
+
+static inline void vbmpi_count_received(size_t bytes) {
+  volatile struct vb_status_page *page = vbmpi_page();
+  page->activity++;
+  page->messages_received++;
+  page->bytes_received += bytes;
 }
 
 /* Posts `bytes` consecutive bytes to a rank of MPI_COMM_WORLD; false when that takes a request: the message is too long, has to wait, or goes to this rank. */

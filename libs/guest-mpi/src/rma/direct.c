@@ -5,6 +5,7 @@
 #include "device/channel.h"
 #include "device/device.h"
 #include "device/wait.h"
+#include "pt2pt/short.h"
 #include "rma.h"
 
 /* What a process tells another about its window. */
@@ -64,22 +65,18 @@ static bool move(struct vbmpi_win *win, int rank, void *data, size_t bytes, uint
   struct vbmpi_direct direct = {.data = data, .bytes = bytes, .address = side->base, .offset = address - side->base, .key = side->key, .reads = reads};
   if (!vbmpi_post_direct(peer, &direct)) return false;
   side->moved = peer->sq_tail;
-  vbmpi_page()->activity++;
   return true;
 }
 
 bool vbmpi_rma_put(struct vbmpi_win *win, int rank, const void *data, size_t bytes, uint64_t address) {
   if (!move(win, rank, (void *)(uintptr_t)data, bytes, address, false)) return false;
-  vbmpi_count_peer(win->comm->group->world[rank], bytes);
-  vbmpi_page()->messages_sent++;
-  vbmpi_page()->bytes_sent += bytes;
+  vbmpi_count_sent(win->comm->group->world[rank], bytes);
   return true;
 }
 
 bool vbmpi_rma_get(struct vbmpi_win *win, int rank, void *data, size_t bytes, uint64_t address) {
   if (!move(win, rank, data, bytes, address, true)) return false;
-  vbmpi_page()->messages_received++;
-  vbmpi_page()->bytes_received += bytes;
+  vbmpi_count_received(bytes);
   return true;
 }
 
