@@ -12,7 +12,8 @@ export type VmCommand =
   | Command<'ReleaseVm', { jobId: string }>
   | Command<'CrashVm', { detail: string }>
   | Command<'ShutDownVm', { reason: string }>
-  | Command<'LoseVm', { reason: string }>
+  /** `nodeId`: the node that is lost; a VM that another has by now is not lost with it. */
+  | Command<'LoseVm', { reason: string; nodeId?: string }>
   | Command<'HandOverVm', { migrationId: string; fromNodeId: string; nodeId: string; nodeEpoch: number }>
   | Command<'KeepVm', { migrationId: string; reason: string }>
   | Command<'SetShare', AdapterShare & { by: string }>;

@@ -27,7 +27,7 @@ export function decideVm(command: VmCommand, state: VmState): Outcome {
     case 'ShutDownVm':
       return isLive(state) ? accept({ type: 'VmShutDown', data: command.data }) : accept();
     case 'LoseVm':
-      return isLive(state) ? accept({ type: 'VmLost', data: command.data }) : accept();
+      return loseVm(command.data, state);
     case 'HandOverVm':
       return handOver(command.data, state);
     case 'KeepVm':
@@ -62,6 +62,11 @@ function setShare(
   const { share } = state;
   if (share?.weight === weight && share.bytesPerSecond === bytesPerSecond) return accept();
   return accept({ type: 'VmShareSet', data: { weight, bytesPerSecond, by } });
+}
+
+function loseVm({ reason, nodeId }: { readonly reason: string; readonly nodeId?: string }, state: VmState): Outcome {
+  if (!isLive(state) || (nodeId !== undefined && state.nodeId !== nodeId)) return accept();
+  return accept({ type: 'VmLost', data: { reason } });
 }
 
 /** Once for each migration, from the node that has the VM, and never after its owner has called the migration off. */

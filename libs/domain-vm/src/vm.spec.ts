@@ -130,6 +130,12 @@ describe('a VM that moves', () => {
     expect(decideVm({ type: 'HandOverVm', data: { ...handOver, migrationId: 'mig-2' } }, stayed)).toMatchObject({ ok: true });
   });
 
+  it('is not lost with a node that it has left', () => {
+    const lose = (nodeId: string) => decideVm({ type: 'LoseVm', data: { reason: 'r', nodeId } }, fold(moved));
+    expect(lose('node-0')).toEqual({ ok: true, events: [] });
+    expect(lose('node-1')).toMatchObject({ ok: true, events: [{ type: 'VmLost', data: { reason: 'r' } }] });
+  });
+
   it('remembers who moved it through whatever follows', () => {
     expect(fold([...moved, { type: 'VmIdle', data: { jobId: 'job-2' } }])).toMatchObject({
       status: 'idle',

@@ -12,15 +12,20 @@ export async function releaseMoved(work: Work, signal: AbortSignal): Promise<voi
   if (work.place === undefined && work.settled === undefined) await settle(work, signal);
   const { ranks, fabric } = work.settled ?? { ranks: moved(work), fabric: placeOf(work).fabric };
   const request = { migrationId: work.id, jobId, attempt, how: migrationv1.ReleaseHow.NEW_ADAPTER, ranks, fabric };
-  const nodes = [...new Set([...ranks.map(({ nodeId }) => nodeId), sourceNodeId])];
+  const nodes = [...new Set(ranks.map(({ nodeId }) => nodeId))];
+  const release = (nodeIds: readonly string[], timeoutMs: number): Promise<void> =>
+    onAll(work, nodeIds, (agent) => agent.release(request, { timeoutMs, signal }));
+  // Where no rank is any more nobody waits to go on.
+  const left = nodes.includes(sourceNodeId) ? undefined : atSource(work, 'forgotten', () => release([sourceNodeId], discardMs));
   try {
-    await unlessGone(work, () => onAll(work, nodes, (agent) => agent.release(request, { timeoutMs: work.ports.config.callMs, signal })));
+    await unlessGone(work, () => release(nodes, work.ports.config.callMs));
   } catch (error) {
     work.place = undefined;
     work.settled = undefined;
     throw error;
   }
   work.releasedAt ??= work.ports.clock.now().getTime();
+  await left;
 }
 
 /** The scheduler has the rank where it is, and the source frees what it had: nobody stands for that. */
@@ -36,16 +41,19 @@ async function settle(work: Work, signal: AbortSignal): Promise<void> {
   work.settled = await unlessGone(work, () => moves.settleMove({ migrationId: work.id, jobId }, options));
 }
 
-/** A source that does not answer asks the log what became of the VM, and discards it then. */
-async function discard(work: Work): Promise<void> {
+function discard(work: Work): Promise<void> {
   const { sourceNodeId, vmId } = work.migration();
+  const request = { migrationId: work.id, vmId };
+  return atSource(work, 'discarded', () => agentOf(work, sourceNodeId).discard(request, { timeoutMs: discardMs }));
+}
+
+/** A source that does not answer, or is lost, holds nobody up: it asks the log what became of the VM. */
+async function atSource({ id, ports, migration }: Work, what: string, call: () => Promise<unknown>): Promise<void> {
   try {
-    await agentOf(work, sourceNodeId).discard({ migrationId: work.id, vmId }, { timeoutMs: discardMs });
+    await call();
   } catch (error) {
-    work.ports.log.warn(
-      { migration: work.id, node: sourceNodeId, error: messageOf(error) },
-      'the source has not discarded a VM that has moved',
-    );
+    const { sourceNodeId: node } = migration();
+    ports.log.warn({ migration: id, node, error: messageOf(error) }, `a VM that has moved is not ${what} at its source yet`);
   }
 }
 

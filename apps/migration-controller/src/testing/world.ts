@@ -11,6 +11,7 @@ import type { RunningService } from '@verbena/service-kit';
 import { manualClock, mortal, testContext, type Fate, type ManualClock, type Mortal } from '@verbena/service-kit/testing';
 import { startMigrationController } from '../migration-controller.ts';
 import type { MigrationConfig } from '../run/work.ts';
+import { withTrouble, type Trouble } from './trouble.ts';
 
 export type Copy = 'running' | 'quiet' | 'suspended' | 'incoming' | 'restored';
 
@@ -27,7 +28,9 @@ export interface World {
   readonly holds: Set<string>;
   readonly life: Mortal;
   fate: Fate;
-  migrate(vmId?: string, targetNodeId?: string): Promise<string>;
+  /** Called as a node takes a call, and as it answers; what it throws is what the controller sees. */
+  trouble: Trouble;
+  migrate(vmId?: string, targetNodeId?: string, mode?: migrationv1.MigrationMode): Promise<string>;
   get(id: string): Promise<migrationv1.GetMigrationResponse>;
   phase(id: string): Promise<string>;
   cancel(id: string): Promise<unknown>;
@@ -163,7 +166,13 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
       },
     };
   };
-  for (const nodeId of ['node-0', 'node-1', 'node-2']) await serve(migrationv1.MigrationAgentService, agent(nodeId), nodeId);
+  const troubles: { trouble: Trouble } = { trouble: () => undefined };
+  for (const nodeId of ['node-0', 'node-1', 'node-2'])
+    await serve(
+      migrationv1.MigrationAgentService,
+      withTrouble(agent(nodeId), (...what) => troubles.trouble(nodeId, ...what)),
+      nodeId,
+    );
   await serve(migrationv1.MoveService, {
     async reserveMove({ migrationId, targetNodeId }) {
       call('scheduler reserve');
@@ -230,7 +239,14 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
     set fate(fate) {
       fates.fate = fate;
     },
-    migrate: async (vmId = 'vm-a', targetNodeId = '') => (await client.migrateVm({ vmId, targetNodeId })).migration?.id ?? '',
+    get trouble() {
+      return troubles.trouble;
+    },
+    set trouble(trouble) {
+      troubles.trouble = trouble;
+    },
+    migrate: async (vmId = 'vm-a', targetNodeId = '', mode = migrationv1.MigrationMode.PRECOPY) =>
+      (await client.migrateVm({ vmId, targetNodeId, mode })).migration?.id ?? '',
     get: (id) => client.getMigration({ id }),
     phase: async (id) => (await get(id))?.phase ?? '',
     cancel: (id) => client.cancelMigration({ id }),

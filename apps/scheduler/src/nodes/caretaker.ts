@@ -125,7 +125,7 @@ export class Caretaker {
       // A VM that has moved is written under an epoch of its own.
       const fence = Math.max(epoch, written + 1);
       const metadata = { actor: 'scheduler', tenant: state.tenant, correlationId: state.jobId, epoch: fence };
-      const result = await this.#vmLog.execute(id, { type: 'LoseVm', data: { reason } }, { metadata });
+      const result = await this.#vmLog.execute(id, { type: 'LoseVm', data: { reason, nodeId } }, { metadata });
       if (!result.ok) log.warn({ vm: id, detail: result.detail }, 'a VM could not be written off');
     }
     await vms.caughtUp(stopping);
