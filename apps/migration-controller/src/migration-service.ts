@@ -21,9 +21,10 @@ export function migrationService(parts: MigrationServiceParts): ServiceImpl<type
   const view = (id: string, state: MigrationState): migrationv1.Migration => migrationView(id, state, waits.get(id));
   /** @throws {ConnectError} NOT_FOUND, also when the VM is another tenant's */
   const found = async (id: string): Promise<MigrationState> => {
-    const state = migrations.get(id);
     const none = new ConnectError(`there is no migration ${JSON.stringify(id)}`, Code.NotFound);
-    if (state === undefined || state.status === 'none') throw none;
+    if (!id.startsWith('mig-')) throw none;
+    const state = await migrations.find(id);
+    if (state.status === 'none') throw none;
     await findVm(bus, state.vmId).catch((error: unknown) => {
       throw ConnectError.from(error).code === Code.NotFound ? none : error;
     });
@@ -46,14 +47,14 @@ export function migrationService(parts: MigrationServiceParts): ServiceImpl<type
     },
     async migrateVm(request) {
       const id = await migrate(parts, request);
-      return { migration: view(id, migrations.known(id)) };
+      return { migration: view(id, await migrations.find(id)) };
     },
     getMigration: async ({ id }) => ({ migration: view(id, await found(id)) }),
     async *watchMigration({ id }, { signal }) {
-      await found(id);
+      const first = await found(id);
       for (;;) {
         const changed = changeOf(migrations, id, signal);
-        const state = migrations.get(id) ?? { status: 'none' as const };
+        const state = migrations.get(id) ?? first;
         yield { migration: view(id, state) };
         if (migrationEnded(state)) return;
         await changed;

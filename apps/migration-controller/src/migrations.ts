@@ -1,10 +1,13 @@
 /**
  * The migrations of the cluster, folded in memory: the replica that leads is the only writer of their streams. The hand-over is the one append that goes to
  * two streams, the migration's and the VM's: both say it or neither does, so the VM has one owner at any time.
+ *
+ * Of those that have ended the last are kept; an older one is read again when somebody asks for it by its id.
  */
 import {
   isKnownMigration,
   isLiveMigration,
+  migrationEnded,
   migrationDecider,
   type Copied,
   type KnownMigration,
@@ -44,6 +47,8 @@ export interface HandOverFacts {
 }
 
 const mostTries = 10;
+/** Migrations that have ended and can be listed. */
+const mostEnded = 1_000;
 
 const after = ({ state, version }: Entry, events: readonly MigrationEvent[]): Entry => ({
   state: events.reduce(migrationDecider.evolve, state),
@@ -64,10 +69,13 @@ export class Migrations {
   readonly #log;
   readonly #vms;
   readonly #entries = new Map<string, Entry>();
+  readonly #mostEnded: number;
+  #ended = 0;
   readonly #listeners = new Set<(id: string) => void>();
   #runner: ProjectionRunner<Migrations> | undefined;
 
-  private constructor(store: EventStore, clock: Clock) {
+  private constructor(store: EventStore, clock: Clock, keep: number) {
+    this.#mostEnded = keep;
     this.#store = store;
     this.#clock = clock;
     this.#log = handle(store, migrationDecider, (id: string) => id);
@@ -75,8 +83,8 @@ export class Migrations {
   }
 
   /** Folds every migration of the log, and follows it. */
-  static async open(store: EventStore, clock: Clock): Promise<Migrations> {
-    const all = new Migrations(store, clock);
+  static async open(store: EventStore, clock: Clock, keep = mostEnded): Promise<Migrations> {
+    const all = new Migrations(store, clock, keep);
     all.#runner = await runProjection(store, {
       name: 'migrations',
       initial: all,
@@ -100,6 +108,11 @@ export class Migrations {
 
   get(id: string): MigrationState | undefined {
     return this.#entries.get(id)?.state;
+  }
+
+  /** Also one that ended long ago. */
+  async find(id: string): Promise<MigrationState> {
+    return this.get(id) ?? (await this.#log.load(id)).state;
   }
 
   known(id: string): KnownMigration {
@@ -230,8 +243,21 @@ export class Migrations {
   }
 
   #remember(id: string, { state, version }: Entry): void {
-    if ((this.#entries.get(id)?.version ?? 0) > version) return;
+    const known = this.#entries.get(id);
+    if ((known?.version ?? 0) > version) return;
     this.#entries.set(id, { state, version });
+    if (migrationEnded(state) && (known === undefined || !migrationEnded(known.state))) this.#forgetOne();
     this.touch(id);
+  }
+
+  /** The oldest that has ended, when one more has than are kept. */
+  #forgetOne(): void {
+    if (++this.#ended <= this.#mostEnded) return;
+    for (const [id, { state }] of this.#entries) {
+      if (!migrationEnded(state)) continue;
+      this.#entries.delete(id);
+      this.#ended--;
+      return;
+    }
   }
 }

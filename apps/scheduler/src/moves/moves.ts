@@ -5,7 +5,14 @@
  * Room is held by the id of the migration, from `reserve` until the VM itself holds it, or the migration is off. What the log shows as under way is
  * held again by a scheduler that takes over; what was reserved and never began is given back after a while.
  */
-import { evolveMigration, isLiveMigration, noMigration, type MigrationEvent, type MigrationState } from '@verbena/domain-migration';
+import {
+  evolveMigration,
+  isLiveMigration,
+  migrationEnded,
+  noMigration,
+  type MigrationEvent,
+  type MigrationState,
+} from '@verbena/domain-migration';
 import type { KnownJob } from '@verbena/domain-job';
 import { nodev1 } from '@verbena/contracts';
 import { runProjection, type EventStore, type ProjectionRunner, type RecordedEvent } from '@verbena/event-sourcing';
@@ -201,7 +208,7 @@ export class Moves {
     this.#ports.capacity.claim([{ vmId: id, jobId: id, nodeId, vcpus, memoryBytes }]);
   }
 
-  /** Gives back what the log shows as over, and what never began. */
+  /** Gives back what the log shows as over, and what never began. What is over is not remembered: there is no end of it. */
   #sweep(): void {
     const now = this.#ports.clock.monotonic();
     for (const [id, { since }] of [...this.#holds]) {
@@ -209,5 +216,6 @@ export class Moves {
       const over = state === undefined ? now - since > forgottenMs : !isLiveMigration(state);
       if (over) this.release(id);
     }
+    for (const [id, state] of [...this.#migrations.state]) if (migrationEnded(state)) this.#migrations.state.delete(id);
   }
 }
