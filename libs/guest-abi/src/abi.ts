@@ -24,6 +24,10 @@ export const VB_CONTROL_CANCELLED = 2;
 export const VB_MPI_NOT_INITIALIZED = 0;
 export const VB_MPI_INITIALIZED = 1;
 export const VB_MPI_FINALIZED = 2;
+export const VB_POLL_CONTROL = 1;
+export const VB_POLL_SUSPEND = 2;
+export const VB_POLL_PAUSE = 4;
+export const VB_POLL_THROTTLE = 8;
 export const VB_HC_VERSION = 0;
 export const VB_HC_CONSOLE = 1;
 export const VB_HC_ABORT = 2;
@@ -32,6 +36,7 @@ export const VB_HC_OUT_OF_MEMORY = 4;
 export const VB_HC_BLOCK = 16;
 export const VB_HC_RENDEZVOUS = 17;
 export const VB_HC_SAFEPOINT = 18;
+export const VB_HC_POLL = 19;
 export const VB_CARD_MAX = 1024;
 export const VB_SAFEPOINT_NO_CHANNELS = 1;
 export const VB_SAFEPOINT_SAME = 0;
@@ -70,7 +75,7 @@ export const bootInfo = struct(
   264,
 );
 
-export const eventPage = struct('vb_event_page', { pending: u32, mask: u32, wakeups: u32, control: u32 }, 16);
+export const eventPage = struct('vb_event_page', { pending: u32, mask: u32, wakeups: u32, control: u32, poll: u32 }, 20);
 
 export const statusPage = struct(
   'vb_status_page',

@@ -16,7 +16,7 @@
  * program has ended the domain is idle again with zeroed memory. A crashed domain can only be destroyed.
  */
 import type { VmId } from '@verbena/ids';
-import type { ProgramState, Quiesced, ReleaseMode, RestoreSpec, SuspendedProgram } from './suspended.ts';
+import type { ProgramState, Quiesced, QuiesceOptions, ReleaseMode, RestoreSpec, SuspendedProgram } from './suspended.ts';
 
 export type DomainState = 'created' | 'booting' | 'idle' | 'running' | 'paused' | 'suspended' | 'shut-down' | 'crashed';
 
@@ -172,11 +172,11 @@ export interface RunningProgram {
    * than any before for this program. On a time-out (default 5,000 ms) the request is withdrawn: the guest goes on as it was.
    * @throws SuspendError `timeout`, `ended`, `busy`
    */
-  quiesce(epoch: number, options?: { readonly timeoutMs?: number }): Promise<Quiesced>;
+  quiesce(epoch: number, options?: QuiesceOptions): Promise<Quiesced>;
   /** Lets a guest go on that stands in its safepoint of this epoch, or withdraws a quiesce that is under way; otherwise does nothing. */
   release(epoch: number, mode: ReleaseMode): void;
   /**
-   * Takes the program off its thread, in the next blocking call that it makes or is in. On a time-out (default 5,000 ms) the request is withdrawn.
+   * Takes the program off its thread, in the next blocking call that it makes or is in, or at its next poll. On a time-out (default 5,000 ms) the request is withdrawn.
    * @throws SuspendError for every reason; the program goes on, unless it has ended
    */
   suspend(options?: { readonly timeoutMs?: number }): Promise<SuspendedProgram>;

@@ -9,7 +9,7 @@
  *                                       state, memory, files: Domain.restore() elsewhere, then release(epoch, 'new-adapter')
  *
  * A program that uses the adapter is quiesced first: its MPI library stops its channels and waits in VB_HC_SAFEPOINT. One that does not is
- * suspended in any blocking call. While a program is suspended nothing of it runs and nothing writes to its memory; CLOCK_MONOTONIC
+ * suspended in any blocking call, and at any poll of its loops. While a program is suspended nothing of it runs and nothing writes to its memory; CLOCK_MONOTONIC
  * stands still for it, as it does for a machine that sleeps.
  */
 import type { AdapterCounters } from '@verbena/hca';
@@ -20,7 +20,7 @@ export type SuspendFailure =
   | 'not-suspendable'
   /** It owns queue pairs or regions of the adapter and does not stand at a safepoint: quiesce it first. */
   | 'uses-adapter'
-  /** It computes and did not reach a call in which it can stop. The request is withdrawn; the program goes on. */
+  /** It computes and did not reach a call or a poll at which it can stop. The request is withdrawn; the program goes on. */
   | 'timeout'
   | 'ended'
   /** Another request is under way, or the domain is paused. */
@@ -40,6 +40,13 @@ export interface Quiesced {
   readonly epoch: number;
   /** The guest had nothing to stop: MPI is not initialised, or the job has one rank. */
   readonly noChannels: boolean;
+}
+
+export interface QuiesceOptions {
+  /** Default 5,000. */
+  readonly timeoutMs?: number;
+  /** The guest looks at the request in calls of MPI only (the progress-engine design of IPDPS'17), and not at its polls. */
+  readonly inCallsOnly?: boolean;
 }
 
 /** How a program goes on from its safepoint: with the channels it has, or knowing that all of them are gone. */

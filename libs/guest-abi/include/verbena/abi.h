@@ -65,6 +65,7 @@ struct vb_event_page {
   uint32_t mask;            /* set bits are not delivered by VB_HC_BLOCK */
   uint32_t wakeups;
   uint32_t control;         /* written by the hypervisor: 0 = run, otherwise (epoch << VB_CONTROL_EPOCH_SHIFT) | VB_CONTROL_* */
+  uint32_t poll;            /* written by the hypervisor: VB_POLL_*; a program that computes looks at it in its loops */
 };
 #define VB_CHANNEL_TIMER 0u
 #define VB_CHANNEL_CQ 1u      /* a completion arrived in an armed CQ */
@@ -76,6 +77,12 @@ struct vb_event_page {
 #define VB_CONTROL_PHASE_MASK 3u
 #define VB_CONTROL_QUIESCE 1u   /* stop your channels, then call VB_HC_SAFEPOINT with this epoch */
 #define VB_CONTROL_CANCELLED 2u /* the attempt is over before it began: go on as you were */
+
+/* Bits of event_page.poll: what is wanted of a guest that computes. */
+#define VB_POLL_CONTROL 1u  /* look at `control`, as in a call of MPI */
+#define VB_POLL_SUSPEND 2u  /* this and all others: call VB_HC_POLL */
+#define VB_POLL_PAUSE 4u
+#define VB_POLL_THROTTLE 8u
 
 /* Guest status, at VB_STATUS_PAGE_ADDR: for crash and deadlock reports. The host reads it without trusting it. */
 #define VB_MPI_NOT_INITIALIZED 0u
@@ -111,6 +118,7 @@ struct vb_status_page {
                                      (<= VB_CARD_MAX) bytes, the same for all; out receives size*in_len bytes by rank -> bytes */
 #define VB_HC_SAFEPOINT 18u       /* hypercall_block: (epoch, flags) this guest's channels are quiet for this epoch, VB_SAFEPOINT_*; sleeps
                                      until it may go on -> VB_SAFEPOINT_SAME or VB_SAFEPOINT_NEW_ADAPTER */
+#define VB_HC_POLL 19u            /* hypercall_block: () from a program that computes; sleeps only while it is paused -> 0 */
 #define VB_CARD_MAX 1024u
 #define VB_SAFEPOINT_NO_CHANNELS 1u /* flag: there was nothing to stop: MPI is not initialised, or the job has one rank */
 #define VB_SAFEPOINT_SAME 0         /* go on with the channels that there are; also for an epoch that is no longer asked for */

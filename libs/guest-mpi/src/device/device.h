@@ -121,6 +121,7 @@ struct vbmpi_device {
   uint32_t incarnation;             /* how often the adapter changed: keys of another one mean nothing */
   bool finalizing;
   uint32_t control;         /* the hypervisor's control word, as far as it has been answered */
+  uint32_t callbacks;       /* functions of the program that the library is calling: their polls must not make progress */
   struct vbmpi_request *gates;   /* by rank, while the channels are stopped: each is the first of its peer's pending list */
   bool links;                       /* some peer may be in another process: the adapter wants to be polled */
 };

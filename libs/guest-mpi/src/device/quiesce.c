@@ -133,6 +133,11 @@ bool vbmpi_quiesce(void) {
   return true;
 }
 
+/* Called by toolchain/guest/poll.c. */
+void vbmpi_poll(void) {
+  if (vbmpi_device.callbacks == 0 && vb_event_page()->control != vbmpi_device.control) vbmpi_progress();
+}
+
 void vbmpi_quiesce_end(void) {
   for (int rank = 0; rank < vbmpi_device.size; rank++)
     if (rank != vbmpi_device.rank && vbmpi_has_slot(&vbmpi_device.peers[rank])) send_mark(&vbmpi_device.peers[rank], ENDED);

@@ -3,7 +3,7 @@
  * adapter (Nomad's suspension of OS-bypass networks; the progress-engine design of IPDPS'17). docs/decisions/0016-quiescing-channels.md argues it.
  *
  * The hypervisor writes an epoch and QUIESCE into event_page.control of every rank. Each rank sees it in progress, whenever its program is
- * inside MPI, and from then on, with every peer by itself:
+ * inside MPI, or polls while it computes; and from then on, with every peer by itself:
  *
  *   stop     A gate stands first in the pending list: new messages queue up behind it, as do the receiver's CTS. WRITEs that the
  *            peer has granted pass it. MARK STOPPED goes out behind everything that was posted before: no grant of ours will follow it.
@@ -36,6 +36,9 @@
 
 /* One step of the answer to a control word that is not answered yet; true when anything happened. */
 bool vbmpi_quiesce(void);
+
+/* One step of progress for a program that computes and polls, while a control word is not answered. */
+void vbmpi_poll(void);
 
 /* This rank needs no other any more, and answers nobody. */
 void vbmpi_quiesce_end(void);

@@ -133,7 +133,9 @@ int vbmpi_raise(MPI_Errhandler handler, int handle, int error_class, const char 
   struct vbmpi_errhandler *object = handler == MPI_ERRORS_ARE_FATAL || handler == MPI_ERRORS_ABORT ? 0 : vbmpi_table_get(&errhandlers, VBMPI_INDEX(handler));
   if (object) {
     int code = error_class;
+    vbmpi_device.callbacks++;
     object->function(&handle, &code);
+    vbmpi_device.callbacks--;
     return error_class;
   }
   char text[768];

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "device/device.h"
 #include "env/error.h"
 
 static struct vbmpi_table user_ops = {.what = "operation"};
@@ -58,13 +59,15 @@ void vbmpi_reduce_local(const struct vbmpi_reduction *reduction, const void *in,
     return;
   }
   MPI_Datatype type = reduction->type;
+  vbmpi_device.callbacks++;
   if (reduction->user_large) {
     MPI_Count wide = (MPI_Count)count;
     reduction->user_large((void *)(uintptr_t)in, inout, &wide, &type);
-    return;
+  } else {
+    int length = (int)count;
+    reduction->user((void *)(uintptr_t)in, inout, &length, &type);
   }
-  int length = (int)count;
-  reduction->user((void *)(uintptr_t)in, inout, &length, &type);
+  vbmpi_device.callbacks--;
 }
 
 static int create(MPI_User_function *function, MPI_User_function_c *large, int commute, MPI_Op *op, const char *call) {

@@ -1,12 +1,12 @@
 /** A state comes from another host, or from a file: what it says is checked before anything is made of it. The guest's memory needs no check: it is hostile anyhow. */
-import { VB_HC_BLOCK, VB_HC_SAFEPOINT, VB_STACK_SIZE } from '@verbena/guest-abi';
+import { VB_HC_BLOCK, VB_HC_POLL, VB_HC_SAFEPOINT, VB_STACK_SIZE } from '@verbena/guest-abi';
 import type { DomainConfig, DomainState, IoPath } from '../port.ts';
 import { SuspendError, type OpenFile, type ProgramState } from '../suspended.ts';
 import type { GuestModule } from './module-cache.ts';
 import { checkFilePath } from './program-files.ts';
 import { misshapen } from './state-shape.ts';
 
-const restartable: ReadonlySet<number> = new Set([VB_HC_BLOCK, VB_HC_SAFEPOINT]);
+const restartable: ReadonlySet<number> = new Set([VB_HC_BLOCK, VB_HC_POLL, VB_HC_SAFEPOINT]);
 const timeLimit = 2n ** 62n;
 
 export interface Receiver {

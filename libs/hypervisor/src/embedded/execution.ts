@@ -1,6 +1,13 @@
 /** A program in a domain from its beginning, or its arrival, to its end: over every time that it is suspended and resumed. */
 import type { ProgramExit, ProgramSpec, RunningProgram } from '../port.ts';
-import { SuspendError, type ProgramState, type Quiesced, type ReleaseMode, type SuspendedProgram } from '../suspended.ts';
+import {
+  SuspendError,
+  type ProgramState,
+  type Quiesced,
+  type QuiesceOptions,
+  type ReleaseMode,
+  type SuspendedProgram,
+} from '../suspended.ts';
 import { EXIT_KILLED, type ProgramOutcome } from './program-end.ts';
 import { readProgramFiles } from './program-files.ts';
 import type { Program, ProgramEnded, ProgramLeft } from './program.ts';
@@ -77,10 +84,10 @@ export class Execution implements RunningProgram {
     this.#program?.throttle(share);
   }
 
-  quiesce(epoch: number, options: { readonly timeoutMs?: number } = {}): Promise<Quiesced> {
+  quiesce(epoch: number, options: QuiesceOptions = {}): Promise<Quiesced> {
     if (this.#program === undefined) return Promise.reject(new SuspendError('ended', 'the program does not run'));
     this.#program.throttle(1);
-    return this.#program.safepoint.quiesce(epoch, options.timeoutMs);
+    return this.#program.safepoint.quiesce(epoch, options);
   }
 
   release(epoch: number, mode: ReleaseMode): void {

@@ -6,6 +6,7 @@ const at = {
   pending: eventPage.offsets.pending / 4,
   wakeups: eventPage.offsets.wakeups / 4,
   control: eventPage.offsets.control / 4,
+  poll: eventPage.offsets.poll / 4,
 };
 
 const page = (memory: WebAssembly.Memory): Int32Array => new Int32Array(sharedBuffer(memory), VB_EVENT_PAGE_ADDR, eventPage.size / 4);
@@ -20,6 +21,12 @@ export function wakeGuest(memory: WebAssembly.Memory): void {
 /** Takes back what wakeGuest did to a guest that has not looked: nothing had happened for it. */
 export function unwakeGuest(memory: WebAssembly.Memory): void {
   Atomics.sub(page(memory), at.wakeups, 1);
+}
+
+/** Whether a guest that computes is to look up for this (VB_POLL_*) at its next poll. */
+export function askAtPoll(memory: WebAssembly.Memory, what: number, wanted: boolean): void {
+  if (wanted) Atomics.or(page(memory), at.poll, what);
+  else Atomics.and(page(memory), at.poll, ~what);
 }
 
 /** Writes the control word and says so on its channel. */

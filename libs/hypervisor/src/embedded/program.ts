@@ -20,12 +20,13 @@ import {
   type ControlBlock,
 } from './control-block.ts';
 import { Throttle } from './throttle.ts';
-import { unwakeGuest, wakeGuest } from './guest-events.ts';
+import { askAtPoll, unwakeGuest, wakeGuest } from './guest-events.ts';
+import { VB_POLL_PAUSE, VB_POLL_SUSPEND, VB_POLL_THROTTLE } from '@verbena/guest-abi';
 import { EXIT_INTERNAL, EXIT_KILLED, type ProgramOutcome } from './program-end.ts';
 import { GuestMemory } from './guest-memory.ts';
 import { judged } from './judgement.ts';
 import { nullWatch } from './null-zone.ts';
-import { defaultTimeoutMs, SafepointRequest } from './safepoint-request.ts';
+import { defaultTimeoutMs, SafepointRequest, withoutPolls } from './safepoint-request.ts';
 import type { VcpuThread } from './worker-pool.ts';
 import type { FromVcpu, RunOrder, SuspendedPart } from './worker-protocol.ts';
 import type { TransferListItem } from 'node:worker_threads';
@@ -68,6 +69,7 @@ export class Program {
   readonly #left = Promise.withResolvers<ProgramLeft>();
   readonly #safepoint: SafepointRequest;
   readonly #throttle: Throttle;
+  readonly #polls: boolean;
   #suspending: { readonly refuse: (error: SuspendError) => void } | undefined;
   #parked: (() => void) | undefined;
   #ending: ProgramOutcome | undefined;
@@ -82,8 +84,9 @@ export class Program {
     const { spec, thread, order, transfer, memory, control, onLog } = options;
     this.#options = { spec, thread, control, onLog };
     this.#memory = memory;
-    this.#throttle = new Throttle(control);
-    this.#safepoint = new SafepointRequest(control, () => this.#memory);
+    this.#polls = order.suspendable?.polls ?? false;
+    this.#throttle = new Throttle(control, (held) => this.#askAtPoll(VB_POLL_THROTTLE, held));
+    this.#safepoint = new SafepointRequest(control, () => this.#memory, this.#polls);
     const ring = createConsoleRing(options.consoleBytes);
     this.#reader = new ConsoleReader(ring, (stream, data) => spec.handlers.output(stream, data));
     thread.listen({
@@ -179,6 +182,7 @@ export class Program {
   async #suspended(part: SuspendedPart): Promise<void> {
     if (this.#killReason !== undefined)
       return this.#finish({ outcome: { cause: 'killed', exitCode: EXIT_KILLED, detail: '' }, clean: true, recover: false });
+    this.#askAtPoll(VB_POLL_SUSPEND, false);
     if (this.#memory !== undefined) unwakeGuest(this.#memory);
     await this.#leave();
     const { failure } = this.#reader;
@@ -215,6 +219,7 @@ export class Program {
     const { control } = this.#options;
     const parked = new Promise<void>((resolve) => (this.#parked = resolve));
     Atomics.or(control.words, word.attention, ATTENTION_PAUSE);
+    this.#askAtPoll(VB_POLL_PAUSE, true);
     const state = control.load(word.state);
     if (state === VCPU_BLOCKED || state === VCPU_WAITING || state === VCPU_PARKED || state === VCPU_STOPPED) return;
     await Promise.race([parked, this.#left.promise]);
@@ -223,7 +228,12 @@ export class Program {
   resume(): void {
     const { words } = this.#options.control;
     Atomics.and(words, word.attention, ~ATTENTION_PAUSE);
+    this.#askAtPoll(VB_POLL_PAUSE, false);
     Atomics.notify(words, word.attention);
+  }
+
+  #askAtPoll(what: number, wanted: boolean): void {
+    if (this.#memory !== undefined) askAtPoll(this.#memory, what, wanted);
   }
 
   /** Gives the program this share of its time; 1: all of it. */
@@ -231,7 +241,7 @@ export class Program {
     this.#throttle.set(this.#over ? 1 : share);
   }
 
-  /** Asks the vCPU to leave the program in its next blocking call. Resolves when it has left it, one way or the other. */
+  /** Asks the vCPU to leave the program in its next blocking call or poll. Resolves when it has left it, one way or the other. */
   async suspend(timeoutMs = defaultTimeoutMs): Promise<ProgramLeft> {
     const { control } = this.#options;
     if (this.#over) throw new SuspendError('ended', 'the program has ended');
@@ -240,16 +250,18 @@ export class Program {
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       if (Atomics.compareExchange(control.words, word.suspend, SUSPEND_WANTED, SUSPEND_NONE) !== SUSPEND_WANTED) return;
-      reject(new SuspendError('timeout', `the program made no blocking call within ${String(timeoutMs)} ms: it computes; it goes on`));
+      reject(new SuspendError('timeout', `it computes and did not stop within ${String(timeoutMs)} ms${withoutPolls(this.#polls)}`));
     }, timeoutMs);
     this.#suspending = { refuse: reject };
     try {
       control.store(word.suspend, SUSPEND_WANTED);
       control.ring();
+      this.#askAtPoll(VB_POLL_SUSPEND, true);
       if (this.#memory !== undefined) wakeGuest(this.#memory);
       return await Promise.race([this.#left.promise, promise]);
     } finally {
       clearTimeout(timer);
+      this.#askAtPoll(VB_POLL_SUSPEND, false);
       this.#suspending = undefined;
     }
   }

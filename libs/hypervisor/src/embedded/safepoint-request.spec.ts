@@ -32,7 +32,7 @@ test('a guest that never wakes does not hold the next request for ever', async (
   request.reached(1, 0);
   await first;
   request.release(1, 'same');
-  await expect(request.quiesce(2, 20)).rejects.toMatchObject({ kind: 'timeout' });
+  await expect(request.quiesce(2, { timeoutMs: 20 })).rejects.toMatchObject({ kind: 'timeout' });
 });
 
 test('a request that is withdrawn before the guest stands there leaves it no answer', async () => {

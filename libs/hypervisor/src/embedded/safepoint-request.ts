@@ -7,12 +7,13 @@ import {
   VB_CONTROL_EPOCH_SHIFT,
   VB_CONTROL_QUIESCE,
   VB_HC_SAFEPOINT,
+  VB_POLL_CONTROL,
   VB_SAFEPOINT_NO_CHANNELS,
 } from '@verbena/guest-abi';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SuspendError, type ProgramState, type Quiesced, type ReleaseMode } from '../suspended.ts';
+import { SuspendError, type ProgramState, type Quiesced, type QuiesceOptions, type ReleaseMode } from '../suspended.ts';
 import { RELEASE_EPOCH_SHIFT, RELEASE_NEW_ADAPTER, RELEASE_SAME, word, type ControlBlock } from './control-block.ts';
-import { setGuestControl } from './guest-events.ts';
+import { askAtPoll, setGuestControl } from './guest-events.ts';
 
 export const defaultTimeoutMs = 5000;
 const epochLimit = 2 ** 30;
@@ -22,28 +23,37 @@ export function epochOf({ call }: Pick<ProgramState, 'call'>): number {
   return call.kind === 'hypercall' && call.nr === VB_HC_SAFEPOINT ? call.args[0] >>> 0 : 0;
 }
 
+/** What whoever waits for a program that computes is told besides. */
+export const withoutPolls = (polls: boolean): string =>
+  polls ? '' : '; its image has no polls (made with --no-polls, or before there were any), so it stops in blocking calls only';
+
 const releasedBefore = (epoch: number): SuspendError =>
   new SuspendError('timeout', `epoch ${String(epoch)} was released before the guest reached its safepoint`);
 
 export class SafepointRequest {
   readonly #control: ControlBlock;
   readonly #memory: () => WebAssembly.Memory | undefined;
+  readonly #polls: boolean;
   #waiting: { readonly epoch: number; readonly settle: (result: Quiesced | SuspendError) => void } | undefined;
 
   /** Asked for while the guest had not left its last safepoint: they wait for that. */
   readonly #queued = new Set<number>();
 
-  /** @param memory of the guest while it lives */
-  constructor(control: ControlBlock, memory: () => WebAssembly.Memory | undefined) {
+  /**
+   * @param memory of the guest while it lives
+   * @param polls whether its image has polls
+   */
+  constructor(control: ControlBlock, memory: () => WebAssembly.Memory | undefined, polls = true) {
     this.#control = control;
     this.#memory = memory;
+    this.#polls = polls;
   }
 
   /**
    * A guest that was released and has not woken yet is waited for: the next release would take the place of the one that it has to read. What is released
    * meanwhile is not asked for any more: nobody would let the guest go on.
    */
-  async quiesce(epoch: number, timeoutMs = defaultTimeoutMs): Promise<Quiesced> {
+  async quiesce(epoch: number, { timeoutMs = defaultTimeoutMs, inCallsOnly = false }: QuiesceOptions = {}): Promise<Quiesced> {
     const until = performance.now() + timeoutMs;
     this.#queued.add(epoch);
     try {
@@ -56,10 +66,10 @@ export class SafepointRequest {
     } finally {
       this.#queued.delete(epoch);
     }
-    return this.#ask(epoch, timeoutMs);
+    return this.#ask(epoch, timeoutMs, inCallsOnly);
   }
 
-  #ask(epoch: number, timeoutMs: number): Promise<Quiesced> {
+  #ask(epoch: number, timeoutMs: number, inCallsOnly: boolean): Promise<Quiesced> {
     const memory = this.#memory();
     if (!Number.isInteger(epoch) || epoch < 1 || epoch >= epochLimit)
       return Promise.reject(new RangeError(`an epoch is 1 to 2^30 - 1, not ${String(epoch)}`));
@@ -68,7 +78,8 @@ export class SafepointRequest {
     if (current !== 0) return Promise.reject(new SuspendError('busy', `epoch ${String(current)} is under way: release it first`));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.release(epoch, 'same', new SuspendError('timeout', `the guest did not reach its safepoint within ${String(timeoutMs)} ms`));
+        const why = `the guest did not reach its safepoint within ${String(timeoutMs)} ms${withoutPolls(this.#polls)}`;
+        this.release(epoch, 'same', new SuspendError('timeout', why));
       }, timeoutMs);
       this.#waiting = {
         epoch,
@@ -81,6 +92,7 @@ export class SafepointRequest {
       };
       this.#control.store(word.quiesce, epoch);
       setGuestControl(memory, (epoch << VB_CONTROL_EPOCH_SHIFT) | VB_CONTROL_QUIESCE);
+      askAtPoll(memory, VB_POLL_CONTROL, !inCallsOnly);
     });
   }
 
@@ -100,6 +112,7 @@ export class SafepointRequest {
     if (memory === undefined || this.#control.load(word.quiesce) !== epoch) return;
     const reached = this.#waiting === undefined;
     this.#waiting?.settle(why);
+    askAtPoll(memory, VB_POLL_CONTROL, false);
     setGuestControl(memory, reached ? 0 : (epoch << VB_CONTROL_EPOCH_SHIFT) | VB_CONTROL_CANCELLED);
     if (reached) this.#control.store(word.release, (epoch << RELEASE_EPOCH_SHIFT) | (mode === 'same' ? RELEASE_SAME : RELEASE_NEW_ADAPTER));
     this.#control.store(word.quiesce, 0);

@@ -7,7 +7,7 @@
  * check for room as it writes; so the room that the frames on the stack can need is summed up before, and a stack that is too deep is
  * left as it is.
  */
-import { VB_NULL_ZONE, VB_STACK_SIZE } from '@verbena/guest-abi';
+import { VB_HC_POLL, VB_NULL_ZONE, VB_STACK_SIZE } from '@verbena/guest-abi';
 import type { SuspendedCall } from '../suspended.ts';
 import {
   ATTENTION_KILL,
@@ -20,6 +20,7 @@ import {
 } from './control-block.ts';
 import { frameBound, framesOnStack } from './frame-bound.ts';
 import type { GuestMemory } from './guest-memory.ts';
+import { NOT_INSTRUMENTED } from './suspendable.ts';
 import type { FromVcpu } from './worker-protocol.ts';
 
 /** Position and end of the record, two 32-bit words, come before the record itself. */
@@ -96,6 +97,8 @@ export class Suspension {
     if (control.load(word.suspend) !== SUSPEND_WANTED) return false;
     if ((control.load(word.attention) & ATTENTION_KILL) !== 0) return false;
     const place = this.#place();
+    // At the next poll the stack is another.
+    if (typeof place === 'string' && call.nr === VB_HC_POLL && call.kind === 'hypercall') return false;
     if (typeof place === 'string') {
       if (this.#answer(SUSPEND_NONE)) post({ type: 'suspend-refused', reason: place });
       return false;
@@ -120,7 +123,10 @@ export class Suspension {
     const { frameBytes } = this.#options;
     if (frameBytes === undefined || this.#stackPointer === undefined) return 'its image was made without Asyncify';
     const end = ((Number(this.#stackPointer.value) >>> 0) - redZoneBytes) & ~15;
-    const needed = frameBound(framesOnStack(), frameBytes);
+    const frames = framesOnStack();
+    if (frames.some((index) => frameBytes[index] === NOT_INSTRUMENTED))
+      return 'it is in a function that the C or C++ library calls back, which cannot be unwound';
+    const needed = frameBound(frames, frameBytes);
     const record = (end - needed - headBytes) & ~15;
     if (end > VB_STACK_SIZE || record < VB_NULL_ZONE)
       return `its calls are nested too deeply: saving them can take ${String(needed)} bytes, and its stack has ${String(Math.max(0, end - VB_NULL_ZONE))} left`;

@@ -12,6 +12,7 @@ import {
   VB_HC_CONSOLE,
   VB_HC_HCA_COMMAND,
   VB_HC_OUT_OF_MEMORY,
+  VB_HC_POLL,
   VB_HC_RENDEZVOUS,
   VB_HC_SAFEPOINT,
   VB_HC_VERSION,
@@ -23,6 +24,7 @@ import { consoleLine } from './console-line.ts';
 import type { HypercallContext, HypercallHandler } from './context.ts';
 import { hcaCommand } from './hca-command.ts';
 import { outOfMemory } from './out-of-memory.ts';
+import { poll } from './poll.ts';
 import { rendezvous } from './rendezvous.ts';
 import { safepoint } from './safepoint.ts';
 
@@ -42,6 +44,7 @@ export const hypercalls: readonly Hypercall[] = [
   { nr: VB_HC_BLOCK, name: 'block', blocks: true, handler: block },
   { nr: VB_HC_RENDEZVOUS, name: 'rendezvous', blocks: true, handler: rendezvous },
   { nr: VB_HC_SAFEPOINT, name: 'safepoint', blocks: true, handler: safepoint },
+  { nr: VB_HC_POLL, name: 'poll', blocks: true, handler: poll },
 ];
 
 /** Counter of calls with a number that no hypercall has, or through the wrong import. */
