@@ -133,8 +133,12 @@ function texts(json: Json | undefined, field: string): Readonly<Record<string, s
 
 function asyncify(json: Json | undefined): ImageManifest['asyncify'] {
   if (json === null) return null;
-  const imports = object(json, 'asyncify')['imports'];
+  const { imports, polls } = object(json, 'asyncify');
   if (imports === undefined || !isArray(imports) || imports.length > MAP_MAX_ENTRIES)
     throw bad('asyncify.imports', 'must be a list of import names');
-  return { imports: imports.map((name, index) => text(name, `asyncify.imports[${String(index)}]`)) };
+  if (polls !== undefined && typeof polls !== 'boolean') throw bad('asyncify.polls', 'must be true or false');
+  return {
+    imports: imports.map((name, index) => text(name, `asyncify.imports[${String(index)}]`)),
+    ...(polls === undefined ? {} : { polls }),
+  };
 }

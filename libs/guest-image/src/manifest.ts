@@ -14,7 +14,10 @@ export interface ImageManifest {
   readonly memory: { readonly minimumBytes: number; readonly defaultBytes: number };
   /** The WebAssembly module: its SHA-256 ("sha256:<hex>") and length in bytes. */
   readonly content: { readonly digest: string; readonly bytes: number };
-  /** Whether Asyncify ran, and over which imports the guest may unwind. */
-  readonly asyncify: { readonly imports: readonly string[] } | null;
+  /**
+   * Whether Asyncify ran, and over which imports the guest may unwind. `polls`: its own loops ask now and then whether it is to stop, so that it
+   * can be moved while it computes; images made before there were polls do not have the field.
+   */
+  readonly asyncify: { readonly imports: readonly string[]; readonly polls?: boolean } | null;
   readonly labels: Readonly<Record<string, string>>;
 }

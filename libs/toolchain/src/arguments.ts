@@ -28,6 +28,7 @@ export interface CommandLine {
   readonly query: Query | undefined;
   readonly verbose: boolean;
   readonly asyncify: boolean;
+  readonly polls: boolean;
   /** Flags whose meaning clang's driver works out. */
   readonly driverFlags: readonly string[];
   /** Macros and search paths, which clang's front end takes as they are. */
@@ -52,6 +53,7 @@ class Draft {
   query: Query | undefined;
   verbose = false;
   asyncify = true;
+  polls = true;
   optimized = false;
   language: SourceLanguage | undefined;
   driverFlags: string[] = [];
@@ -137,6 +139,9 @@ const FLAGS: Readonly<Record<string, Apply>> = {
   },
   '--no-asyncify': (draft) => {
     draft.asyncify = false;
+  },
+  '--no-polls': (draft) => {
+    draft.polls = false;
   },
   '-M': dependencies('only'),
   '-MM': dependencies('only'),

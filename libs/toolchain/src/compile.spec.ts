@@ -237,7 +237,7 @@ describe('Asyncify', () => {
   it('instruments what can reach a blocking import, and leaves the rest as it was', async () => {
     bench.write({ 'wait.c': source });
     const plain = await bench.compile(['wait.c', '--no-asyncify']);
-    const instrumented = await bench.compile(['wait.c']);
+    const instrumented = await bench.compile(['wait.c', '--no-polls']);
     if (plain.image === undefined || instrumented.image === undefined) throw new Error('no image was made');
     expect(plain.image.manifest.asyncify).toBeNull();
     const [before, after] = [await bodies(plain.image.wasm), await bodies(instrumented.image.wasm)];
@@ -247,6 +247,20 @@ describe('Asyncify', () => {
       expect(before.get(name)).not.toContain('(global.get $global$)');
       expect(after.get(name)).toContain('(global.get $global$)');
     }
+  });
+
+  it("lets a program's own loops poll, and no library's; the image says so", async () => {
+    bench.write({ 'wait.c': source });
+    const polled = await bench.compile(['wait.c']);
+    const unpolled = await bench.compile(['wait.c', '--no-polls']);
+    if (polled.image === undefined || unpolled.image === undefined) throw new Error('no image was made');
+    expect([polled.image.manifest.asyncify?.polls, unpolled.image.manifest.asyncify?.polls]).toEqual([true, false]);
+    const [after, before] = [await bodies(polled.image.wasm), await bodies(unpolled.image.wasm)];
+    const polls = (all: ReadonlyMap<string, string>): string[] =>
+      [...all].filter(([, body]) => body.includes('(call $vb_poll)')).map(([name]) => name);
+    expect(polls(before)).toEqual([]);
+    expect(polls(after)).toContain('kernel');
+    expect(polls(after).filter((name) => !['kernel', 'waits', 'main', '__main_argc_argv'].includes(name))).toEqual([]);
   });
 });
 

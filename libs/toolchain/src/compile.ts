@@ -176,7 +176,7 @@ class Compilation {
   }
 
   async #link(translated: ReadonlyMap<Input, Translated>, runtime: GuestRuntime): Promise<CompileResult> {
-    const { inputs, asyncify, output } = this.#line;
+    const { inputs, asyncify, polls, output } = this.#line;
     const archives = findLibraries(this.#line, this.#request.cwd);
     const linkInputs = inputs.flatMap((input): LinkInput[] => {
       if (input.kind === 'source') return [{ name: input.path, content: translated.get(input)?.output ?? new Uint8Array() }];
@@ -186,10 +186,10 @@ class Compilation {
     });
     const cxx =
       this.#request.language === 'c++' || archives.cxx || inputs.some((input) => input.kind === 'source' && isCxx(input.language));
-    const linked = await link({ inputs: linkInputs, runtime: runtime.archive, cxx, asyncify }, pool, this.#cache);
+    const linked = await link({ inputs: linkInputs, runtime: runtime.archive, cxx, asyncify, polls }, pool, this.#cache);
     this.#request.onDiagnostics(linked.diagnostics);
     if (linked.wasm === undefined) return { exitCode: linked.exitCode, image: undefined, outputs: [] };
-    const image = imageOf(Buffer.concat([linked.wasm, ...this.#embedded()]), cxx, asyncify);
+    const image = imageOf(Buffer.concat([linked.wasm, ...this.#embedded()]), cxx, { asyncify, polls });
     return { exitCode: 0, image, outputs: [{ path: output ?? 'a.vmi', content: writeImageFile(image) }] };
   }
 
@@ -210,7 +210,7 @@ const stem = (path: string): string => (path === '-' ? 'a' : basename(path, extn
 /** The path of an output without its extension: what gcc names an object's dependencies by. */
 const withoutExtension = (path: string): string => path.slice(0, path.length - extname(path).length);
 
-function imageOf(wasm: Uint8Array, cxx: boolean, asyncify: boolean): GuestImage {
+function imageOf(wasm: Uint8Array, cxx: boolean, { asyncify, polls }: Pick<CommandLine, 'asyncify' | 'polls'>): GuestImage {
   const { minimumBytes, imports, hasTags } = moduleInfo(wasm);
   const usesMpi = imports.includes('hca.uar_write');
   const libc = `wasi-libc of clang ${CLANG_VERSION}`;
@@ -218,6 +218,6 @@ function imageOf(wasm: Uint8Array, cxx: boolean, asyncify: boolean): GuestImage 
     wasm,
     libraries: { libc, ...(cxx ? { 'libc++': CLANG_VERSION } : {}), ...(usesMpi ? { mpi: '3.1', verbs: '1.0' } : {}) },
     memory: { minimumBytes, defaultBytes: Math.min(Math.max(DEFAULT_MEMORY_BYTES, minimumBytes + MEMORY_ROOM_BYTES), 0x1_0000_0000) },
-    asyncify: asyncify && !hasTags ? { imports: BLOCKING_IMPORTS } : null,
+    asyncify: asyncify && !hasTags ? { imports: BLOCKING_IMPORTS, polls } : null,
   });
 }

@@ -17,7 +17,8 @@ mpi.h and the MPI library are always there; -lm, -lmpi, -lpthread need no more.
   --embed-file FILE[@PATH]   let the image carry FILE; the program finds it as
                       /image/PATH (by default the file's own name)
   -MD, -MMD, -M, -MM, -MF FILE, -MT TARGET, -MP   dependencies for make
-  --no-asyncify       do not prepare the guest to be moved while it waits
+  --no-asyncify       do not prepare the guest to be moved at all
+  --no-polls          let it be moved while it waits only, not while it computes
   -v, --version, -show, -showme:compile, -showme:link, -dumpmachine
   -print-cmake-toolchain   the file for cmake --toolchain
   @FILE               read arguments from FILE

@@ -1,9 +1,11 @@
 /** Joins objects into one module and instruments it. */
+import { neverUnwinds } from './asyncify-scope.ts';
 import type { Cache } from './cache.ts';
 import { keyOf } from './cache.ts';
 import { moduleInfo } from './module-info.ts';
 import { tentativeDefinitions } from './object-symbols.ts';
-import { BLOCKING_IMPORTS, LINK_FLAGS } from './target.ts';
+import { functionsOf } from './polls/link-map.ts';
+import { BLOCKING_IMPORTS, LINK_FLAGS, POLL_FUNCTION } from './target.ts';
 import type { ToolPool } from './tool-pool.ts';
 import { TOOLCHAIN_VERSION } from './version.ts';
 
@@ -20,12 +22,19 @@ export interface LinkRequest {
   readonly runtime: Uint8Array;
   readonly cxx: boolean;
   readonly asyncify: boolean;
+  /** Whether the program's own loops ask now and then if it is to stop. */
+  readonly polls: boolean;
 }
 
 export interface Linked {
   readonly exitCode: number;
   readonly diagnostics: string;
   readonly wasm: Uint8Array | undefined;
+}
+
+interface Joined extends Linked {
+  /** Where the linker says each function is from. */
+  readonly map: string;
 }
 
 /** The C library prints and reads long double only with the first of these. */
@@ -39,6 +48,8 @@ const C_LIBRARIES = [
   '-lc',
 ];
 const CXX_LIBRARIES = ['-lc++', '-lc++abi'];
+/** Where the linker finds what is the program's own. */
+const PROGRAM_FILES = '/in/';
 const BUILTINS = '/usr/lib/wasm32-unknown-wasip1/libclang_rt.builtins.a';
 const START = '/usr/lib/wasm32-wasip1/crt1-command.o';
 
@@ -50,7 +61,7 @@ export async function link(request: LinkRequest, pool: ToolPool, cache: Cache): 
   const key = keyOf(
     'link',
     TOOLCHAIN_VERSION,
-    JSON.stringify([LINK_FLAGS, C_LIBRARIES, CXX_LIBRARIES, request.cxx, request.asyncify, BLOCKING_IMPORTS]),
+    JSON.stringify([LINK_FLAGS, C_LIBRARIES, CXX_LIBRARIES, request.cxx, request.asyncify, request.polls, BLOCKING_IMPORTS]),
     request.runtime,
     ...request.inputs.flatMap(({ name, content }) => [name, content]),
   );
@@ -58,14 +69,19 @@ export async function link(request: LinkRequest, pool: ToolPool, cache: Cache): 
   if (cached !== undefined) return { exitCode: 0, diagnostics: '', wasm: cached };
   const linked = await linkWithTentative(request, pool);
   if (linked.wasm === undefined || !request.asyncify || moduleInfo(linked.wasm).hasTags) return linked;
-  const instrumented = await pool.run({ kind: 'asyncify', wasm: linked.wasm, imports: BLOCKING_IMPORTS });
+  const polled = request.polls ? programFunctions(linked.map) : [];
+  const instrumented = await pool.run({ kind: 'asyncify', wasm: linked.wasm, imports: BLOCKING_IMPORTS, polled });
   const wasm = instrumented.out['wasm'];
   if (wasm !== undefined && linked.diagnostics === '') cache.set(key, wasm);
   return { ...linked, wasm };
 }
 
+/** Indices, without imports, of the functions that are neither a library's nor left alone by Asyncify. */
+const programFunctions = (map: string): number[] =>
+  functionsOf(map).flatMap(({ file, name }, index) => (file.startsWith(PROGRAM_FILES) && !neverUnwinds(name) ? index : []));
+
 /** Links; if all that stands in the way are tentative definitions, links again and takes one of each. */
-async function linkWithTentative(request: LinkRequest, pool: ToolPool): Promise<Linked> {
+async function linkWithTentative(request: LinkRequest, pool: ToolPool): Promise<Joined> {
   const linked = await runLinker(request, [], pool);
   const duplicates = [...linked.diagnostics.matchAll(/duplicate symbol: (\S+)/g)].map(([, name]) => name ?? '');
   if (duplicates.length === 0 || linked.wasm !== undefined) return linked;
@@ -73,28 +89,28 @@ async function linkWithTentative(request: LinkRequest, pool: ToolPool): Promise<
   return duplicates.every((name) => tentative.has(name)) ? runLinker(request, ['-z', 'muldefs'], pool) : linked;
 }
 
-async function runLinker(request: LinkRequest, extra: readonly string[], pool: ToolPool): Promise<Linked> {
-  const objects = request.inputs.map(({ name, content }, index) => ({ path: `/in/${String(index)}`, name, content }));
+async function runLinker(request: LinkRequest, extra: readonly string[], pool: ToolPool): Promise<Joined> {
+  const objects = request.inputs.map(({ name, content }, index) => ({ path: `${PROGRAM_FILES}${String(index)}`, name, content }));
   const args = [
     'wasm-ld',
     ...LINK_FLAGS,
     ...extra,
     START,
     ...objects.map(({ path }) => path),
-    '/in/verbena.a',
+    '/lib/verbena.a',
     ...(request.cxx ? CXX_LIBRARIES : []),
     ...C_LIBRARIES,
     BUILTINS,
+    ...(request.asyncify && request.polls ? [`--export=${POLL_FUNCTION}`, '--Map=/out/map'] : []),
     '-o',
     '-',
   ];
-  const tree = Object.fromEntries([
-    ...objects.map(({ content }, index): [string, Uint8Array] => [String(index), content]),
-    ['verbena.a', request.runtime],
-  ]);
-  const result = await pool.run({ kind: 'llvm', args, files: { in: tree, out: {} }, stdoutAs: 'wasm' });
+  const tree = Object.fromEntries(objects.map(({ content }, index) => [String(index), content]));
+  const files = { in: tree, lib: { 'verbena.a': request.runtime }, out: {} };
+  const result = await pool.run({ kind: 'llvm', args, files, stdoutAs: 'wasm' });
   const named = result.text
     .replaceAll(/\/in\/(\d+)/g, (path, index: string) => objects[Number(index)]?.name ?? path)
-    .replaceAll('/in/verbena.a', 'libverbena.a');
-  return { exitCode: result.exitCode, diagnostics: named, wasm: result.exitCode === 0 ? result.out['wasm'] : undefined };
+    .replaceAll('/lib/verbena.a', 'libverbena.a');
+  const map = Buffer.from(result.out['map'] ?? []).toString('utf8');
+  return { exitCode: result.exitCode, diagnostics: named, wasm: result.exitCode === 0 ? result.out['wasm'] : undefined, map };
 }

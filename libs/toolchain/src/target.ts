@@ -54,6 +54,11 @@ export const LINK_FLAGS: readonly string[] = [
 /** The imports over which a guest may unwind: a sleeping hypercall and a sleeping system call. */
 export const BLOCKING_IMPORTS: readonly string[] = ['verbena.hypercall_block', 'wasi_snapshot_preview1.poll_oneoff'];
 
+/** Address of event_page.poll of verbena/abi.h. */
+export const POLL_WORD = 0x0080_1010;
+/** What a poll calls when the hypervisor wants something, see guest/poll.c. */
+export const POLL_FUNCTION = 'vb_poll';
+
 /** Memory that a guest gets when its job does not say, and the room that is added when its own data needs more. */
 export const DEFAULT_MEMORY_BYTES = 256 * 1024 * 1024;
 export const MEMORY_ROOM_BYTES = 64 * 1024 * 1024;

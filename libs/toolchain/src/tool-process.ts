@@ -5,6 +5,8 @@
 import { neverUnwinds } from './asyncify-scope.ts';
 import { loadLlvm } from './llvm-loader.ts';
 import type { Llvm } from './llvm-loader.ts';
+import { insertPolls } from './polls/insert.ts';
+import { POLL_FUNCTION } from './target.ts';
 import type { AsyncifyRequest, LlvmRequest, ToolReply, ToolRequest, ToolResult, Tree } from './tool-protocol.ts';
 
 type Binaryen = (typeof import('binaryen'))['default'];
@@ -68,7 +70,7 @@ async function asyncify(request: AsyncifyRequest): Promise<ToolResult> {
   binaryen ??= loadBinaryen();
   const library = await binaryen;
   const { Features } = library;
-  const module = library.readBinary(request.wasm);
+  const module = library.readBinary(insertPolls(request.wasm, request.polled, POLL_FUNCTION));
   try {
     module.setFeatures(
       Features.Atomics |

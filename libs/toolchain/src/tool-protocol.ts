@@ -20,6 +20,8 @@ export interface AsyncifyRequest {
   readonly wasm: Uint8Array;
   /** "module.name" of each import over which the guest may unwind. */
   readonly imports: readonly string[];
+  /** The functions that get polls, by index without imports. */
+  readonly polled: readonly number[];
 }
 
 /** Loads what a request of the other kinds will need, so that it does not wait. */
