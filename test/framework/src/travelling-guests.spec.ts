@@ -63,3 +63,47 @@ describe('a job whose ranks move while it runs', () => {
     await sameWhenMoved({ image: cg, size: 4, hosts: 2, args: ['100'] }, [3, 4], 30);
   }, 300_000);
 });
+
+describe('a program that computes and calls nothing', () => {
+  let computes: GuestImage;
+  beforeAll(async () => {
+    computes = await imageOf(fileURLToPath(new URL('../../guests/migration/computes.c', import.meta.url)), ['-lm']);
+  }, 300_000);
+
+  it.each([
+    ['one loop over registers', 'sum', '20000'],
+    ['loops in loops that are left early', 'nest', '1500'],
+    ['functions that call themselves', 'recursion', '20000'],
+    ['a function that the C library calls back', 'sort', '800'],
+    ['functions by their addresses', 'pointers', '60000'],
+    ['vectors and numbers of 64 bits', 'vectors', '4000'],
+    ['an operation that the MPI library calls back', 'callback', '150'],
+  ])(
+    'moves at a poll and computes the same: %s',
+    async (_what, kind, turns) => {
+      await sameWhenMoved({ image: computes, size: 1, hosts: 2, args: [kind, turns], mostMoves: 12 }, [1, 2], 4);
+    },
+    300_000,
+  );
+
+  it('moves while the other ranks wait for it, and so do they', async () => {
+    await sameWhenMoved({ image: computes, size: 3, hosts: 3, args: ['wait', '600'], mostMoves: 12 }, [3], 10);
+  }, 300_000);
+
+  it('stands only in calls when its image has no polls, and says why', async () => {
+    const image = await imageOf(fileURLToPath(new URL('../../guests/migration/computes.c', import.meta.url)), ['-lm', '--no-polls']);
+    const { moves, withdrawn, why } = await runTravellingGuests({
+      image,
+      size: 1,
+      hosts: 2,
+      args: ['sum', '300000'],
+      seed: 1,
+      everyMs: 1,
+      patienceMs: 50,
+      mostMoves: 1,
+    });
+    expect(moves).toBe(0);
+    expect(withdrawn).toBeGreaterThan(0);
+    expect(why).toContain('its image has no polls');
+  }, 300_000);
+});

@@ -26,6 +26,8 @@ export interface Travel {
   /** Moves end after so many. Default: none but the job's end. */
   readonly mostMoves?: number;
   readonly memoryBytes?: number;
+  /** An attempt that has not stopped every rank by then is withdrawn. Default 10,000. */
+  readonly patienceMs?: number;
 }
 
 export interface Travelled {
@@ -35,10 +37,11 @@ export interface Travelled {
   readonly moves: number;
   /** Attempts that were withdrawn because a rank had ended or did not stop in time. */
   readonly withdrawn: number;
+  /** What the last of them was told. */
+  readonly why: string;
 }
 
 const MIB = 2 ** 20;
-const patienceMs = 10_000;
 let jobs = 0;
 
 interface Rank {
@@ -84,6 +87,7 @@ class TravellingJob {
   #number = 0;
   #moves = 0;
   #withdrawn = 0;
+  #why = '';
 
   constructor(travel: Travel) {
     this.#travel = travel;
@@ -112,7 +116,7 @@ class TravellingJob {
     ]);
     this.#over.abort();
     await moving;
-    return { exits, stdout: this.#stdout, moves: this.#moves, withdrawn: this.#withdrawn };
+    return { exits, stdout: this.#stdout, moves: this.#moves, withdrawn: this.#withdrawn, why: this.#why };
   }
 
   async #boot(host: number): Promise<Domain> {
@@ -169,11 +173,13 @@ class TravellingJob {
   async #move(epoch: number): Promise<void> {
     const movers = this.#ranks.filter(() => this.#random() < 1.5 / this.#ranks.length).slice(0, 2);
     const arrivals = await Promise.all(movers.map((rank) => this.#prepare(rank)));
-    const quiet = await Promise.allSettled(this.#ranks.map(({ program }) => program.quiesce(epoch, { timeoutMs: patienceMs })));
+    const { patienceMs: timeoutMs = 10_000 } = this.#travel;
+    const quiet = await Promise.allSettled(this.#ranks.map(({ program }) => program.quiesce(epoch, { timeoutMs })));
     const stopped = quiet.every(({ status }) => status === 'fulfilled');
     if (stopped) for (const arrival of arrivals) await arrival.arrive();
     else {
       this.#withdrawn++;
+      this.#why = quiet.map((each) => (each.status === 'rejected' ? String(each.reason) : '')).join('');
       await Promise.all(arrivals.map(({ target }) => target.destroy('not needed')));
     }
     for (const { program } of this.#ranks) program.release(epoch, stopped ? 'new-adapter' : 'same');
