@@ -37,7 +37,7 @@ export interface Travelled {
   readonly moves: number;
   /** Attempts that were withdrawn because a rank had ended or did not stop in time. */
   readonly withdrawn: number;
-  /** What the last of them was told. */
+  /** What the first of them was told. */
   readonly why: string;
 }
 
@@ -179,7 +179,7 @@ class TravellingJob {
     if (stopped) for (const arrival of arrivals) await arrival.arrive();
     else {
       this.#withdrawn++;
-      this.#why = quiet.map((each) => (each.status === 'rejected' ? String(each.reason) : '')).join('');
+      this.#why ||= quiet.map((each) => (each.status === 'rejected' ? String(each.reason) : '')).join('');
       await Promise.all(arrivals.map(({ target }) => target.destroy('not needed')));
     }
     for (const { program } of this.#ranks) program.release(epoch, stopped ? 'new-adapter' : 'same');

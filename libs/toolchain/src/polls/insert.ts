@@ -20,8 +20,9 @@ import { EMPTY_BLOCK, I32, opcode, skipInstruction, unsigned } from './instructi
 import { paceOf, readBody, type Body, type Pace } from './loops.ts';
 import { readModule, withBodies } from './module-code.ts';
 
-/** Turns of an innermost loop between two polls, as a signed LEB128 of the value 4096. */
-const TURNS = [0x80, 0x20];
+/** Turns of an innermost loop between two polls, in signed LEB128: 4096, and 32 of one that calls, since what it calls may take long. */
+const TURNS = [0x80, 0x20] as const;
+const CALLING_TURNS = [0x20] as const;
 
 /** @param functions indices, without imports, of those that get polls; `poll` is the name by which vb_poll() is exported */
 export function insertPolls(wasm: Uint8Array, functions: readonly number[], poll: string): Uint8Array {
@@ -89,7 +90,7 @@ function rewrite(bytes: Uint8Array, { locals, loops }: Body, { paces, entry, cal
       push(...call);
       if (pace !== 'now-and-then') continue;
       const counted = unsigned(counter);
-      push(opcode.i32Const, ...TURNS, opcode.localSet, ...counted);
+      push(opcode.i32Const, ...(loop.calls ? CALLING_TURNS : TURNS), opcode.localSet, ...counted);
       out.push(bytes.subarray(loop.at, loop.inside));
       push(opcode.localGet, ...counted, opcode.i32Const, 1, opcode.i32Sub, opcode.localTee, ...counted, opcode.i32Eqz, opcode.brIf, 1);
     } else if (code === opcode.block || code === opcode.if) doubled.push(false);
