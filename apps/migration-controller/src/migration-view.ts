@@ -11,7 +11,7 @@ import {
   type TransferPlan,
 } from '@verbena/domain-migration';
 
-const { MigrationMode: Wire, MigrationTransport: Transport, WhenTooFast } = migrationv1;
+const { MigrationDesign, MigrationMode: Wire, MigrationTransport: Transport, WhenTooFast } = migrationv1;
 
 const modes: Readonly<Record<MigrationMode, migrationv1.MigrationMode>> = { precopy: Wire.PRECOPY, stopcopy: Wire.STOPCOPY };
 
@@ -24,7 +24,7 @@ export function modeOf(mode: migrationv1.MigrationMode): MigrationMode {
 /** @throws {RangeError} for a cluster that is no number of pages */
 export function transferOf(wire: migrationv1.MigrationTransfer | undefined): TransferPlan {
   if (wire === undefined) return usualTransfer;
-  const { transport, clusterBytes, compression, whenTooFast } = wire;
+  const { transport, clusterBytes, compression, whenTooFast, design } = wire;
   if (clusterBytes % pageBytes !== 0)
     throw new RangeError(`clusters of ${String(clusterBytes)} bytes: give a multiple of ${String(pageBytes)}, which is one page`);
   const policies = new Map<migrationv1.WhenTooFast, TransferPlan['whenTooFast']>([
@@ -36,16 +36,18 @@ export function transferOf(wire: migrationv1.MigrationTransfer | undefined): Tra
     clusterBytes: clusterBytes || usualTransfer.clusterBytes,
     compression,
     whenTooFast: policies.get(whenTooFast) ?? 'suspend',
+    ...(design === MigrationDesign.PE ? { design: 'pe' } : {}),
   };
 }
 
-export function transferOnWire({ transport, clusterBytes, compression, whenTooFast }: TransferPlan) {
+export function transferOnWire({ transport, clusterBytes, compression, whenTooFast, design = 'mt' }: TransferPlan) {
   const policies = { suspend: WhenTooFast.SUSPEND, throttle: WhenTooFast.THROTTLE, 'give-up': WhenTooFast.GIVE_UP } as const;
   return {
     transport: transport === 'rdma' ? Transport.RDMA : Transport.TCP,
     clusterBytes,
     compression,
     whenTooFast: policies[whenTooFast],
+    design: design === 'pe' ? MigrationDesign.PE : MigrationDesign.MT,
   };
 }
 

@@ -25,6 +25,8 @@ export interface TransferPlan {
   readonly compression: number;
   /** A guest that writes faster than the link carries is suspended all the same, throttled before that, or left where it is. */
   readonly whenTooFast: 'suspend' | 'throttle' | 'give-up';
+  /** Whether ranks stop their channels while they compute (mt, also when nothing is said), or in calls of MPI only (pe): the designs of IPDPS'17. */
+  readonly design?: 'mt' | 'pe';
 }
 
 /** Of migrations that were started when there was no choice, and of those that make none. */

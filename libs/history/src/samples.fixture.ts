@@ -174,7 +174,7 @@ export const samples: Samples = {
     tenant: 'physics',
     mode: 'precopy',
     limitBytesPerSecond: 100_000_000,
-    transfer: { transport: 'rdma', clusterBytes: 262_144, compression: 1, whenTooFast: 'throttle' },
+    transfer: { transport: 'rdma', clusterBytes: 262_144, compression: 1, whenTooFast: 'throttle', design: 'pe' },
     fence: 4,
     targetEpoch: 3,
     vcpus: 1,

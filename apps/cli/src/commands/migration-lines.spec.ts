@@ -72,6 +72,7 @@ describe('a migration in words', () => {
       'Memory   over RDMA, page by page, throttled when it writes too fast',
     );
     expect(said({ clusterBytes: 262_144, compression: 3 })).toBe('Memory   over TCP, compressed (3)');
+    expect(said({ design: migrationv1.MigrationDesign.PE })).toBe('Memory   over TCP; ranks stop in MPI calls only');
   });
 
   it('shows each round on lines of 80 columns', () => {

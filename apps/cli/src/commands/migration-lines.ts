@@ -6,7 +6,7 @@ import { localTime } from '../terminal/times.ts';
 import { humanBytes } from '../terminal/units.ts';
 
 type Migration = migrationv1.Migration;
-const { MigrationTransport, WhenTooFast } = migrationv1;
+const { MigrationDesign, MigrationTransport, WhenTooFast } = migrationv1;
 
 const ms = (duration: Duration | undefined): string => (duration === undefined ? '' : `${durationMs(duration).toFixed(0)} ms`);
 
@@ -37,7 +37,7 @@ export function outcome(migration: Migration): string {
 const pageBytes = 4_096;
 
 /** How its memory travels, in words. */
-function travels({ transport, clusterBytes, compression, whenTooFast }: migrationv1.MigrationTransfer): string {
+function travels({ transport, clusterBytes, compression, whenTooFast, design }: migrationv1.MigrationTransfer): string {
   const policies: Readonly<Record<migrationv1.WhenTooFast, string>> = {
     [WhenTooFast.UNSPECIFIED]: '',
     [WhenTooFast.SUSPEND]: '',
@@ -46,7 +46,8 @@ function travels({ transport, clusterBytes, compression, whenTooFast }: migratio
   };
   const way = transport === MigrationTransport.RDMA ? 'RDMA' : 'TCP';
   const size = clusterBytes === pageBytes ? ', page by page' : '';
-  return `over ${way}${size}${compression === 0 ? '' : `, compressed (${String(compression)})`}${policies[whenTooFast]}`;
+  const ranks = design === MigrationDesign.PE ? '; ranks stop in MPI calls only' : '';
+  return `over ${way}${size}${compression === 0 ? '' : `, compressed (${String(compression)})`}${policies[whenTooFast]}${ranks}`;
 }
 
 export function migrationLines(migration: Migration): string[] {

@@ -17,6 +17,7 @@ const policies = {
   throttle: migrationv1.WhenTooFast.THROTTLE,
   'give-up': migrationv1.WhenTooFast.GIVE_UP,
 } as const;
+const designs = { mt: migrationv1.MigrationDesign.MT, pe: migrationv1.MigrationDesign.PE } as const;
 const pageBytes = 4_096;
 
 interface MigrateOptions {
@@ -25,6 +26,7 @@ interface MigrateOptions {
   readonly limit?: number;
   readonly transport: keyof typeof transports;
   readonly tooFast: keyof typeof policies;
+  readonly design: keyof typeof designs;
   readonly clustering: boolean;
   readonly compress?: number;
   readonly reason?: string;
@@ -50,6 +52,7 @@ async function migrate(context: CommandContext, vmId: string, options: MigrateOp
     clusterBytes: options.clustering ? 0 : pageBytes,
     compression: options.compress ?? 0,
     whenTooFast: policies[options.tooFast],
+    design: designs[options.design],
   };
   const request = { vmId, targetNodeId, mode: modes[mode], limitBytesPerSecond: BigInt(limit), reason, transfer };
   const { migration } = await client.migrateVm(request);
@@ -127,6 +130,7 @@ export function registerMigrations({ program, action }: Registry): void {
       .option('--limit <bytes>', 'bytes a second for pre-copy, for example 100M; no limit otherwise', parseBytes)
       .option('--transport <way>', 'tcp, or rdma: the adapters write from memory to memory', oneOf(transports), 'tcp')
       .option('--too-fast <policy>', 'a VM that writes faster than it is sent: suspend, throttle, give-up', oneOf(policies), 'suspend')
+      .option('--design <design>', 'when ranks stop: mt, also while they compute; pe, in MPI calls only', oneOf(designs), 'mt')
       .option('--no-clustering', 'send pages one by one, not those that lie side by side at once')
       .option('--compress <level>', 'compress pages, 1 to 9, with tcp; not at all otherwise', parseLevel)
       .option('--reason <text>', 'what to record as the reason')
@@ -135,6 +139,7 @@ export function registerMigrations({ program, action }: Registry): void {
     'verbena migrate vm-4x8t1z',
     'verbena migrate vm-4x8t1z --to node-2 --limit 100M',
     'verbena migrate vm-4x8t1z --transport rdma --too-fast throttle',
+    'verbena migrate vm-4x8t1z --design pe',
   );
   example(
     program

@@ -1,5 +1,6 @@
 /** A VM moves, or stays: whatever fails, whoever dies, whenever it is cancelled, one copy of it runs at the end, and it is the owner's. */
 import { Code, ConnectError } from '@connectrpc/connect';
+import { migrationv1 } from '@verbena/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { world, type World } from '../testing/world.ts';
 
@@ -90,6 +91,11 @@ describe('a VM that moves', () => {
     expect(said).toMatch(/^node-2 has a part in 1 migrations/);
     expect([(await w.toItsEnd(first)).phase, (await w.toItsEnd(second)).phase]).toEqual(['completed', 'completed']);
     expect(w.calls.indexOf('node-1 precopy')).toBeGreaterThan(w.calls.indexOf('node-0 discard'));
+  });
+
+  it('asks ranks at their polls, or in calls of MPI only when that is the design', async () => {
+    expect(await isWhole(await w.migrate('vm-a', '', migrationv1.MigrationMode.PRECOPY, migrationv1.MigrationDesign.PE))).toBe('completed');
+    expect(w.calls.filter((call) => call.includes('quiesce'))).toEqual(['node-0 quiesce in calls only', 'node-1 quiesce in calls only']);
   });
 
   it('is refused where it cannot be, or is on its way already', async () => {

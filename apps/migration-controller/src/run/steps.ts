@@ -112,7 +112,7 @@ export async function takeTurn(work: Work, signal: AbortSignal): Promise<void> {
 /** Has every rank of the job stand at a safepoint with quiet channels. */
 export async function quiesce(work: Work, signal: AbortSignal): Promise<void> {
   const { ports, id } = work;
-  const { jobId, attempt, vmId, fence, quiescingAt } = work.migration();
+  const { jobId, attempt, vmId, fence, quiescingAt, transfer } = work.migration();
   if (quiescingAt === undefined) {
     const begun = await ports.migrations.execute(id, { type: 'BeginQuiesce', data: {} });
     const position = begun.ok ? begun.recorded.at(-1)?.position : undefined;
@@ -121,7 +121,8 @@ export async function quiesce(work: Work, signal: AbortSignal): Promise<void> {
   const { quiesceMs, callMs } = ports.config;
   const epoch = await epochOf(work);
   const { fabric } = placeOf(work);
-  const request = { migrationId: id, jobId, attempt, vmId, fence: BigInt(fence), epoch, timeout: durationFromMs(quiesceMs), fabric };
+  const how = { epoch, timeout: durationFromMs(quiesceMs), inCallsOnly: transfer?.design === 'pe', fabric };
+  const request = { migrationId: id, jobId, attempt, vmId, fence: BigInt(fence), ...how };
   await onAll(work, await nodesOf(work), (agent) => agent.quiesce(request, { timeoutMs: quiesceMs + callMs, signal }));
 }
 

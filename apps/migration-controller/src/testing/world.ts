@@ -30,7 +30,7 @@ export interface World {
   fate: Fate;
   /** Called as a node takes a call, and as it answers; what it throws is what the controller sees. */
   trouble: Trouble;
-  migrate(vmId?: string, targetNodeId?: string, mode?: migrationv1.MigrationMode): Promise<string>;
+  migrate(vmId?: string, targetNodeId?: string, mode?: migrationv1.MigrationMode, design?: migrationv1.MigrationDesign): Promise<string>;
   get(id: string): Promise<migrationv1.GetMigrationResponse>;
   phase(id: string): Promise<string>;
   cancel(id: string): Promise<unknown>;
@@ -121,8 +121,8 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
         need(`${vmId}@${nodeId}`, 'running');
         for (const left of [10n, 2n]) yield await Promise.resolve({ done: { pages: 16n, bytes: 1000n, left } });
       },
-      quiesce() {
-        call(`${nodeId} quiesce`);
+      quiesce({ inCallsOnly }) {
+        call(`${nodeId} quiesce${inCallsOnly ? ' in calls only' : ''}`);
         for (const [name, copy] of here()) if (copy === 'running') copies.set(name, 'quiet');
         return {};
       },
@@ -245,8 +245,8 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
     set trouble(trouble) {
       troubles.trouble = trouble;
     },
-    migrate: async (vmId = 'vm-a', targetNodeId = '', mode = migrationv1.MigrationMode.PRECOPY) =>
-      (await client.migrateVm({ vmId, targetNodeId, mode })).migration?.id ?? '',
+    migrate: async (vmId = 'vm-a', targetNodeId = '', mode = migrationv1.MigrationMode.PRECOPY, design = migrationv1.MigrationDesign.MT) =>
+      (await client.migrateVm({ vmId, targetNodeId, mode, transfer: { design } })).migration?.id ?? '',
     get: (id) => client.getMigration({ id }),
     phase: async (id) => (await get(id))?.phase ?? '',
     cancel: (id) => client.cancelMigration({ id }),

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { migrationv1 } from '@verbena/contracts';
 import { isLive } from '@verbena/domain-vm';
-import type { Domain, ReleaseMode, RunningProgram } from '@verbena/hypervisor';
+import type { Domain, QuiesceOptions, ReleaseMode, RunningProgram } from '@verbena/hypervisor';
 import type { Clock } from '@verbena/service-kit';
 import { messageOf, Refusal } from '../errors.ts';
 import type { JobStart } from '../jobs/job-start.ts';
@@ -107,7 +107,7 @@ export class AgentMigrations {
 
   /** @throws {Refusal} when a rank does not stop its channels in time; all go on then */
   quiesce(request: migrationv1.QuiesceRequest, timeoutMs: number): Promise<readonly number[]> {
-    const { migrationId, jobId, attempt, vmId, epoch, fabric } = request;
+    const { migrationId, jobId, attempt, vmId, epoch, fabric, inCallsOnly } = request;
     const known = this.standing.get(jobId);
     if (known?.migrationId === migrationId && known.epoch === epoch) {
       known.heard = this.#now();
@@ -115,7 +115,7 @@ export class AgentMigrations {
     }
     if (known !== undefined) throw new Refusal('vm-busy', `the ranks of ${jobId} stand still for ${known.migrationId}`);
     this.#learn(fabric);
-    const done = this.#quiesce(jobId, attempt, epoch, timeoutMs);
+    const done = this.#quiesce(jobId, attempt, epoch, { timeoutMs, inCallsOnly });
     const standing: Standing = { migrationId, vmId, jobId, attempt, epoch, done, heard: this.#now() };
     this.standing.set(jobId, standing);
     done.catch(() => {
@@ -124,13 +124,13 @@ export class AgentMigrations {
     return done;
   }
 
-  async #quiesce(jobId: string, attempt: number, epoch: number, timeoutMs: number): Promise<readonly number[]> {
+  async #quiesce(jobId: string, attempt: number, epoch: number, options: QuiesceOptions): Promise<readonly number[]> {
     const run = this.parts.jobs.run(jobId, attempt);
     if (run === undefined) return [];
     // Without MPI there are no channels; such a program is suspended wherever it blocks.
     const ranks = run.ranks().filter(({ vm }) => hasChannels(vm));
     run.quiet = true;
-    const results = await Promise.allSettled(ranks.map(({ program }) => programOf(program).quiesce(epoch, { timeoutMs })));
+    const results = await Promise.allSettled(ranks.map(({ program }) => programOf(program).quiesce(epoch, options)));
     const failed = results.findIndex((result) => result.status === 'rejected');
     if (failed < 0) return ranks.map(({ rank }) => rank);
     for (const { program } of ranks) program?.release(epoch, 'same');

@@ -250,6 +250,13 @@ export declare type QuiesceRequest = Message<"verbena.migration.v1.QuiesceReques
    * @generated from field: repeated verbena.node.v1.FabricNode fabric = 8;
    */
   fabric: FabricNode[];
+
+  /**
+   * A rank that computes is not asked at its polls.
+   *
+   * @generated from field: bool in_calls_only = 9;
+   */
+  inCallsOnly: boolean;
 };
 
 /**

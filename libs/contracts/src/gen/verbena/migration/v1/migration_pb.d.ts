@@ -12,7 +12,7 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_verbena_migration_v1_migration: GenFile;
 
 /**
- * How memory travels.
+ * How memory travels, and when the ranks stop for it.
  *
  * @generated from message verbena.migration.v1.MigrationTransfer
  */
@@ -40,6 +40,11 @@ export declare type MigrationTransfer = Message<"verbena.migration.v1.MigrationT
    * @generated from field: verbena.migration.v1.WhenTooFast when_too_fast = 4;
    */
   whenTooFast: WhenTooFast;
+
+  /**
+   * @generated from field: verbena.migration.v1.MigrationDesign design = 5;
+   */
+  design: MigrationDesign;
 };
 
 /**
@@ -554,6 +559,37 @@ export enum WhenTooFast {
  * Describes the enum verbena.migration.v1.WhenTooFast.
  */
 export declare const WhenTooFastSchema: GenEnum<WhenTooFast>;
+
+/**
+ * When a rank stops its channels (Zhang, Lu, Panda, IPDPS 2017).
+ *
+ * @generated from enum verbena.migration.v1.MigrationDesign
+ */
+export enum MigrationDesign {
+  /**
+   * @generated from enum value: MIGRATION_DESIGN_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Concurrently with its computation: at polls, and in calls of MPI (the default).
+   *
+   * @generated from enum value: MIGRATION_DESIGN_MT = 1;
+   */
+  MT = 1,
+
+  /**
+   * In calls of MPI only.
+   *
+   * @generated from enum value: MIGRATION_DESIGN_PE = 2;
+   */
+  PE = 2,
+}
+
+/**
+ * Describes the enum verbena.migration.v1.MigrationDesign.
+ */
+export declare const MigrationDesignSchema: GenEnum<MigrationDesign>;
 
 /**
  * MigrationService moves running VMs. The migration-controller serves it.
