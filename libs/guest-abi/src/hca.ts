@@ -114,6 +114,7 @@ export const VB_PORT_ACTIVE = 4;
 export const VB_COUNTERS_PORT = 0;
 export const VB_COUNTERS_VF = 1;
 export const VB_COUNTERS_QP = 2;
+export const VB_COUNTERS_SEQUENCE = 16;
 export const VB_MAD_GET = 1;
 export const VB_MAD_SET = 2;
 export const VB_MAD_NODE_INFO = 0x11;
@@ -287,6 +288,12 @@ export const portInfo = struct(
   64,
 );
 export const countersIn = struct('vb_counters_in', { kind: u32, number: u32 }, 8);
+export const sequenceCounters = struct(
+  'vb_sequence_counters',
+  { out_of_sequence: u64, packet_seq_err: u64, duplicate_request: u64, rnr_nak_retry_err: u64 },
+  32,
+);
+
 export const counters = struct(
   'vb_counters',
   {

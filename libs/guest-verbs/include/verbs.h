@@ -231,6 +231,8 @@ void ibv_ack_async_event(struct ibv_async_event *event);
 int vb_query_port_counters(struct ibv_context *context, struct vb_counters *counters);
 int vb_query_vf_counters(struct ibv_context *context, struct vb_counters *counters);
 int vb_query_qp_counters(struct ibv_qp *qp, struct vb_counters *counters);
+int vb_query_qp_sequence_counters(struct ibv_qp *qp, struct vb_sequence_counters *counters);
+int vb_query_vf_sequence_counters(struct ibv_context *context, struct vb_sequence_counters *counters);
 
 /* Completion queues. `cqe` is rounded up to a power of two. */
 struct ibv_comp_channel *ibv_create_comp_channel(struct ibv_context *context);

@@ -97,7 +97,7 @@ const char *ibv_port_state_str(enum ibv_port_state state) {
 
 const char *ibv_node_type_str(enum ibv_node_type type) { return type == IBV_NODE_CA ? "InfiniBand channel adapter" : "unknown"; }
 
-static int query_counters(uint32_t kind, uint32_t number, struct vb_counters *counters) {
+static int query_counters(uint32_t kind, uint32_t number, void *counters) {
   struct vb_counters_in in = {.kind = kind, .number = number};
   return vb_command(VB_CMD_QUERY_COUNTERS, &in, sizeof in, counters);
 }
@@ -113,3 +113,12 @@ int vb_query_vf_counters(struct ibv_context *context, struct vb_counters *counte
 }
 
 int vb_query_qp_counters(struct ibv_qp *qp, struct vb_counters *counters) { return query_counters(VB_COUNTERS_QP, qp->qp_num, counters); }
+
+int vb_query_qp_sequence_counters(struct ibv_qp *qp, struct vb_sequence_counters *counters) {
+  return query_counters(VB_COUNTERS_QP | VB_COUNTERS_SEQUENCE, qp->qp_num, counters);
+}
+
+int vb_query_vf_sequence_counters(struct ibv_context *context, struct vb_sequence_counters *counters) {
+  (void)context;
+  return query_counters(VB_COUNTERS_VF | VB_COUNTERS_SEQUENCE, 0, counters);
+}

@@ -16,7 +16,7 @@
 #define BURST_MS 20u         /* credit that can be saved up */
 
 static bool backlogged(const struct vbf_qp *qp) {
-  if (qp->qpn == 0 || (qp->slow & VBF_SLOW_SHAPED) == 0 || (qp->slow & VBF_SLOW_DOWN) || qp->state != VB_QPS_RTS || qp->waiting != 0) return false;
+  if (qp->qpn == 0 || (qp->slow & VBF_SLOW_SHAPED) == 0 || (qp->slow & VBF_SLOW_HELD) || qp->state != VB_QPS_RTS || qp->waiting != 0) return false;
   return (qp->link != 0 ? qp->sq_next : qp->sq_head) != qp->sq_tail;
 }
 

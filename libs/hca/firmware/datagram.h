@@ -98,11 +98,11 @@ static bool datagram_deliver(struct vbf_qp *qp, const struct datagram *d) {
 }
 
 static enum heard hear_datagram(const struct vbf_frame *f, const uint8_t *payload) {
-  if (f->length > VB_UD_MTU || f->offset > 15) return HEARD_BAD;
+  if (f->length > VB_UD_MTU || f->sl > 15) return HEARD_BAD;
   uint32_t qpn = served_by(f->dest_lid, f->dest_qpn);
   struct vbf_qp *qp = qp_at(qpn);
   struct datagram d = {.src_lid = f->src_lid, .src_qpn = f->src_qpn, .dest_lid = f->dest_lid, .dest_qpn = qpn, .pkey = f->pkey, .qkey = f->rkey,
-                       .sl = f->offset, .imm = f->imm, .bytes = f->length, .payload = payload};
+                       .sl = f->sl, .imm = f->imm, .bytes = f->length, .payload = payload};
   if (f->flags & VBF_FRAME_IMM) d.flags |= VB_CQE_F_IMM;
   if (f->flags & VBF_FRAME_SOLICITED) d.flags |= VB_CQE_F_SOLICITED;
   if (qp->qpn == qpn && qp->type == VB_QPT_UD && !datagram_reaches(qp)) return HEARD_LATER;
@@ -129,8 +129,8 @@ static bool datagram_frame(uint32_t route, const struct vbf_qp *qp, const struct
     frame->dest_lid = (uint16_t)d->dest_lid;
     frame->dest_qpn = d->dest_qpn;
     frame->src_qpn = d->src_qpn;
-    frame->pkey = d->pkey & 0xffffu;
-    frame->offset = d->sl;
+    frame->pkey = (uint16_t)d->pkey;
+    frame->sl = (uint8_t)d->sl;
     frame->total = d->bytes;
     frame->imm = d->imm;
     frame->rkey = d->qkey;
@@ -177,13 +177,13 @@ static bool connection_takes(struct vbf_qp *peer, const struct request *r) {
 static uint8_t connection_send(struct vbf_qp *qp, struct request *r) {
   if (r->opcode > VB_WR_RDMA_WRITE_IMM) return VB_WC_LOC_QP_OP_ERR;
   struct vbf_qp *peer = qp_at(qp->dest_qpn);
-  if ((qp->slow & VBF_SLOW_DOWN) || !connected(qp, peer) || !reachable(peer->slot, peer->epoch)) {
+  if ((qp->slow & (VBF_SLOW_DOWN | VBF_SLOW_PSN)) || !connected(qp, peer) || !reachable(peer->slot, peer->epoch)) {
     qp->tx_drops++;
   } else if (!connection_takes(peer, r)) {
     peer->rx_drops++;
   } else {
     uint8_t status = r->opcode <= VB_WR_SEND_IMM ? deliver_send(qp, peer, r) : deliver_write(qp, peer, r);
-    if (status == VB_WC_SUCCESS) peer->rx_messages++, peer->rx_bytes += r->bytes;
+    if (status == VB_WC_SUCCESS) peer->rx_messages++, peer->rx_bytes += r->bytes, peer->rx_packets += more_packets(qp, r->bytes);
   }
   return VB_WC_SUCCESS;
 }

@@ -15,7 +15,8 @@ static __attribute__((noinline)) void guest_push(struct vbf_link *link) {
   bool done = load32(&link->state) == VBF_LINK_UP && has_stream(link);
   if (done) {
     wire_send(link);
-    done = link->state == VBF_LINK_UP && load32(&link->tx_tail) == load32(&link->tx_head);
+    if (load32(&link->crowded) != 0 && link->state == VBF_LINK_UP && wire_pending(link)) wire_send(link);
+    done = load32(&link->crowded) == 0 && link->state == VBF_LINK_UP && load32(&link->tx_tail) == load32(&link->tx_head);
   }
   lock_drop(&link->io_lock);
   if (!done) wire_ring();
@@ -79,6 +80,7 @@ static void wire_up(uint32_t number, uint32_t received) {
   link->rx_fill = received;
   link->tx_head = link->tx_tail = link->tx_sealed = 0;
   link->tx_pad = 1;
+  store32(&link->crowded, 0);
   link->tx_used = link->rx_consumed = 0;
   link->tx_granted = link->rx_granted = WINDOW_UNITS;
   link->tx_count = link->rx_count = 0;

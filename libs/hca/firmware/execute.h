@@ -30,6 +30,7 @@ static void answer_for_nobody(struct vbf_link *link, const struct vbf_frame *f, 
     frame->dest_qpn = f->src_qpn;
     frame->src_qpn = f->dest_qpn;
     frame->pkey = f->pkey;
+    frame->psn = f->psn;
     frame_commit(link, frame);
   }
   lock_drop(&link->tx_lock);
@@ -48,9 +49,12 @@ static void refuse_frame(struct vbf_qp *qp, uint8_t status) {
   refuse(qp, status);
 }
 
-/* An unreliable connection knows no errors of the other side: what cannot be done is not done (InfiniBand vol. 1, section 9.8.2.2). */
+static inline bool is_last(const struct vbf_qp *qp, const struct vbf_frame *f) { return qp->rx_offset + f->length == f->total; }
+
+/* An unreliable connection knows no errors of the other side: what cannot be done is not done, nor is the rest of the message (InfiniBand vol. 1, section 9.8.2.2). */
 static bool drop_frame(struct vbf_qp *qp, const struct vbf_frame *f) {
-  if (f->offset + f->length == f->total) qp->rx_drops++;
+  qp->rx_skipping = !is_last(qp, f);
+  if (!qp->rx_skipping) qp->rx_drops++;
   return true;
 }
 
@@ -71,7 +75,7 @@ static void scatter_frame(uint32_t slot, const struct segment *to, uint32_t offs
 }
 
 static bool execute_send(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
-  bool last = f->offset + f->length == f->total;
+  bool last = is_last(qp, f);
   uint8_t flags = f->flags & VBF_FRAME_SOLICITED ? VB_CQE_F_SOLICITED : 0;
   if (f->opcode != VB_WR_SEND) flags |= f->opcode == VB_WR_SEND_IMM ? VB_CQE_F_IMM : VB_CQE_F_INVALIDATED;
   uint64_t data[4] = {0, 0, 0, 0};
@@ -93,7 +97,7 @@ static bool execute_send(struct vbf_qp *qp, const struct vbf_frame *f, const uin
       refuse_frame(qp, VB_WC_REM_INV_REQ_ERR);
       return false;
     }
-    scatter_frame(qp->slot, to, f->offset, payload, f->length);
+    scatter_frame(qp->slot, to, qp->rx_offset, payload, f->length);
   }
   if (last && f->opcode == VB_WR_SEND_INV && !window_invalidate(qp, f->imm)) {
     refuse_frame(qp, VB_WC_REM_ACCESS_ERR);
@@ -107,14 +111,14 @@ static bool execute_send(struct vbf_qp *qp, const struct vbf_frame *f, const uin
 }
 
 static bool execute_write(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
-  bool last = f->offset + f->length == f->total;
+  bool last = is_last(qp, f);
   if ((qp->access & VB_ACCESS_REMOTE_WRITE) == 0 ||
       (f->total != 0 && !tpt_allows_remote(f->rkey, qp, VB_ACCESS_REMOTE_WRITE, f->remote_addr, f->total))) {
     if (qp->type == VB_QPT_UC) return drop_frame(qp, f);
     refuse_frame(qp, VB_WC_REM_ACCESS_ERR);
     return false;
   }
-  if (f->length != 0) scatter_bytes(qp->slot, (uint32_t)f->remote_addr + f->offset, payload, f->length);
+  if (f->length != 0) scatter_bytes(qp->slot, (uint32_t)f->remote_addr + qp->rx_offset, payload, f->length);
   if (last && f->opcode == VB_WR_RDMA_WRITE_IMM &&
       !rq_complete(qp, VB_WC_RECV_RDMA_IMM, VB_WC_SUCCESS, (uint8_t)(VB_CQE_F_IMM | (f->flags & VBF_FRAME_SOLICITED) << 1), f->total, f->imm, f->src_lid, 0)) {
     refuse_frame(qp, VB_WC_REM_OP_ERR);
@@ -140,7 +144,8 @@ static void execute_fetch(struct vbf_qp *qp, const struct vbf_frame *f, const ui
   if (!again) {
     qp->atomic_result = atomic_at(qp->slot, (uint32_t)f->remote_addr, f->opcode == VB_WR_ATOMIC_CAS, operands->compare_add, operands->swap);
     qp->atomic_psn = f->psn;
-    qp->rx_psn++;
+    qp->rx_psn = qp->rx_ack_psn = psn_add(qp->rx_psn, 1);
+    qp->rx_msn++;
     qp->rx_messages++;
   } else if (qp->atomic_psn != f->psn) {
     return refuse_frame(qp, VB_WC_REM_INV_REQ_ERR);
@@ -148,28 +153,43 @@ static void execute_fetch(struct vbf_qp *qp, const struct vbf_frame *f, const ui
   owe(qp, VBF_OWE_RESULT);
 }
 
-/* A request for a connected QP, in order or not. */
-static void execute_frame(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
-  uint32_t ahead = f->psn - qp->rx_psn;
-  if ((int32_t)ahead < 0 || (ahead == 0 && f->offset < qp->rx_offset)) { /* executed before; its acknowledgement was lost */
+/* Whether the packet is as long as its place in the message wants it (vol. 1, section 9.7.4.1.6): all but the last have the path MTU, which both ends must have set alike. */
+static bool length_fits(const struct vbf_qp *qp, const struct vbf_frame *f) {
+  uint32_t mtu = 1u << qp->path_mtu;
+  if (is_fetch(f->opcode)) return qp->rx_offset == 0 && (f->mtu == qp->path_mtu || f->total <= 256);
+  if (f->length > mtu || qp->rx_offset > f->total || f->length > f->total - qp->rx_offset) return false;
+  return is_last(qp, f) || f->length == mtu;
+}
+
+/* A packet that is not the one expected: of a request that was executed, whose acknowledgement was lost, or behind one that was. */
+static void out_of_order(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload, uint32_t ahead) {
+  if (ahead >= VBF_PSN_HALF) {
+    qp->duplicate_request++;
     if (is_fetch(f->opcode)) execute_fetch(qp, f, payload, true);
     else owe(qp, VBF_OWE_ACK_NOW);
     return;
   }
-  if (ahead != 0 || f->offset != qp->rx_offset) {
-    if (!qp->rx_refused) owe(qp, VBF_OWE_RESEND);
-    qp->rx_refused = 1;
-    return;
-  }
+  qp->out_of_sequence++;
+  if (!qp->rx_refused) owe(qp, VBF_OWE_RESEND);
+  qp->rx_refused = 1;
+}
+
+/* A packet of a request for a connected QP, in order or not. */
+static void execute_frame(struct vbf_qp *qp, const struct vbf_frame *f, const uint8_t *payload) {
+  uint32_t ahead = psn_from(qp->rx_psn, f->psn);
+  if (ahead != 0) return out_of_order(qp, f, payload, ahead);
+  if (!length_fits(qp, f)) return refuse_frame(qp, VB_WC_REM_INV_REQ_ERR);
   if (is_fetch(f->opcode)) {
     qp->rx_refused = 0;
     if (qp->type == VB_QPT_UC) return refuse_frame(qp, VB_WC_REM_INV_REQ_ERR);
     return execute_fetch(qp, f, payload, false);
   }
-  if (qp->state == VB_QPS_RTR && qp->rx_messages == 0 && f->offset == 0) qp_raise(qp, VBF_RAISE_ESTABLISHED);
+  if (qp->state == VB_QPS_RTR && qp->rx_messages == 0 && qp->rx_offset == 0) qp_raise(qp, VBF_RAISE_ESTABLISHED);
   bool good;
   if (f->opcode == VB_WR_LOCAL_INV || f->opcode == VB_WR_BIND_MW) {
     good = true; /* of the other end's own windows */
+  } else if (qp->rx_skipping) {
+    good = drop_frame(qp, f);
   } else if (f->opcode != VB_WR_RDMA_WRITE && !rq_ready(qp)) {
     if (qp->state == VB_QPS_ERR) return;
     if (qp->type != VB_QPT_UC) {
@@ -183,10 +203,12 @@ static void execute_frame(struct vbf_qp *qp, const struct vbf_frame *f, const ui
   }
   qp->rx_refused = 0;
   if (!good) return;
+  qp->rx_psn = psn_add(qp->rx_psn, 1);
   qp->rx_offset += f->length;
   if (qp->rx_offset != f->total) return;
   qp->rx_offset = 0;
-  qp->rx_psn++;
+  qp->rx_ack_psn = qp->rx_psn;
+  qp->rx_msn++;
   qp->rx_messages++;
   qp->rx_bytes += f->total;
   qp->rx_packets += more_packets(qp, f->total);
@@ -194,11 +216,12 @@ static void execute_frame(struct vbf_qp *qp, const struct vbf_frame *f, const ui
 }
 
 static inline bool request_sane(const struct vbf_frame *f) {
-  if (f->opcode == VB_WR_RDMA_READ) return f->length == 0 && f->offset == 0 && f->total <= MAX_MESSAGE;
-  if (f->opcode == VB_WR_ATOMIC_CAS || f->opcode == VB_WR_ATOMIC_FADD) return f->length == sizeof(struct vb_atomic) && f->offset == 0 && f->total == 8;
-  if (f->opcode == VB_WR_LOCAL_INV || f->opcode == VB_WR_BIND_MW) return f->length == 0 && f->offset == 0 && f->total == 0;
-  return ((f->opcode >= VB_WR_SEND && f->opcode <= VB_WR_RDMA_WRITE_IMM) || f->opcode == VB_WR_SEND_INV) && f->total <= MAX_MESSAGE && f->offset <= f->total &&
-         f->length <= f->total - f->offset && (f->length != 0 || f->total == 0);
+  if (f->psn > VBF_PSN_MASK || f->ack_psn > VBF_PSN_MASK) return false;
+  if (f->opcode == VB_WR_RDMA_READ) return f->length == 0 && f->total <= MAX_MESSAGE;
+  if (f->opcode == VB_WR_ATOMIC_CAS || f->opcode == VB_WR_ATOMIC_FADD) return f->length == sizeof(struct vb_atomic) && f->total == 8;
+  if (f->opcode == VB_WR_LOCAL_INV || f->opcode == VB_WR_BIND_MW) return f->length == 0 && f->total == 0;
+  return ((f->opcode >= VB_WR_SEND && f->opcode <= VB_WR_RDMA_WRITE_IMM) || f->opcode == VB_WR_SEND_INV) && f->total <= MAX_MESSAGE && f->length <= f->total &&
+         (f->length != 0 || f->total == 0);
 }
 
 static enum heard hear_request(struct vbf_link *link, const struct vbf_frame *f, const uint8_t *payload) {
@@ -209,7 +232,7 @@ static enum heard hear_request(struct vbf_link *link, const struct vbf_frame *f,
   lock_take(&qp->sq_lock);
   enum heard heard = HEARD;
   if (frame_matches(qp, link, f) && receives(qp->state) && reachable(qp->slot, qp->epoch)) {
-    if (remote_acked(qp, f->ack)) execute_frame(qp, f, payload);
+    if (remote_acked(qp, f->ack, f->ack_psn)) execute_frame(qp, f, payload);
     else heard = HEARD_BAD;
   } else if (frame_matches(qp, link, f) && qp->state == VB_QPS_ERR && qp->nak != 0) {
     owe(qp, VBF_OWE_NAK);
@@ -227,7 +250,9 @@ static void answer_probe(struct vbf_qp *qp) {
 }
 
 static bool hear_for(struct vbf_qp *qp, const struct vbf_frame *f) {
-  if (!remote_acked(qp, f->ack)) return false;
+  if (!remote_acked(qp, f->ack, f->ack_psn)) return false;
+  uint8_t status = remote_progress(qp, f);
+  if (status != VB_WC_SUCCESS) return remote_failed(qp, status), true;
   switch (f->opcode) {
     case VBF_OP_RNR: remote_wait(qp, WAIT_RNR); break;
     case VBF_OP_NOT_READY: remote_wait(qp, WAIT_ANSWER); break;
@@ -236,7 +261,7 @@ static bool hear_for(struct vbf_qp *qp, const struct vbf_frame *f) {
       pend(qp);
       break;
     case VBF_OP_RESEND:
-      remote_rewind(qp);
+      remote_rewind_to(qp, f->psn);
       qp->waiting = 0;
       pend(qp);
       break;
@@ -254,10 +279,11 @@ static void take_data(struct vbf_qp *qp, const struct vbf_frame *f) {
   uint8_t status = request_gather(&r, qp);
   if (status == VB_WC_SUCCESS && (!is_fetch(r.opcode) || r.bytes != f->total)) status = VB_WC_LOC_QP_OP_ERR;
   if (status != VB_WC_SUCCESS) return remote_failed(qp, status);
-  scatter_frame(qp->slot, r.list, f->offset, (const uint8_t *)(f + 1), f->length);
+  scatter_frame(qp->slot, r.list, qp->read_offset, (const uint8_t *)(f + 1), f->length);
   qp->read_offset += f->length;
   qp->progress_at = header()->now_ms;
   if (qp->read_offset != f->total) return;
+  qp->una_psn = qp->tx_psn;
   request_complete(qp, &r, VB_WC_SUCCESS);
   qp->tx_messages++;
   qp->rx_packets += r.opcode == VB_WR_RDMA_READ ? more_packets(qp, r.bytes) : 0;
@@ -268,12 +294,14 @@ static void take_data(struct vbf_qp *qp, const struct vbf_frame *f) {
 
 static enum heard hear_data(struct vbf_link *link, const struct vbf_frame *f) {
   struct vbf_qp *qp = qp_at(f->dest_qpn);
-  if (f->offset > f->total || f->length > f->total - f->offset || (f->length == 0 && f->total != 0)) return HEARD_BAD;
+  if (f->length > f->total || (f->length == 0 && f->total != 0)) return HEARD_BAD;
   if (!frame_matches(qp, link, f)) return HEARD;
   if (!reachable(qp->slot, qp->epoch)) return HEARD_LATER;
   lock_take(&qp->sq_lock);
-  bool fits = frame_matches(qp, link, f) && sends(qp) && remote_acked(qp, f->psn);
-  if (fits && qp->waiting == VBF_WAIT_DATA && qp->sq_head == f->psn && f->offset == qp->read_offset) take_data(qp, f);
+  bool fits = frame_matches(qp, link, f) && sends(qp) && remote_acked(qp, f->ack, f->ack_psn) &&
+              qp->read_offset <= f->total && f->length <= f->total - qp->read_offset;
+  uint32_t expected = psn_add(qp->fetch_psn, qp->read_offset >> qp->path_mtu);
+  if (fits && qp->waiting == VBF_WAIT_DATA && qp->sq_head + 1 == qp->sq_next && qp->una_psn == qp->fetch_psn && f->psn == expected) take_data(qp, f);
   lock_drop(&qp->sq_lock);
   flush_deferred();
   return HEARD;

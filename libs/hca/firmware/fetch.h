@@ -11,13 +11,14 @@ static bool send_fetch(struct vbf_link *link, struct vbf_qp *qp, const struct re
   struct vbf_frame *frame = frame_begin(link, bytes, VBF_CONTROL_ROOM);
   if (frame == 0) return false;
   frame_address(frame, qp, r->opcode);
-  frame->psn = qp->sq_next;
+  frame->psn = qp->fetch_psn = qp->tx_psn;
   frame->total = (uint32_t)r->bytes;
   frame->rkey = r->rkey;
   frame->remote_addr = r->remote_addr;
   struct vb_atomic *operands = (struct vb_atomic *)(frame + 1);
   if (bytes) *operands = (struct vb_atomic){.compare_add = r->compare_add, .swap = r->swap};
   frame_commit(link, frame);
+  qp->tx_psn = psn_add(qp->tx_psn, r->opcode == VB_WR_RDMA_READ ? packets_of(qp, r->bytes) : 1);
   qp->read_offset = 0;
   store32(&qp->waiting, VBF_WAIT_DATA);
   return true;
@@ -38,9 +39,9 @@ static bool send_result(struct vbf_link *link, struct vbf_qp *qp) {
 
 /* What is asked for, from out_offset on; false when the ring is full. The right is looked at again for each frame: the region may be gone. */
 static bool send_data(struct vbf_link *link, struct vbf_qp *qp) {
-  uint32_t psn = qp->out_again ? qp->atomic_psn : qp->rx_psn;
+  uint32_t psn = qp->out_again ? qp->atomic_psn : qp->rx_psn, mtu = 1u << qp->path_mtu;
   do {
-    uint32_t left = qp->out_length - qp->out_offset, bytes = left < VBF_SEGMENT ? left : VBF_SEGMENT, at = qp->out_addr + qp->out_offset;
+    uint32_t left = qp->out_length - qp->out_offset, bytes = left < mtu ? left : mtu, at = qp->out_addr + qp->out_offset;
     if (bytes != 0 && !tpt_allows_remote(qp->out_rkey, qp, VB_ACCESS_REMOTE_READ, at, bytes)) {
       __atomic_fetch_and(&qp->owe, ~VBF_OWE_DATA, __ATOMIC_SEQ_CST);
       qp->nak = VB_WC_REM_ACCESS_ERR;
@@ -52,8 +53,7 @@ static bool send_data(struct vbf_link *link, struct vbf_qp *qp) {
     struct vbf_frame *frame = frame_begin(link, bytes, VBF_CONTROL_ROOM);
     if (frame == 0) return false;
     frame_address(frame, qp, VBF_OP_DATA);
-    frame->psn = psn;
-    frame->offset = qp->out_offset;
+    frame->psn = psn_add(psn, qp->out_offset >> qp->path_mtu);
     frame->total = qp->out_length;
     if (bytes) gather_bytes((uint8_t *)(frame + 1), qp->slot, at, bytes);
     frame_commit(link, frame);
@@ -62,7 +62,8 @@ static bool send_data(struct vbf_link *link, struct vbf_qp *qp) {
   __atomic_fetch_and(&qp->owe, ~VBF_OWE_DATA, __ATOMIC_SEQ_CST);
   if (!qp->out_again) {
     qp->tx_packets += more_packets(qp, qp->out_length);
-    qp->rx_psn++;
+    qp->rx_psn = qp->rx_ack_psn = psn_add(qp->rx_psn, packets_of(qp, qp->out_length));
+    qp->rx_msn++;
     qp->rx_messages++;
   }
   return true;

@@ -92,7 +92,8 @@ struct vbf_domain {
   int32_t deficit;         /* of the round over the domains of a port */
   uint32_t turn;           /* the QP whose turn it is */
   uint32_t pkeys[VBF_PKEYS];
-  uint8_t line3[280];
+  uint64_t out_of_sequence, packet_seq_err, duplicate_request, rnr_nak_retry_err;
+  uint8_t line3[248];
 };
 
 #define VBF_PORT_LANES 8u
@@ -117,7 +118,8 @@ struct vbf_port {
   uint32_t resting;        /* the domain whose turn it is goes on with what is left of its share */
   uint32_t general_qpn;    /* who gets what is sent to QP 1, the general services interface; 0: nobody */
   uint32_t unused;
-  uint64_t reserved[9];
+  uint64_t out_of_sequence, packet_seq_err, duplicate_request, rnr_nak_retry_err;
+  uint64_t reserved[5];
 };
 
 struct vbf_pd {
@@ -228,7 +230,7 @@ struct vbf_qp {
   uint32_t rq_addr;
   uint32_t rq_mask;
   uint32_t rq_stride;
-  uint32_t atomic_psn;     /* the last atomic that a link brought, and what it found, should it come again */
+  uint32_t atomic_psn;     /* the last atomic that a link brought, and what it found, should it come again; all ones: none */
   uint64_t atomic_result;
   uint32_t type;           /* VB_QPT_* */
   uint32_t srq;            /* index, 0: none */
@@ -244,7 +246,19 @@ struct vbf_qp {
   uint32_t rq_tail;
   uint32_t rnr;            /* set by the requester at the other end when it found no receive request */
   uint32_t read_offset;    /* bytes that have come of the READ under way over a link */
-  uint8_t line3[52];
+  /* packet sequence numbers, 24 bits each. Over a link, under this QP's own sq_lock: */
+  uint32_t tx_psn;         /* of the next packet */
+  uint32_t una_psn;        /* of the first packet of the request at sq_head */
+  uint32_t fetch_psn;      /* of the last READ or atomic */
+  uint32_t rx_psn;         /* that is expected */
+  uint32_t rx_ack_psn;     /* behind the last message that was executed */
+  uint32_t seen_psn;       /* that the other end expected when it was last heard */
+  uint32_t asked;          /* a PROBE is under way */
+  uint32_t retries;        /* without progress */
+  uint32_t rx_skipping;    /* the rest of this message of an unreliable connection is dropped */
+  /* and within this memory, where they follow from the counters: what the sum of messages and packets is short of the PSN */
+  uint32_t tx_skew, rx_skew;
+  uint8_t line3[8];
   /* responder: the thread of the QP at the other end, under that QP's sq_lock */
   uint32_t rq_head;
   uint32_t rq_seen;        /* rq_tail as last read */
@@ -255,16 +269,16 @@ struct vbf_qp {
   uint32_t next_length;
   uint32_t next_lkey;
   uint64_t rx_messages, rx_bytes, rx_errors;
-  /* the far side of a connection over a link, under this QP's own sq_lock, but for `owe`; sequence numbers count work requests */
+  /* the far side of a connection over a link, under this QP's own sq_lock, but for `owe` */
   uint32_t remote_qpn;
   uint32_t sq_next;        /* the next work request to be sent; sq_head is the oldest that is not acknowledged */
   uint32_t sq_high;        /* no later one was ever sent */
   uint32_t tx_offset;      /* bytes of sq_next that were sent */
   uint32_t progress_at;    /* ms: when something was last acknowledged, or first sent after nothing */
   uint32_t probe_at;       /* ms */
-  uint32_t rx_psn;         /* the next work request of the other end that is to be executed */
+  uint32_t rx_msn;         /* messages of the other end that were executed (the standard's MSN, all 32 bits of it) */
   uint32_t rx_offset;      /* bytes of it that were placed */
-  uint32_t rx_refused;     /* the other end must send rx_psn again: what it sent after it is dropped */
+  uint32_t rx_refused;     /* the other end must send from rx_psn on again: what it sent after it is dropped */
   uint32_t owe;            /* VBF_OWE_*: frames to be sent */
   uint32_t nak;            /* status that goes with VBF_OWE_NAK */
   uint32_t out_addr, out_rkey, out_length, out_offset; /* the answer to a READ that is being sent, under VBF_OWE_DATA */
@@ -278,15 +292,18 @@ struct vbf_qp {
   int32_t deficit;         /* of the round over the QPs of a domain */
   uint64_t rx_drops, tx_drops;
   uint64_t tx_packets, rx_packets; /* beyond one for each message */
+  /* names as drivers of adapters have them: at the responder, at the requester, at the responder, at the requester */
+  uint64_t out_of_sequence, packet_seq_err, duplicate_request, rnr_nak_retry_err;
   /* the rest of a receive request that was taken from a shared queue; the first entry is in next_addr */
   uint32_t more[8];
-  uint32_t reserved[8];
 };
 
 /* Why a doorbell takes the long way. */
 #define VBF_SLOW_LINK 1u       /* the other end is in another process */
 #define VBF_SLOW_TYPE 2u       /* it is no reliable connection */
 #define VBF_SLOW_DOWN 8u       /* a port on its way is down */
+#define VBF_SLOW_PSN 16u       /* the other end expects other packet sequence numbers, and hears nothing */
+#define VBF_SLOW_HELD (VBF_SLOW_DOWN | VBF_SLOW_PSN)
 #define VBF_SLOW_SHAPED 4u     /* the port or the domain has a rate, and somebody decides whose turn it is */
 
 #define VBF_RAISE_FATAL 1u
@@ -358,12 +375,14 @@ struct vbf_link {
   uint32_t pend_any;
   uint32_t pend_next;
   uint32_t lazy;           /* a QP owes an acknowledgement that can wait */
-  uint8_t line2[36];
+  uint32_t crowded;        /* some QP could not send all that it wanted */
+  uint8_t line2[32];
   uint8_t small[64];       /* a frame of the link itself */
   uint64_t frames_sent, frames_received, bytes_sent, bytes_received;
   uint8_t line4[32];
   struct vbf_link_keys tx_keys, rx_keys;
   uint32_t pend[VBF_QPS / 32];   /* QPs that want to send something, one bit each */
+  int32_t share[VBF_DOMAINS];    /* bytes that a domain may still send in this round (wire.h), under tx_lock */
 };
 
 /* One thread that runs firmware. What it is about to write to a CQ is noted, for the case that it dies there. */

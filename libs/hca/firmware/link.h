@@ -9,7 +9,7 @@
 
 #include "lock.h"
 
-#define VBF_SEGMENT 32768u  /* payload of a frame, at most */
+#define VBF_SEGMENT 4096u   /* payload of a frame, at most: the largest path MTU */
 #define VBF_UNIT 32u        /* in which credit counts */
 #define VBF_CONTROL_ROOM 8192u /* of the ring, which requests leave to acknowledgements */
 
@@ -19,11 +19,11 @@
 #define VBF_OP_NAK 66u        /* the request numbered `ack` failed at the receiver with the status `imm` */
 #define VBF_OP_READY 67u      /* the QP is connected, or has receive requests again */
 #define VBF_OP_PROBE 68u      /* answer with what you have */
-#define VBF_OP_RESEND 69u     /* requests are missing: send from `ack` on */
+#define VBF_OP_RESEND 69u     /* packets are missing: send from `psn` on (a NAK for a PSN sequence error) */
 #define VBF_OP_NOT_READY 70u  /* the QP exists, and is not connected yet */
 #define VBF_OP_GONE 71u       /* there is no such QP, or it is connected to another, or in error */
-#define VBF_OP_DATA 72u       /* the answer to a READ or an atomic, whose number is `psn` */
-#define VBF_OP_DATAGRAM 73u   /* one packet of an unreliable datagram, with the Q_Key as `rkey` and the service level as `offset` */
+#define VBF_OP_DATA 72u       /* a packet of the answer to a READ or an atomic */
+#define VBF_OP_DATAGRAM 73u   /* one packet of an unreliable datagram, with the Q_Key as `rkey` */
 #define VBF_OP_CREDIT 80u
 #define VBF_OP_PING 81u
 #define VBF_OP_PONG 82u
@@ -39,12 +39,15 @@ struct vbf_frame {
   uint8_t flags;
   uint16_t src_lid, dest_lid;
   uint32_t dest_qpn, src_qpn;
-  uint32_t pkey;
-  uint32_t psn;           /* number of the request in its send queue */
-  uint32_t offset, total; /* of the payload in the message, and the message's bytes */
+  uint16_t pkey;
+  uint8_t sl;
+  uint8_t mtu;            /* log2 of the sender's path MTU */
+  uint32_t psn;           /* 24 bits: of this packet; in what answers, the one that is expected */
+  uint32_t ack_psn;       /* 24 bits: of the packet behind the last message that was executed */
+  uint32_t total;         /* bytes of the message */
   uint32_t imm;
   uint32_t rkey;
-  uint32_t ack;           /* how many requests of the other direction were executed */
+  uint32_t ack;           /* how many messages of the other direction were executed */
   uint32_t grant;         /* the sender of this frame takes up to here, in units */
   uint64_t remote_addr;
   uint64_t tag;
@@ -58,6 +61,12 @@ static inline struct vbf_link *link_of(const struct vbf_qp *qp) { return link_at
 static inline uint8_t *tx_ring(const struct vbf_link *link) { return (uint8_t *)(uintptr_t)(VBF_RING_ADDR + link_number(link) * VBF_RING_STRIDE); }
 static inline uint8_t *rx_buffer(const struct vbf_link *link) { return tx_ring(link) + VBF_TX_BYTES; }
 static inline uint32_t padded(uint32_t bytes) { return (bytes + 31) & ~31u; }
+
+/* Packet sequence numbers have 24 bits; of two of them the one that is less than half the circle ahead is the later (vol. 1, section 9.7.2). */
+#define VBF_PSN_MASK 0xffffffu
+#define VBF_PSN_HALF 0x800000u
+static inline uint32_t psn_add(uint32_t psn, uint32_t packets) { return (psn + packets) & VBF_PSN_MASK; }
+static inline uint32_t psn_from(uint32_t from, uint32_t to) { return (to - from) & VBF_PSN_MASK; }
 
 /* Which link leads to a LID, counted from 1; 0: none. */
 static inline uint32_t route_to(uint32_t lid) { return ((const uint8_t *)(uintptr_t)VBF_ROUTE_ADDR)[lid & 0xffff]; }

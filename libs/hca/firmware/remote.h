@@ -4,15 +4,17 @@
  *
  *   sq_head <= (acknowledged up to here) ... sq_next <= (sent up to here, tx_offset bytes of the next) ... sq_tail
  *
- * A request is sent again from its first byte when the receiver says so or when the connection was replaced; the receiver executes each once,
- * since it knows the number of the request and the offset that it expects (go-back-N, InfiniBand vol. 1, section 9.7.5.1).
+ * A message travels in packets of the path MTU, numbered from the PSN that MODIFY_QP set. They are sent again from the one that the receiver names (a NAK for a
+ * PSN sequence error), or from the first of the oldest request when the connection was replaced or nothing moves; the receiver executes each once, since it knows
+ * the PSN that it expects (go-back-N, InfiniBand vol. 1, sections 9.7.2 to 9.7.5). Requests complete by the MSN of what answers.
  */
 #ifndef VBF_REMOTE_H
 #define VBF_REMOTE_H
 
 #include "requester.h"
 
-#define TURN_BYTES (256u * 1024u) /* of one QP, before others on the link get their turn */
+#define TURN_BYTES (16u * 1024u)  /* of one QP, for each unit of its lane's weight, before others on the link get their turn */
+#define MOST_PACKETS (VBF_PSN_HALF - 1) /* that are not acknowledged */
 #define LINK_LOST_MS 8000u        /* a link that stays away for longer takes its QPs with it */
 #define PROBE_MS 1000u
 
@@ -22,8 +24,12 @@ static void frame_address(struct vbf_frame *frame, const struct vbf_qp *qp, uint
   frame->dest_lid = (uint16_t)qp->dest_lid;
   frame->dest_qpn = qp->remote_qpn;
   frame->src_qpn = qp->qpn;
-  frame->pkey = qp->pkey & 0xffffu;
-  frame->ack = qp->rx_psn;
+  frame->pkey = (uint16_t)qp->pkey;
+  frame->sl = (uint8_t)qp->sl;
+  frame->mtu = (uint8_t)qp->path_mtu;
+  frame->psn = qp->rx_psn;
+  frame->ack = qp->rx_msn;
+  frame->ack_psn = qp->rx_ack_psn;
 }
 
 static bool control_frame(struct vbf_link *link, const struct vbf_qp *qp, uint8_t opcode, uint32_t imm) {
@@ -68,34 +74,38 @@ static void gather_frame(uint8_t *to, const struct request *r, uint32_t slot, ui
   }
 }
 
-/* The frames of the request at sq_next, from tx_offset on. False when the ring is full. */
-static bool send_frames(struct vbf_link *link, struct vbf_qp *qp, const struct request *r) {
+/* What one turn of a QP came to. */
+enum sent { SENT_ALL, SENT_SOME, RING_FULL };
+
+/* The packets of the request at sq_next, from tx_offset on, until `limit` bytes were sent. */
+static enum sent send_packets(struct vbf_link *link, struct vbf_qp *qp, const struct request *r, uint64_t limit) {
+  uint32_t mtu = 1u << qp->path_mtu;
+  bool first = true;
   do {
-    uint32_t left = (uint32_t)r->bytes - qp->tx_offset, bytes = left < VBF_SEGMENT ? left : VBF_SEGMENT;
+    if (UNLIKELY(qp->tx_bytes >= limit)) return SENT_SOME;
+    uint32_t left = (uint32_t)r->bytes - qp->tx_offset, bytes = left < mtu ? left : mtu;
     struct vbf_frame *frame = frame_begin(link, bytes, VBF_CONTROL_ROOM);
-    if (frame == 0) return false;
+    if (frame == 0) return RING_FULL;
     frame_address(frame, qp, r->opcode);
     frame->flags = (r->flags & VB_SEND_SIGNALED ? VBF_FRAME_ACK_REQUESTED : 0) | (r->flags & VB_SEND_SOLICITED ? VBF_FRAME_SOLICITED : 0);
-    frame->psn = qp->sq_next;
-    frame->offset = qp->tx_offset;
+    frame->psn = qp->tx_psn;
     frame->total = (uint32_t)r->bytes;
     frame->imm = r->imm;
     frame->rkey = r->rkey;
     frame->remote_addr = r->remote_addr;
     gather_frame((uint8_t *)(frame + 1), r, qp->slot, qp->tx_offset, bytes);
     frame_commit(link, frame);
-    __atomic_fetch_and(&qp->owe, ~(VBF_OWE_ACK | VBF_OWE_ACK_NOW), __ATOMIC_SEQ_CST);
+    if (first) __atomic_fetch_and(&qp->owe, ~(VBF_OWE_ACK | VBF_OWE_ACK_NOW), __ATOMIC_SEQ_CST);
+    first = false;
+    qp->tx_psn = psn_add(qp->tx_psn, 1);
     qp->tx_offset += bytes;
     qp->tx_bytes += bytes;
-    if (UNLIKELY(qp->tx_offset == r->bytes)) qp->tx_packets += more_packets(qp, r->bytes);
   } while (qp->tx_offset < r->bytes);
-  return true;
+  qp->tx_packets += more_packets(qp, r->bytes);
+  return SENT_ALL;
 }
 
 #include "fetch.h"
-
-/* What one turn of a QP came to. */
-enum sent { SENT_ALL, SENT_SOME, RING_FULL };
 
 /* A drained queue (SQD) still finishes what it has begun. */
 static inline bool may_send(const struct vbf_qp *qp) {
@@ -112,8 +122,14 @@ static __attribute__((noinline)) uint8_t gather_special(struct vbf_qp *qp, struc
   return (int32_t)(qp->sq_next - qp->sq_high) < 0 ? VB_WC_SUCCESS : request_local(qp, r);
 }
 
+/* What was sent of the request is no part of it any more: the guest has changed it. */
+static __attribute__((noinline)) void send_anew(struct vbf_qp *qp) {
+  qp->tx_psn = psn_add(qp->tx_psn, 0u - (qp->tx_offset >> qp->path_mtu));
+  qp->tx_offset = 0;
+}
+
 static enum sent send_requests(struct vbf_link *link, struct vbf_qp *qp, struct request *failed, uint8_t *status) {
-  uint64_t limit = qp->tx_bytes + TURN_BYTES;
+  uint64_t limit = qp->tx_bytes + TURN_BYTES * qp->weight;
   while (may_send(qp) && !qp->waiting && qp->sq_next != qp->sq_tail) {
     if (qp->sq_next == qp->sq_head && qp->tx_offset == 0) qp->progress_at = header()->now_ms;
     request_read(failed, qp, qp->sq_next);
@@ -122,14 +138,24 @@ static enum sent send_requests(struct vbf_link *link, struct vbf_qp *qp, struct 
     if (UNLIKELY(qp->type == VB_QPT_UC) && failed->opcode > VB_WR_RDMA_WRITE_IMM) *status = VB_WC_LOC_QP_OP_ERR;
     /* Earlier requests complete first; their acknowledgement brings us here again. */
     if (UNLIKELY(*status != VB_WC_SUCCESS)) return SENT_ALL;
-    if (UNLIKELY(qp->tx_offset > failed->bytes)) qp->tx_offset = 0;
-    if (!(is_fetch(failed->opcode) ? send_fetch(link, qp, failed) : send_frames(link, qp, failed))) return RING_FULL;
+    if (UNLIKELY(qp->tx_offset != 0 && qp->tx_offset >= failed->bytes)) send_anew(qp);
+    if (UNLIKELY(psn_from(qp->una_psn, qp->tx_psn) + packets_of(qp, failed->bytes) > MOST_PACKETS)) return SENT_ALL;
+    if (is_fetch(failed->opcode)) {
+      if (!send_fetch(link, qp, failed)) return RING_FULL;
+    } else {
+      enum sent sent = send_packets(link, qp, failed, limit);
+      if (sent != SENT_ALL) return sent;
+    }
     qp->tx_offset = 0;
     qp->sq_next++;
     if ((int32_t)(qp->sq_next - qp->sq_high) > 0) qp->sq_high = qp->sq_next;
-    if (qp->tx_bytes > limit) return SENT_SOME;
   }
   return SENT_ALL;
+}
+
+/* Others wait for room on the link, and this domain has had its part of the round (wire.h). */
+static inline bool must_wait(const struct vbf_link *link, const struct vbf_qp *qp) {
+  return load32(&link->crowded) != 0 && link->share[qp->slot % VBF_DOMAINS] <= 0 && !self()->arbitrating;
 }
 
 /* Sends what the QP owes and what is posted. The caller holds sq_lock, and calls flush_deferred after it. */
@@ -138,8 +164,12 @@ static __attribute__((noinline)) enum sent remote_run(struct vbf_qp *qp) {
   if (!reachable(qp->slot, qp->epoch)) return SENT_ALL;
   struct request request;
   uint8_t status = VB_WC_SUCCESS;
+  uint64_t before = qp->tx_bytes;
   lock_take(&link->tx_lock);
-  enum sent sent = send_owed(link, qp) && send_answers(link, qp) ? send_requests(link, qp, &request, &status) : RING_FULL;
+  enum sent sent = send_owed(link, qp) && send_answers(link, qp) ? SENT_ALL : RING_FULL;
+  if (sent == SENT_ALL && UNLIKELY(must_wait(link, qp))) sent = qp->sq_next != qp->sq_tail ? SENT_SOME : SENT_ALL;
+  else if (sent == SENT_ALL) sent = send_requests(link, qp, &request, &status);
+  link->share[qp->slot % VBF_DOMAINS] -= (int32_t)(qp->tx_bytes - before);
   lock_drop(&link->tx_lock);
   if (UNLIKELY(status != VB_WC_SUCCESS) && qp->sq_next == qp->sq_head) {
     request.bytes = 0;
@@ -148,7 +178,9 @@ static __attribute__((noinline)) enum sent remote_run(struct vbf_qp *qp) {
     if (qp->type == VB_QPT_UC) send_queue_fail(qp);
     else qp_fail(qp);
   }
-  if (sent != SENT_ALL) pend(qp);
+  if (sent == SENT_ALL) return sent;
+  store32(&link->crowded, 1);
+  pend(qp);
   return sent;
 }
 
@@ -156,6 +188,16 @@ static __attribute__((noinline)) enum sent remote_run(struct vbf_qp *qp) {
 static void remote_rewind(struct vbf_qp *qp) {
   qp->sq_next = qp->sq_head;
   qp->tx_offset = 0;
+  qp->tx_psn = qp->una_psn;
+}
+
+/* From a packet of it, or from its first one when there is no such packet. */
+static void remote_rewind_to(struct vbf_qp *qp, uint32_t psn) {
+  uint32_t packets = psn_from(qp->una_psn, psn), sent = psn_from(qp->una_psn, qp->tx_psn);
+  remote_rewind(qp);
+  if (packets == 0 || packets > sent || packets > MAX_MESSAGE >> qp->path_mtu) return;
+  qp->tx_offset = packets << qp->path_mtu;
+  qp->tx_psn = psn;
 }
 
 static void remote_gone(struct vbf_qp *qp) {
@@ -187,19 +229,22 @@ static void report_drained(struct vbf_qp *qp) {
   qp_raise(qp, VBF_RAISE_DRAINED);
 }
 
-/* The other end has executed all requests before `psn`. False when that cannot be. */
-static bool remote_acked(struct vbf_qp *qp, uint32_t psn) {
-  uint32_t count = psn - qp->sq_head;
+/* The other end has executed `msn` messages, the last of them before `psn`. False when that cannot be. */
+static bool remote_acked(struct vbf_qp *qp, uint32_t msn, uint32_t psn) {
+  uint32_t count = msn - qp->sq_head;
   if (count == 0 || !sends(qp)) return true;
   if (count > qp->sq_high - qp->sq_head) return (int32_t)count < 0;
-  while (count-- != 0 && sends(qp)) {
+  bool fetching = false;
+  while (!fetching && count-- != 0 && sends(qp)) {
     struct request r;
     request_read(&r, qp, qp->sq_head);
-    if (is_fetch(r.opcode)) break; /* its data completes it; when that was lost it is asked for again */
+    fetching = is_fetch(r.opcode); /* its data completes it; when that was lost it is asked for again */
+    if (fetching) break;
     r.bytes = r.flags & VB_SEND_SIGNALED ? request_length(&r, qp) : 0;
     request_complete(qp, &r, VB_WC_SUCCESS);
     qp->tx_messages++;
   }
+  qp->una_psn = fetching ? qp->fetch_psn : psn & VBF_PSN_MASK;
   if ((int32_t)(qp->sq_next - qp->sq_head) < 0) remote_rewind(qp);
   qp->progress_at = header()->now_ms;
   if (qp->waiting != VBF_WAIT_DATA) qp->waiting = 0;
@@ -219,8 +264,29 @@ static void remote_failed(struct vbf_qp *qp, uint8_t status) {
   qp_fail(qp);
 }
 
+/* What an answer says of the packets that were sent: a status, or success. Packets that are missing again and again, or never come, use up the retries. */
+static uint8_t remote_progress(struct vbf_qp *qp, const struct vbf_frame *f) {
+  bool missing = f->opcode == VBF_OP_RESEND, stands = f->opcode == VBF_OP_ACK && qp->asked && qp->sq_next != qp->sq_head;
+  qp->asked = 0;
+  if (f->opcode != VBF_OP_ACK && !missing) return VB_WC_SUCCESS;
+  if (f->psn != qp->seen_psn) {
+    qp->seen_psn = f->psn;
+    qp->retries = 0;
+    qp->progress_at = header()->now_ms;
+  } else if ((missing || stands) && ++qp->retries > qp->retry_count + 1) {
+    return VB_WC_RETRY_EXC_ERR;
+  } else if (stands) {
+    remote_rewind(qp);
+    qp->waiting = 0;
+    pend(qp);
+  }
+  if (missing) qp->packet_seq_err++;
+  return VB_WC_SUCCESS;
+}
+
 static void remote_wait(struct vbf_qp *qp, enum outcome why) {
   remote_rewind(qp);
+  if (why == WAIT_RNR) qp->rnr_nak_retry_err++;
   if (qp->sq_head == qp->sq_tail) return;
   if (why == WAIT_RNR && qp->rnr_retry == 0) return remote_failed(qp, VB_WC_RNR_RETRY_EXC_ERR);
   request_wait(qp, why);
@@ -253,6 +319,7 @@ static void remote_timer(struct vbf_qp *qp, uint32_t now) {
     remote_failed(qp, status);
   } else if (link->state == VBF_LINK_UP && (qp->sq_next != qp->sq_head || qp->waiting) && now - qp->progress_at > PROBE_MS && now - qp->probe_at > PROBE_MS) {
     qp->probe_at = now;
+    qp->asked = 1;
     remote_owe(qp, VBF_OWE_PROBE);
   }
   lock_drop(&qp->sq_lock);

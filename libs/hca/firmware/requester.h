@@ -70,12 +70,19 @@ static __attribute__((noinline)) enum outcome request_special(struct vbf_qp *qp,
 
 /* Packets beyond the first that a message is cut into (vol. 1, section 9.7.2). */
 static inline uint64_t more_packets(const struct vbf_qp *qp, uint64_t bytes) { return bytes == 0 ? 0 : (bytes - 1) >> qp->path_mtu; }
+static inline uint32_t packets_of(const struct vbf_qp *qp, uint64_t bytes) { return 1 + (uint32_t)more_packets(qp, bytes); }
 
 static __attribute__((noinline)) void count_packets(struct vbf_qp *qp, struct vbf_qp *peer, const struct request *r) {
   uint64_t packets = more_packets(qp, r->bytes);
   bool read = r->opcode == VB_WR_RDMA_READ; /* what is read travels the other way */
-  if (read) peer->tx_packets += packets, qp->rx_packets += packets;
-  else qp->tx_packets += packets, peer->rx_packets += packets;
+  if (read) {
+    peer->tx_packets += packets, qp->rx_packets += packets;
+    /* They take sequence numbers of the READ's own direction (section 9.7.2). */
+    qp->tx_skew += (uint32_t)packets, peer->rx_skew += (uint32_t)packets;
+    qp->rx_skew -= (uint32_t)packets, peer->tx_skew -= (uint32_t)packets;
+  } else {
+    qp->tx_packets += packets, peer->rx_packets += packets;
+  }
 }
 
 /* Its completion queue is. */

@@ -4,7 +4,7 @@
 
 #include "arbiter.h"
 
-/* A port on the way is down: what is reliable waits, until its retries are used up; the rest is lost. */
+/* A port on the way is down, or the other end expects other PSNs: what is reliable waits, until its retries are used up; the rest is lost. */
 static void request_hold(struct vbf_qp *qp) {
   if (qp->sq_head == qp->sq_tail) return;
   if (qp->type == VB_QPT_UC) unreliable_run(qp); /* its connection is none now */
@@ -15,7 +15,7 @@ static void request_hold(struct vbf_qp *qp) {
 /* Does what is posted. The caller holds sq_lock. */
 void slow_run(struct vbf_qp *qp) {
   if (qp->state == VB_QPS_ERR || qp->state == VB_QPS_SQE) flush_send_queue(qp);
-  else if ((qp->slow & VBF_SLOW_DOWN) && sends(qp)) request_hold(qp);
+  else if ((qp->slow & VBF_SLOW_HELD) && sends(qp)) request_hold(qp);
   else if (qp->link != 0 && sends(qp)) remote_run(qp);
   else if (qp->state != VB_QPS_RTS) return;
   else if (qp->type != VB_QPT_RC) unreliable_run(qp);
@@ -39,7 +39,7 @@ static __attribute__((noinline)) void slow_doorbell(struct vbf_qp *qp, uint32_t 
     qp_broken(qp);
   } else {
     qp->sq_tail = tail;
-    if ((qp->slow & VBF_SLOW_SHAPED) == 0 || qp->state != VB_QPS_RTS || (qp->slow & VBF_SLOW_DOWN)) slow_run(qp);
+    if ((qp->slow & VBF_SLOW_SHAPED) == 0 || qp->state != VB_QPS_RTS || (qp->slow & VBF_SLOW_HELD)) slow_run(qp);
   }
   bool shaped = qp->slow & VBF_SLOW_SHAPED;
   lock_drop(&qp->sq_lock);
@@ -53,7 +53,7 @@ __attribute__((noinline)) void slow_resume(struct vbf_qp *qp) {
   bool shaped = (qp->slow & VBF_SLOW_SHAPED) != 0 && qp->state == VB_QPS_RTS;
   if (shaped && qp->waiting != VBF_WAIT_DATA) qp->waiting = 0;
   if (qp->link != 0 && sends(qp)) pend(qp);
-  else if (!shaped || (qp->slow & VBF_SLOW_DOWN)) slow_run(qp);
+  else if (!shaped || (qp->slow & VBF_SLOW_HELD)) slow_run(qp);
   lock_drop(&qp->sq_lock);
   flush_deferred();
   if (shaped && own_slot() == qp->slot) arbitrate(port_at(domain_at(qp->slot)->port - 1));

@@ -16,7 +16,7 @@ static inline uint8_t timer_verdict(const struct vbf_qp *qp, struct vbf_qp *peer
   return VB_WC_SUCCESS;
 }
 
-/* The same while a port on the way is down. */
+/* The same while a port on the way is down, or the other end expects other PSNs. */
 static inline uint8_t hold_verdict(const struct vbf_qp *qp, uint32_t now_ms) {
   return now_ms - qp->wait_since > (qp->retry_count + 1) * ANSWER_TIMER_MS ? VB_WC_RETRY_EXC_ERR : VB_WC_SUCCESS;
 }
@@ -25,7 +25,7 @@ static void timer_check(struct vbf_qp *qp, uint32_t now_ms) {
   if (qp->type != VB_QPT_RC) return;
   if (!reachable(qp->slot, qp->epoch) || !lock_try(&qp->sq_lock)) return;
   if (qp->waiting && qp->state == VB_QPS_RTS && qp->sq_head != qp->sq_tail) {
-    uint8_t status = qp->slow & VBF_SLOW_DOWN ? hold_verdict(qp, now_ms) : timer_verdict(qp, qp_at(qp->dest_qpn), now_ms);
+    uint8_t status = qp->slow & VBF_SLOW_HELD ? hold_verdict(qp, now_ms) : timer_verdict(qp, qp_at(qp->dest_qpn), now_ms);
     if (status != VB_WC_SUCCESS) {
       struct request r;
       request_read(&r, qp, qp->sq_head);

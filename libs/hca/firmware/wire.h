@@ -109,40 +109,85 @@ static bool wire_send(struct vbf_link *link) {
   }
 }
 
-/* Lets QPs that wait use the ring, beginning behind the one that was last. */
-static bool wire_pending(struct vbf_link *link) {
-  if (load32(&link->pend_any) == 0) return false;
-  store32(&link->pend_any, 0);
+/*
+ * Who sends next when more wait than the ring has room for: deficit round robin over the domains of the link by their weights, and within a domain over its QPs, each of
+ * which sends for one turn (remote.h) by the weight of its virtual lane. Whoever rings a doorbell meanwhile sends at once only while its domain's share of the round lasts.
+ */
+#define LINK_QUANTUM 65536 /* bytes, for each unit of a domain's weight */
+#define MOST_ROUNDS 64u    /* before others that need the link's lock get it */
+
+/* The next round begins: who has used up his share gets another. */
+static void wire_share(struct vbf_link *link) {
+  lock_take(&link->tx_lock);
+  for (uint32_t slot = 0; slot < VBF_DOMAINS; slot++) {
+    const struct vbf_domain *d = domain_at(slot);
+    if (link->share[slot] <= 0) link->share[slot] += (int32_t)(LINK_QUANTUM * (d->weight ? d->weight : 1));
+  }
+  lock_drop(&link->tx_lock);
+}
+
+#define PASS_IDLE 0u       /* nobody could send anything */
+#define PASS_BUSY 1u
+#define PASS_FULL 2u       /* there is no more room */
+
+/* One turn of a QP that waits: PASS_*. Who cannot now waits on; `*left` says that somebody does. */
+static uint32_t pending_turn(struct vbf_link *link, struct vbf_qp *qp, bool *left) {
+  bool share_left = link->share[qp->slot % VBF_DOMAINS] > 0 || load32(&qp->owe) != 0;
+  /* Of another partition, where only the link worker can read; or its thread is at it, and may leave the rest to us. */
+  if (!share_left || !reachable(qp->slot, qp->epoch) || !lock_try(&qp->sq_lock)) {
+    pend(qp);
+    *left = true;
+    return PASS_IDLE;
+  }
   uint32_t head = link->tx_head;
-  bool foreign = false;
-  uint32_t words = (load32(&header()->qp_high) + 31) / 32, first = link->pend_next < words ? link->pend_next : 0;
-  for (uint32_t i = 0; i < words; i++) {
-    uint32_t word = first + i < words ? first + i : first + i - words;
-    uint32_t bits = load32(&link->pend[word]) ? __atomic_exchange_n(&link->pend[word], 0, __ATOMIC_SEQ_CST) : 0;
-    while (bits != 0) {
+  enum sent sent = qp->link == link_number(link) + 1 ? remote_run(qp) : SENT_ALL;
+  lock_drop(&qp->sq_lock);
+  flush_deferred();
+  if (sent == RING_FULL) return PASS_FULL;
+  *left |= sent != SENT_ALL;
+  return link->tx_head != head ? PASS_BUSY : PASS_IDLE;
+}
+
+/* All QPs that wait, once, beginning behind the one that was last. */
+static uint32_t pending_pass(struct vbf_link *link, bool *left) {
+  uint32_t high = load32(&header()->qp_high), words = (high + 31) / 32, start = link->pend_next < high ? link->pend_next : 0, done = PASS_IDLE;
+  for (uint32_t i = 0; i <= words; i++) {
+    uint32_t word = (start / 32 + i) % words, mask = i == 0 ? ~0u << (start % 32) : i == words ? ~(~0u << (start % 32)) : ~0u;
+    uint32_t bits = load32(&link->pend[word]) & mask ? __atomic_fetch_and(&link->pend[word], ~mask, __ATOMIC_SEQ_CST) & mask : 0;
+    for (; bits != 0; bits &= bits - 1) {
       struct vbf_qp *qp = qp_at(word * 32 + (uint32_t)__builtin_ctz(bits));
-      bits &= bits - 1;
       if (qp->qpn == 0 || qp->link != link_number(link) + 1) continue;
-      if (!reachable(qp->slot, qp->epoch)) { /* of another partition, where only the link worker can read */
-        pend(qp);
-        foreign = true;
-        continue;
+      uint32_t turn = pending_turn(link, qp, left);
+      if (turn == PASS_FULL) {
+        bits &= bits - 1;
+        if (bits != 0) __atomic_fetch_or(&link->pend[word], bits, __ATOMIC_SEQ_CST);
+        link->pend_next = (uint32_t)(qp - (struct vbf_qp *)VBF_QP_ADDR) + 1;
+        return PASS_FULL;
       }
-      if (!lock_try(&qp->sq_lock)) { /* its thread is at it, and may leave the rest to us */
-        pend(qp);
-        continue;
-      }
-      enum sent sent = qp->link == link_number(link) + 1 ? remote_run(qp) : SENT_ALL;
-      lock_drop(&qp->sq_lock);
-      flush_deferred();
-      if (sent != RING_FULL) continue;
-      if (bits != 0) __atomic_fetch_or(&link->pend[word], bits, __ATOMIC_SEQ_CST);
-      store32(&link->pend_any, 1);
-      link->pend_next = word + 1;
-      return link->tx_head != head;
+      done |= turn;
     }
   }
-  if (foreign && own_slot() < VBF_DOMAINS) wire_ring();
+  return done;
+}
+
+/* Lets QPs that wait use the ring, round by round. True when somebody did. */
+static bool wire_pending(struct vbf_link *link) {
+  if (load32(&link->pend_any) == 0) return false;
+  uint32_t head = link->tx_head, pass = PASS_BUSY;
+  bool left = true, shared = false;
+  for (uint32_t i = 0; left && i < MOST_ROUNDS && pass != PASS_FULL; i++) {
+    left = false;
+    store32(&link->pend_any, 0);
+    pass = pending_pass(link, &left);
+    if (pass == PASS_FULL) store32(&link->pend_any, 1);
+    if (pass == PASS_IDLE && left) { /* all that wait have used up their share, or cannot send from here */
+      if (shared) break;
+      wire_share(link);
+    }
+    shared = pass == PASS_IDLE;
+  }
+  if (!left && pass != PASS_FULL) store32(&link->crowded, 0);
+  else if (shared && own_slot() < VBF_DOMAINS) wire_ring();
   return link->tx_head != head;
 }
 

@@ -13,9 +13,13 @@ const KEYS = [
   'rx_packets',
   'tx_drops',
   'rx_drops',
+  'out_of_sequence',
+  'packet_seq_err',
+  'duplicate_request',
+  'rnr_nak_retry_err',
 ] as const;
 
-/** Messages and payload bytes; packets are those beyond the first of each message; drops are of unreliable service. */
+/** Messages and payload bytes; packets are those beyond the first of each message; drops are of unreliable service; the last four are of packets out of their order. */
 export type Counts = Readonly<Record<(typeof KEYS)[number], bigint>>;
 
 const countsOf = (count: (key: (typeof KEYS)[number]) => bigint): Counts =>

@@ -17,6 +17,7 @@ export const VBF_SLOW_LINK = 1;
 export const VBF_SLOW_TYPE = 2;
 export const VBF_SLOW_SHAPED = 4;
 export const VBF_SLOW_DOWN = 8;
+export const VBF_SLOW_PSN = 16;
 export const VBF_RAISE_FATAL = 1;
 export const VBF_RAISE_REQUEST = 2;
 export const VBF_RAISE_ACCESS = 4;
@@ -130,7 +131,11 @@ export const domain = struct(
     deficit: i32,
     turn: u32,
     pkeys: array(u32, VBF_PKEYS),
-    line3: bytes(280),
+    out_of_sequence: u64,
+    packet_seq_err: u64,
+    duplicate_request: u64,
+    rnr_nak_retry_err: u64,
+    line3: bytes(248),
   },
   512,
 );
@@ -168,7 +173,11 @@ export const port = struct(
     resting: u32,
     general_qpn: u32,
     unused: u32,
-    reserved: array(u64, 9),
+    out_of_sequence: u64,
+    packet_seq_err: u64,
+    duplicate_request: u64,
+    rnr_nak_retry_err: u64,
+    reserved: array(u64, 5),
   },
   256,
 );
@@ -288,7 +297,18 @@ export const qp = struct(
     rq_tail: u32,
     rnr: u32,
     read_offset: u32,
-    line3: bytes(52),
+    tx_psn: u32,
+    una_psn: u32,
+    fetch_psn: u32,
+    rx_psn: u32,
+    rx_ack_psn: u32,
+    seen_psn: u32,
+    asked: u32,
+    retries: u32,
+    rx_skipping: u32,
+    tx_skew: u32,
+    rx_skew: u32,
+    line3: bytes(8),
     rq_head: u32,
     rq_seen: u32,
     next_valid: u32,
@@ -306,7 +326,7 @@ export const qp = struct(
     tx_offset: u32,
     progress_at: u32,
     probe_at: u32,
-    rx_psn: u32,
+    rx_msn: u32,
     rx_offset: u32,
     rx_refused: u32,
     owe: u32,
@@ -328,8 +348,11 @@ export const qp = struct(
     tx_drops: u64,
     tx_packets: u64,
     rx_packets: u64,
+    out_of_sequence: u64,
+    packet_seq_err: u64,
+    duplicate_request: u64,
+    rnr_nak_retry_err: u64,
     more: array(u32, 8),
-    reserved: array(u32, 8),
   },
   512,
 );
@@ -368,7 +391,8 @@ export const link = struct('vbf_link', {
   pend_any: u32,
   pend_next: u32,
   lazy: u32,
-  line2: bytes(36),
+  crowded: u32,
+  line2: bytes(32),
   small: bytes(64),
   frames_sent: u64,
   frames_received: u64,
@@ -378,6 +402,7 @@ export const link = struct('vbf_link', {
   tx_keys: linkKeys,
   rx_keys: linkKeys,
   pend: array(u32, VBF_QPS / 32),
+  share: array(i32, VBF_DOMAINS),
 });
 
 export const thread = struct('vbf_thread', {

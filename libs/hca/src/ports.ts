@@ -80,7 +80,8 @@ function countsOf(context: CommandContext, kind: number, number: number): Counts
 
 export function queryCounters(context: CommandContext, input: Uint8Array): Uint8Array {
   const { kind, number } = abi.countersIn.decode(input);
-  const counts = countsOf(context, kind, number);
+  const counts = countsOf(context, kind & ~abi.VB_COUNTERS_SEQUENCE, number);
+  if ((kind & abi.VB_COUNTERS_SEQUENCE) !== 0) return abi.sequenceCounters.encode(counts);
   const port = ownPort(context);
   return abi.counters.encode({
     port_xmit_data: (counts.tx_bytes + 3n) / 4n,

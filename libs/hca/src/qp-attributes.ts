@@ -4,6 +4,7 @@ import type { StructValue } from '@verbena/binary';
 import type { QpRow } from './adapter-memory.ts';
 import { Refusal, type CommandContext } from './command-context.ts';
 import { VBF_PKEYS } from './layout.ts';
+import { firstRx, firstTx, nextRxPsn, nextTxPsn } from './packet-sequence.ts';
 
 export type Wish = StructValue<typeof abi.modifyQpIn.fields>;
 
@@ -47,8 +48,8 @@ export function setAttributes(context: CommandContext, qp: QpRow, wish: Wish): v
   if (has(wish, abi.VB_ATTR_PKEY_INDEX)) qp.set({ pkey_index: wish.pkey_index, pkey: pkeyAt(context, wish.pkey_index) });
   if (has(wish, abi.VB_ATTR_SL)) qp.set({ sl: wish.sl });
   if (has(wish, abi.VB_ATTR_PATH_MTU)) qp.set({ path_mtu: Math.log2(LEAST_MTU) + wish.path_mtu - 1 });
-  if (has(wish, abi.VB_ATTR_SQ_PSN)) qp.set({ sq_psn: wish.sq_psn });
-  if (has(wish, abi.VB_ATTR_RQ_PSN)) qp.set({ rq_psn: wish.rq_psn });
+  if (has(wish, abi.VB_ATTR_SQ_PSN)) qp.set(firstTx(qp, wish.sq_psn));
+  if (has(wish, abi.VB_ATTR_RQ_PSN)) qp.set(firstRx(qp, wish.rq_psn));
   if (has(wish, abi.VB_ATTR_TIMEOUT)) qp.set({ timeout: wish.timeout });
   if (has(wish, abi.VB_ATTR_MIN_RNR_TIMER)) qp.set({ min_rnr_timer: wish.min_rnr_timer });
   if (has(wish, abi.VB_ATTR_MAX_RD_ATOMIC)) qp.set({ max_rd_atomic: wish.max_rd_atomic });
@@ -68,8 +69,8 @@ export function attributesOf(qp: QpRow): Uint8Array {
     retry_count: qp.get('retry_count'),
     rnr_retry: qp.get('rnr_retry'),
     qkey: qp.get('qkey'),
-    sq_psn: qp.get('sq_psn'),
-    rq_psn: qp.get('rq_psn'),
+    sq_psn: nextTxPsn(qp),
+    rq_psn: nextRxPsn(qp),
     pkey_index: qp.get('pkey_index'),
     sl: qp.get('sl'),
     path_mtu: qp.get('path_mtu') - Math.log2(LEAST_MTU) + 1,

@@ -32,6 +32,7 @@ import { VBF_CQS, VBF_QPS, VBF_SLOW_LINK, VBF_SLOW_TYPE, VBF_SRQS, type qp as qp
 import { wantLink } from './links.ts';
 import { RQ_STRIDES, SQ_STRIDES } from './limits.ts';
 import { pkeysMatch } from './partition-keys.ts';
+import { checkSequence, firstRx, firstTx } from './packet-sequence.ts';
 import { attributesOf, checkAttributes, setAttributes, type Wish } from './qp-attributes.ts';
 import { transitionFor } from './qp-states.ts';
 import { laneWeight, shapingOf } from './shaping.ts';
@@ -156,7 +157,10 @@ function resetQp(context: CommandContext, qp: QpRow): void {
     rq_head: 0,
     rq_seen: 0,
     next_valid: 0,
-    ...{ link: 0, remote_qpn: 0, sq_next: 0, sq_high: 0, tx_offset: 0, rx_psn: 0, rx_offset: 0, rx_refused: 0, owe: 0, nak: 0 },
+    ...{ link: 0, remote_qpn: 0, sq_next: 0, sq_high: 0, tx_offset: 0, rx_msn: 0, rx_offset: 0, rx_refused: 0, owe: 0, nak: 0 },
+    ...{ rx_skipping: 0, asked: 0, retries: 0, seen_psn: 0 },
+    ...firstTx(qp, 0),
+    ...firstRx(qp, 0),
     ...{ read_offset: 0, out_length: 0, out_offset: 0, atomic_psn: 0xffff_ffff, events: 0, sqd_event: 0 },
   });
   qp.set({ slow: slowOf(context, qp) });
@@ -202,6 +206,7 @@ function advance(context: CommandContext, qp: QpRow, from: number, to: number): 
   const moved = Atomics.compareExchange(context.memory.words, qp.wordOf('state'), from, to) >>> 0 === from;
   if (!moved) throw new Refusal(VB_EINVAL, 'the queue pair went to the error state');
   if (to === VB_QPS_SQD) context.firmware.core.qp_drain(qp.get('qpn'));
+  if (to === VB_QPS_RTR || to === VB_QPS_RTS) checkSequence(context.memory, qp);
   if (to === VB_QPS_RTR || to === VB_QPS_RTS) context.firmware.core.qp_opened(qp.get('qpn'));
 }
 

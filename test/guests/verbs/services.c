@@ -55,7 +55,7 @@ static void open_datagrams(void) {
 static void join(struct ibv_qp *qp, uint32_t qpn) {
   int reliable = qp->qp_type == IBV_QPT_RC;
   struct ibv_qp_attr attr = {.qp_state = IBV_QPS_INIT, .port_num = 1, .qp_access_flags = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ,
-                             .path_mtu = IBV_MTU_1024, .dest_qp_num = qpn, .max_dest_rd_atomic = 1, .min_rnr_timer = 12, .rq_psn = 77, .sq_psn = 77,
+                             .path_mtu = IBV_MTU_1024, .dest_qp_num = qpn, .max_dest_rd_atomic = 1, .min_rnr_timer = 12, .rq_psn = 0xfffffe, .sq_psn = 0xfffffe,
                              .timeout = 14, .retry_cnt = 7, .rnr_retry = 7, .max_rd_atomic = 1, .ah_attr = {.dlid = (uint16_t)there.lid, .port_num = 1, .sl = 2}};
   CHECK(ibv_modify_qp(qp, &attr, IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_ACCESS_FLAGS) == 0);
   attr.qp_state = IBV_QPS_RTR;
@@ -66,7 +66,7 @@ static void join(struct ibv_qp *qp, uint32_t qpn) {
   CHECK(ibv_modify_qp(qp, &attr, IBV_QP_STATE | IBV_QP_SQ_PSN | (reliable ? more : 0)) == 0);
   struct ibv_qp_attr now;
   struct ibv_qp_init_attr init;
-  CHECK(ibv_query_qp(qp, &now, IBV_QP_STATE, &init) == 0 && now.qp_state == IBV_QPS_RTS && now.path_mtu == IBV_MTU_1024 && now.sq_psn == 77);
+  CHECK(ibv_query_qp(qp, &now, IBV_QP_STATE, &init) == 0 && now.qp_state == IBV_QPS_RTS && now.path_mtu == IBV_MTU_1024 && now.sq_psn == 0xfffffe);
   CHECK(now.ah_attr.sl == 2 && now.ah_attr.dlid == there.lid && now.dest_qp_num == qpn && init.qp_type == qp->qp_type);
 }
 
@@ -177,10 +177,14 @@ static void count(void) {
   struct ibv_sge sge = {(uintptr_t)buffer, 4000, mr->lkey};
   struct ibv_send_wr write = request(IBV_WR_RDMA_WRITE, &sge, 0);
   write.wr.rdma.remote_addr = there.window + 8192, write.wr.rdma.rkey = there.rkey;
-  CHECK(vb_query_qp_counters(rc, &before) == 0);
+  struct ibv_qp_attr first, next_one;
+  CHECK(vb_query_qp_counters(rc, &before) == 0 && ibv_query_qp(rc, &first, IBV_QP_SQ_PSN, NULL) == 0);
   CHECK(post(rc, write).status == IBV_WC_SUCCESS);
   CHECK(vb_query_qp_counters(rc, &after) == 0 && vb_query_vf_counters(context, &vf) == 0);
   CHECK(after.port_xmit_data - before.port_xmit_data == 1000 && after.port_xmit_pkts - before.port_xmit_pkts == 4); /* of 1024 bytes */
+  CHECK(ibv_query_qp(rc, &next_one, IBV_QP_SQ_PSN, NULL) == 0 && next_one.sq_psn == ((first.sq_psn + 4) & 0xffffff)); /* one for each packet, around 2^24 */
+  struct vb_sequence_counters sequence;
+  CHECK(vb_query_qp_sequence_counters(rc, &sequence) == 0 && sequence.packet_seq_err == 0 && sequence.out_of_sequence == 0);
   CHECK(vf.port_xmit_data >= after.port_xmit_data && vf.port_xmit_pkts >= after.port_xmit_pkts);
   meet_again();
 }

@@ -16,7 +16,7 @@ import { LINK_KEY_BYTES } from '@verbena/hca';
 
 /** "VBFL" in memory order. */
 const MAGIC = 0x4c46_4256;
-const VERSION = 1;
+const VERSION = 2;
 const NONCE_BYTES = 32;
 export const ENDPOINT_BYTES = 256;
 export const LEAST_SECRET_BYTES = 16;

@@ -246,6 +246,8 @@ struct vb_port_info {
 #define VB_COUNTERS_PORT 0u
 #define VB_COUNTERS_VF 1u    /* of this domain */
 #define VB_COUNTERS_QP 2u    /* of its QP `number` */
+/* With a kind: what of it came out of order (vb_sequence_counters). Within one process no packet does. */
+#define VB_COUNTERS_SEQUENCE 16u
 struct vb_counters_in { uint32_t kind; uint32_t number; };
 struct vb_counters {
   uint64_t port_xmit_data;
@@ -258,6 +260,14 @@ struct vb_counters {
   uint64_t qp1_dropped;
   uint64_t port_rcv_constraint_errors;
   uint64_t reserved;
+};
+
+/* Under the names that drivers of adapters give them. */
+struct vb_sequence_counters {
+  uint64_t out_of_sequence;     /* packets that came before one that is missing */
+  uint64_t packet_seq_err;      /* NAKs for that, from the other end */
+  uint64_t duplicate_request;   /* packets that had come before */
+  uint64_t rnr_nak_retry_err;   /* NAKs of a receiver that was not ready */
 };
 
 /* A subnet management packet (InfiniBand vol. 1, section 14.2): 64 bytes of attribute, for the agent of the port at `lid`. The result is the command's;

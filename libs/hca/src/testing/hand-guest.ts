@@ -124,6 +124,12 @@ export interface QpOptions {
   readonly type?: number;
   readonly srq?: HandSrq;
   readonly qkey?: number;
+  /** 1: 256 bytes, ... 5: 4096 bytes, as when absent. */
+  readonly mtu?: number;
+  /** Where packets begin to count that it sends, and that it expects; 0 when absent. */
+  readonly sl?: number;
+  readonly sqPsn?: number;
+  readonly rqPsn?: number;
 }
 
 const ALL = abi.VB_ACCESS_LOCAL_WRITE | abi.VB_ACCESS_REMOTE_WRITE;
@@ -378,6 +384,10 @@ export class HandQp {
       (values.rnr_retry === undefined ? 0 : abi.VB_ATTR_RETRY) |
       (values.qkey === undefined ? 0 : abi.VB_ATTR_QKEY) |
       (values.pkey_index === undefined ? 0 : abi.VB_ATTR_PKEY_INDEX) |
+      (values.path_mtu === undefined ? 0 : abi.VB_ATTR_PATH_MTU) |
+      (values.sq_psn === undefined ? 0 : abi.VB_ATTR_SQ_PSN) |
+      (values.rq_psn === undefined ? 0 : abi.VB_ATTR_RQ_PSN) |
+      (values.sl === undefined ? 0 : abi.VB_ATTR_SL) |
       (values.attr_mask ?? 0);
     const input = abi.modifyQpIn.encode({ qpn: this.qpn, state, ...values, attr_mask: abi.VB_ATTR_STATE | given });
     return this.guest.command(abi.VB_CMD_MODIFY_QP, input).status;
@@ -402,8 +412,14 @@ export class HandQp {
     const reliable = (this.#options.type ?? abi.VB_QPT_RC) === abi.VB_QPT_RC;
     const steps = [
       this.modify(abi.VB_QPS_INIT, { access: this.#options.access ?? ALL }),
-      this.modify(abi.VB_QPS_RTR, { dest_lid: other.guest.lid, dest_qpn: other.qpn }),
-      this.modify(abi.VB_QPS_RTS, reliable ? { retry_count: 7, rnr_retry: this.#options.rnrRetry ?? 7 } : {}),
+      this.modify(abi.VB_QPS_RTR, {
+        ...{ dest_lid: other.guest.lid, dest_qpn: other.qpn, path_mtu: this.#options.mtu ?? 5 },
+        ...{ rq_psn: this.#options.rqPsn ?? 0, sl: this.#options.sl ?? 0 },
+      }),
+      this.modify(abi.VB_QPS_RTS, {
+        sq_psn: this.#options.sqPsn ?? 0,
+        ...(reliable ? { retry_count: 7, rnr_retry: this.#options.rnrRetry ?? 7 } : {}),
+      }),
     ];
     if (steps.some((status) => status !== 0)) throw new Error(`connecting failed: ${steps.join(', ')}`);
   }
