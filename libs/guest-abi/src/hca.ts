@@ -103,6 +103,7 @@ export const VB_CMD_QUERY_COUNTERS = 22;
 export const VB_CMD_QUERY_QP_ATTR = 23;
 export const VB_CMD_QUERY_LIMITS = 24;
 export const VB_CMD_MAD = 25;
+export const VB_CMD_RESIZE_CQ = 26;
 export const VB_CMD_OPEN_CHANNEL = 64;
 export const VB_REREG_TRANSLATION = 1;
 export const VB_REREG_PD = 2;
@@ -184,6 +185,7 @@ export const deviceInfo = struct(
 );
 export const regMrIn = struct('vb_reg_mr_in', { pd: u32, access: u32, addr: u64, length: u64 }, 24);
 export const regMrOut = struct('vb_reg_mr_out', { handle: u32, lkey: u32, rkey: u32, reserved: u32 }, 16);
+export const resizeCqIn = struct('vb_resize_cq_in', { cqn: u32, entries: u32, ring_addr: u64 }, 16);
 export const createCqIn = struct('vb_create_cq_in', { ring_addr: u64, entries: u32, reserved: u32 }, 16);
 export const createQpIn = struct(
   'vb_create_qp_in',

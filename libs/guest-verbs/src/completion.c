@@ -151,9 +151,19 @@ static int worth_an_event(const struct ibv_cq *cq) {
 }
 
 int ibv_resize_cq(struct ibv_cq *cq, int cqe) {
-  (void)cq;
-  (void)cqe;
-  return ENOSYS;
+  if (cqe < 1 || (uint32_t)cqe > cq->context->info.max_cqe) return EINVAL;
+  uint32_t entries = vb_power_of_two((uint32_t)cqe);
+  struct vb_cqe *ring = vb_ring(entries * sizeof *ring);
+  if (!ring) return ENOMEM;
+  struct vb_resize_cq_in in = {.cqn = cq->hw.cqn, .entries = entries, .ring_addr = (uintptr_t)ring};
+  vb_uar_write(VB_UAR_CQ_CI, cq->hw.cqn, cq->hw.consumer);
+  int error = vb_command(VB_CMD_RESIZE_CQ, &in, sizeof in, 0);
+  free(error ? ring : cq->hw.ring);
+  if (error) return error;
+  cq->hw.ring = ring;
+  cq->hw.mask = entries - 1;
+  cq->cqe = (int)entries;
+  return 0;
 }
 
 int ibv_get_cq_event(struct ibv_comp_channel *channel, struct ibv_cq **cq, void **cq_context) {

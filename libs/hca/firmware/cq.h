@@ -30,6 +30,19 @@ static inline __attribute__((always_inline)) bool cq_reserve(struct vbf_cq *cq, 
   return true;
 }
 
+/* The entry was not to be had. While the queue is moved to another ring that means nothing. */
+#define RESIZE_SPINS 20000000u
+static __attribute__((noinline)) bool cq_reserve_late(struct vbf_cq *cq, uint64_t wr_id, uint32_t qpn, uint32_t opcode, uint32_t *index) {
+  for (uint32_t i = 0; i < RESIZE_SPINS && load32(&cq->state) == VBF_CQ_RESIZING; i++) {}
+  return load32(&cq->state) == VBF_CQ_READY && cq_reserve(cq, wr_id, qpn, opcode, index);
+}
+
+/* Takes the next entry of a queue that works. */
+static inline __attribute__((always_inline)) bool cq_take(struct vbf_cq *cq, uint64_t wr_id, uint32_t qpn, uint32_t opcode, uint32_t *index) {
+  if (LIKELY(cq->state == VBF_CQ_READY && cq_reserve(cq, wr_id, qpn, opcode, index))) return true;
+  return cq_reserve_late(cq, wr_id, qpn, opcode, index);
+}
+
 #define ARMED_FOR_ALL 1u
 #define ARMED_FOR_SOLICITED 2u
 
@@ -59,7 +72,7 @@ static __attribute__((noinline)) void event_post(uint32_t slot, uint32_t epoch, 
   struct vbf_cq *cq = cq_at(domain->event_cq);
   uint32_t index;
   if (domain->event_cq != 0) {
-    if (cq->cqn == domain->event_cq && cq->state == VBF_CQ_READY && reachable(cq->slot, cq->epoch) && cq_reserve(cq, number, number, VB_WC_EVENT, &index)) {
+    if (cq->cqn == domain->event_cq && reachable(cq->slot, cq->epoch) && cq_take(cq, number, number, VB_WC_EVENT, &index)) {
       struct completion c = {.wr_id = number, .qpn = number, .imm = type, .opcode = VB_WC_EVENT};
       cq_fill(cq, index, &c);
     } else {
@@ -81,7 +94,7 @@ static __attribute__((noinline)) void cq_overrun(struct vbf_cq *cq) {
 static inline bool cq_complete(uint32_t cq_number, const struct completion *c, uint32_t *request) {
   struct vbf_cq *cq = cq_at(cq_number);
   uint32_t index;
-  if (UNLIKELY(cq->state != VBF_CQ_READY || !cq_reserve(cq, c->wr_id, c->qpn, c->opcode, &index))) {
+  if (UNLIKELY(!cq_take(cq, c->wr_id, c->qpn, c->opcode, &index))) {
     ++*request;
     cq_overrun(cq);
     return false;

@@ -110,6 +110,9 @@ EXPORT(qp_drain) uint32_t qp_drain(uint32_t qpn) {
   return done;
 }
 
+/* Moves a completion queue to another ring of this thread's reach: 0, or RESIZE_*. */
+EXPORT(cq_move) uint32_t cq_move(uint32_t cqn, uint32_t ring, uint32_t entries) { return cq_resize(cq_at(cqn), ring, entries); }
+
 /* An asynchronous event of a port or a device, from the control path. */
 EXPORT(event) void event(uint32_t slot, uint32_t type, uint32_t number) { event_post(slot, domain_at(slot)->epoch, type, number); }
 

@@ -173,6 +173,7 @@ struct vbf_srq {
 #define VBF_CQ_FREE 0u
 #define VBF_CQ_READY 1u
 #define VBF_CQ_OVERRUN 2u
+#define VBF_CQ_RESIZING 3u
 struct vbf_cq {
   /* read by all, written by set-up commands */
   uint32_t cqn;
@@ -183,7 +184,9 @@ struct vbf_cq {
   uint32_t mask;
   uint32_t users;
   uint32_t generation;
-  uint8_t line0[32];
+  uint32_t resizer;        /* thread that moves the queue to another ring, and 1 */
+  uint32_t resume_head;    /* `head` afterwards */
+  uint8_t line0[24];
   /* producers */
   uint32_t head;
   uint8_t line1[60];

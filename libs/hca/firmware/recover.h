@@ -5,6 +5,7 @@
 #ifndef VBF_RECOVER_H
 #define VBF_RECOVER_H
 
+#include "resize.h"
 #include "timer.h"
 
 static void recover_completion(struct vbf_thread *dead) {
@@ -36,6 +37,7 @@ static void recover_links(uint32_t number) {
 static void recover_thread(uint32_t number) {
   struct vbf_thread *dead = (struct vbf_thread *)(uintptr_t)(VBF_THREAD_ADDR + number * VBF_THREAD_STRIDE);
   recover_completion(dead);
+  recover_resize(number);
   recover_links(number);
   for (uint32_t i = 0; i < load32(&header()->srq_high); i++)
     if (load32(&srq_at(i)->lock) >> 1 == number + 1) lock_drop(&srq_at(i)->lock);

@@ -119,7 +119,7 @@ static inline void scatter(uint32_t to_slot, const struct segment *to, uint32_t 
 static inline __attribute__((always_inline)) bool rq_complete(struct vbf_qp *qp, uint8_t opcode, uint8_t status, uint8_t flags, uint32_t bytes, uint32_t imm, uint32_t slid, const uint64_t *data) {
   struct vbf_cq *cq = cq_at(qp->recv_cq);
   uint32_t index;
-  if (UNLIKELY(cq->state != VBF_CQ_READY || !cq_reserve(cq, qp->next_wr_id, qp->qpn, opcode, &index))) {
+  if (UNLIKELY(!cq_take(cq, qp->next_wr_id, qp->qpn, opcode, &index))) {
     cq_overrun(cq);
     return false;
   }

@@ -1,6 +1,6 @@
 /** Set-up commands by opcode: their input's size, and what carries them out. */
 import * as abi from '@verbena/guest-abi';
-import { createCq, destroyCq, setEvents } from './completion-queues.ts';
+import { createCq, destroyCq, resizeCq, setEvents } from './completion-queues.ts';
 import type { CommandContext } from './command-context.ts';
 import { LIMITS } from './limits.ts';
 import { allocMw, allocPd, deallocMw, deallocPd, deregMr, regMr, reregMr } from './memory-regions.ts';
@@ -49,6 +49,7 @@ export const COMMANDS: ReadonlyMap<number, Command> = new Map([
   [abi.VB_CMD_DEREG_MR, { name: 'DEREG_MR', inputBytes: handle, run: deregMr }],
   [abi.VB_CMD_CREATE_CQ, { name: 'CREATE_CQ', inputBytes: abi.createCqIn.size, run: createCq }],
   [abi.VB_CMD_DESTROY_CQ, { name: 'DESTROY_CQ', inputBytes: handle, run: destroyCq }],
+  [abi.VB_CMD_RESIZE_CQ, { name: 'RESIZE_CQ', inputBytes: abi.resizeCqIn.size, run: resizeCq }],
   [abi.VB_CMD_CREATE_QP, { name: 'CREATE_QP', inputBytes: abi.createQpIn.size, leastBytes: FIRST_CREATE_QP, run: createQp }],
   [abi.VB_CMD_MODIFY_QP, { name: 'MODIFY_QP', inputBytes: abi.modifyQpIn.size, leastBytes: FIRST_MODIFY_QP, run: modifyQp }],
   [abi.VB_CMD_QUERY_QP, { name: 'QUERY_QP', inputBytes: handle, run: queryQp }],

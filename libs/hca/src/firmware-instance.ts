@@ -17,6 +17,8 @@ interface CoreExports {
   /** 1 when nothing of the send queue is under way any more. */
   readonly qp_drain: (qpn: number) => number;
   readonly event: (slot: number, type: number, number: number) => void;
+  /** 0; 1: too small for what is there; 2: a completion that was begun does not end. */
+  readonly cq_move: (cqn: number, ring: number, entries: number) => number;
   readonly qp_gone: (qpn: number) => void;
   readonly wire_turn: (link: number) => number;
   readonly wire_poll: (turns: number) => number;

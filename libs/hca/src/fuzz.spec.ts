@@ -48,6 +48,7 @@ describe('hostile guests in great number', () => {
         a.connect(b, broken);
         b.connect(a, broken);
         for (const each of pair) {
+          if (dice(16) === 0) each.resize(dice);
           const seed = dice(2 ** 32);
           const wrong = each.run(seed, TURN);
           if (wrong !== 0)

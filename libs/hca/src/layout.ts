@@ -67,6 +67,7 @@ export const VBF_NH_WORDS = 264;
 export const VBF_CQ_FREE = 0;
 export const VBF_CQ_READY = 1;
 export const VBF_CQ_OVERRUN = 2;
+export const VBF_CQ_RESIZING = 3;
 export const VBF_FLUSH_SQ = 1;
 export const VBF_FLUSH_RQ = 2;
 export const VBF_WAIT_RNR = 1;
@@ -237,7 +238,9 @@ export const cq = struct(
     mask: u32,
     users: u32,
     generation: u32,
-    line0: bytes(32),
+    resizer: u32,
+    resume_head: u32,
+    line0: bytes(24),
     head: u32,
     line1: bytes(60),
     consumer: u32,

@@ -101,6 +101,36 @@ static void ping_pong(struct ibv_qp *qp, struct ibv_mr *mr, char *buffer, const 
   }
 }
 
+/* Queues that move to other rings, with completions in them and while others come. */
+static void resize(struct ibv_qp *qp, struct ibv_mr *mr, char *buffer) {
+  enum { MESSAGES = 12 };
+  if (rank == 1) for (int i = 0; i < MESSAGES; i++) receive(qp, mr, buffer, 8, 300u + (unsigned)i);
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (rank == 0) {
+    struct ibv_sge sge = {.addr = (uintptr_t)buffer, .length = 8, .lkey = mr->lkey};
+    for (int i = 0; i < MESSAGES; i++) {
+      CHECK(send(qp, IBV_WR_SEND, IBV_SEND_SIGNALED, &sge, 1, 300u + (unsigned)i, 0) == 0);
+      if (i % 4 == 1) CHECK(ibv_resize_cq(send_cq, 30 + 50 * i) == 0 && send_cq->cqe >= 30 + 50 * i);
+    }
+    for (int i = 0; i < MESSAGES; i++) {
+      struct ibv_wc wc = next(send_cq);
+      CHECK(wc.status == IBV_WC_SUCCESS && wc.wr_id == 300u + (unsigned)i);
+    }
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (rank == 1) {
+    CHECK(ibv_resize_cq(recv_cq, 4) == EINVAL && ibv_resize_cq(recv_cq, 1 << 30) == EINVAL && recv_cq->cqe >= 50);
+    CHECK(ibv_resize_cq(recv_cq, 500) == 0 && recv_cq->cqe >= 500);
+    for (int i = 0; i < MESSAGES; i++) {
+      struct ibv_wc wc = next(recv_cq);
+      CHECK(wc.status == IBV_WC_SUCCESS && wc.wr_id == 300u + (unsigned)i);
+      if (i == 3) CHECK(ibv_resize_cq(recv_cq, 8) == 0 && recv_cq->cqe == 8);
+    }
+    CHECK(ibv_resize_cq(recv_cq, 50) == 0);
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+}
+
 static void write_remotely(struct ibv_qp *qp, struct ibv_mr *mr, char *buffer, const struct address *there) {
   if (rank == 0) {
     struct ibv_sge sge = {.addr = (uintptr_t)buffer, .length = 1 << 20, .lkey = mr->lkey};
@@ -164,6 +194,7 @@ int main(int argc, char **argv) {
   struct address there = meet(qp, buffer, mr->rkey);
   join(qp, &there);
   ping_pong(qp, mr, buffer, &there);
+  resize(qp, mr, buffer);
   write_remotely(qp, mr, buffer, &there);
   go_wrong(qp, mr, buffer, there);
   CHECK(ibv_destroy_cq(send_cq) == EBUSY);

@@ -183,6 +183,7 @@ struct vb_cqe {
 #define VB_CMD_QUERY_QP_ATTR 23u
 #define VB_CMD_QUERY_LIMITS 24u
 #define VB_CMD_MAD 25u             /* a subnet management packet: refused (VB_EPERM) unless the subnet is managed in band */
+#define VB_CMD_RESIZE_CQ 26u
 #define VB_CMD_OPEN_CHANNEL 64u    /* in: vb_cmd_handle, the slot of a domain on the same host, or one's own: whether this VM has channels (ivc.h) */
 
 struct vb_cmd_handle { uint32_t handle; uint32_t reserved; };  /* in of the destroy commands; out of ALLOC_PD, CREATE_CQ */
@@ -290,6 +291,8 @@ struct vb_mad {
 };
 
 struct vb_create_cq_in { uint64_t ring_addr; uint32_t entries; uint32_t reserved; };  /* entries: power of two */
+/* RESIZE_CQ: moves the queue, with what is in it, to another ring. Say before how far you have read (VB_UAR_CQ_CI); the old ring is yours when the command has succeeded. */
+struct vb_resize_cq_in { uint32_t cqn; uint32_t entries; uint64_t ring_addr; };
 
 #define VB_QP_SCATTER_TO_CQE 1u
 

@@ -6,7 +6,7 @@ export const PLAYGROUND = 0x0100_0000;
 export const PLAYGROUND_BYTES = 0x4_0000;
 /** Where rings lie: the adapter writes completions there. */
 const RINGS = PLAYGROUND + PLAYGROUND_BYTES;
-const RING_BYTES = 0x8_0000;
+const RING_BYTES = 0x10_0000;
 /** Behind it nobody may write. */
 export const END = 0x0120_0000;
 export const PAGES = END / 65_536;
@@ -64,6 +64,7 @@ export class FuzzGuest {
   regions: Region[] = [];
   queues: Queue[] = [];
   #cqs: number[] = [];
+  #rings: number[] = [];
   #srq = 0;
 
   constructor(guest: HandGuest, module: WebAssembly.Module) {
@@ -121,11 +122,12 @@ export class FuzzGuest {
     const ring = (bytes: number): number => {
       const here = at;
       at += Math.ceil(bytes / 64) * 64;
-      if (at > RINGS + RING_BYTES) throw new Error('the rings do not fit');
+      if (at > RINGS + RING_BYTES / 2) throw new Error('the rings do not fit');
       return here;
     };
     this.guest.bytes.fill(0, RINGS, RINGS + RING_BYTES);
     const rings = Array.from({ length: 4 }, () => ring(CQ_ENTRIES * 64));
+    this.#rings = rings;
     this.#cqs = rings.map((each) =>
       this.#handle(abi.VB_CMD_CREATE_CQ, abi.createCqIn.encode({ ring_addr: BigInt(each), entries: CQ_ENTRIES })),
     );
@@ -159,6 +161,21 @@ export class FuzzGuest {
     this.#words.set([12, 12, PLAYGROUND, PLAYGROUND_BYTES, this.#srq, srqRing, 0, 0], 0);
     const cqs = this.#cqs.flatMap((cqn, i) => [cqn, rings[i] ?? 0, CQ_ENTRIES, 0]);
     this.#words.set(cqs, HEADER + 2 * REGIONS * REGION + QUEUES * QUEUE);
+  }
+
+  /** Moves a completion queue to another ring, now and then to nonsense. The rings of an epoch lie in two halves of the place for them. */
+  resize(dice: Dice): void {
+    const number = dice(4);
+    const cqn = this.#cqs[number] ?? 0;
+    const at = HEADER + 2 * REGIONS * REGION + QUEUES * QUEUE + 4 * number;
+    const entries = [CQ_ENTRIES, CQ_ENTRIES, CQ_ENTRIES / 2, 3][dice(4)] ?? CQ_ENTRIES;
+    const here = this.#words[at + 1] ?? 0;
+    const spare = RINGS + RING_BYTES / 2 + number * CQ_ENTRIES * 64;
+    const ring = dice(20) === 0 ? dice(2 ** 32) : here === spare ? (this.#rings[number] ?? 0) : spare;
+    if (ring === spare || ring === this.#rings[number]) this.guest.bytes.fill(0, ring, ring + CQ_ENTRIES * 64);
+    const wish = abi.resizeCqIn.encode({ cqn: dice(20) === 0 ? dice(2 ** 32) : cqn, entries, ring_addr: BigInt(ring) });
+    const { status } = this.guest.command(abi.VB_CMD_RESIZE_CQ, wish);
+    if (status === 0) this.#words.set([ring, entries], at + 1);
   }
 
   /** Connects every queue pair that is in an error state, or whose other end is, to that of the other with the same number. */

@@ -256,8 +256,8 @@ export class HandGuest {
 
 export class HandCq {
   readonly guest: HandGuest;
-  readonly entries: number;
-  readonly ring: number;
+  entries: number;
+  ring: number;
   readonly cqn: number;
   consumer = 0;
 
@@ -283,6 +283,14 @@ export class HandCq {
     const all: Cqe[] = [];
     for (let next = this.poll(); next !== undefined; next = this.poll()) all.push(next);
     return all;
+  }
+
+  /** Moves it to a ring of so many entries: the command's status. */
+  resize(entries: number, ring = this.guest.alloc(entries * abi.cqe.size)): number {
+    const input = abi.resizeCqIn.encode({ cqn: this.cqn, entries, ring_addr: BigInt(ring) });
+    const { status } = this.guest.command(abi.VB_CMD_RESIZE_CQ, input);
+    if (status === 0) [this.ring, this.entries] = [ring, entries];
+    return status;
   }
 
   arm(): void {

@@ -7,10 +7,12 @@ import {
   cmdHandle,
   cqe,
   createCqIn,
+  resizeCqIn,
   eventPage,
   VB_CHANNEL_CQ,
   VB_CMD_CREATE_CQ,
   VB_CMD_DESTROY_CQ,
+  VB_CMD_RESIZE_CQ,
   VB_EFAULT,
   VB_EINVAL,
   VB_ENOSPC,
@@ -190,7 +192,9 @@ export class Backend {
         ? this.#createQueue(input)
         : opcode === VB_CMD_DESTROY_CQ
           ? this.#destroyQueue(input)
-          : this.#command(opcode, input);
+          : opcode === VB_CMD_RESIZE_CQ
+            ? this.#resizeQueue(input)
+            : this.#command(opcode, input);
     page.bytes.set(output);
     page.store('length', output.length);
     page.store('status', status);
@@ -203,14 +207,12 @@ export class Backend {
   #createQueue(input: Uint8Array): Answer {
     if (input.length < createCqIn.size) return refused(VB_EINVAL);
     const { ring_addr, entries } = createCqIn.decode(input);
-    if (ring_addr % BigInt(cqe.size) !== 0n || entries === 0) return refused(VB_EINVAL);
-    const end = ring_addr + BigInt(entries * cqe.size);
-    if (end > BigInt(memoryBytes(this.#guestMemory, end))) return refused(VB_EFAULT);
+    const wrong = this.#checkRing(ring_addr, entries);
+    if (wrong !== 0) return refused(wrong);
     const { words } = this.page;
     const taken = new Set([...this.#queues.values()].map(({ at }) => at));
     const free = Array.from({ length: queueEntries }, (_, i) => this.page.queue(i)).find((at) => !taken.has(at));
-    const used = [...this.#queues.values()].reduce((sum, queue) => sum + queue.entries * cqe.size, entries * cqe.size);
-    const shadow = free === undefined || used > shadowBytes ? undefined : this.#shadows.take(entries * cqe.size);
+    const shadow = free === undefined ? undefined : this.#takeShadow(entries);
     if (free === undefined || shadow === undefined) return refused(VB_ENOSPC);
     const answer = this.#command(VB_CMD_CREATE_CQ, createCqIn.encode({ ring_addr: BigInt(shadow), entries }));
     if (answer.status !== 0) {
@@ -224,6 +226,51 @@ export class Backend {
     const cqn = cmdHandle.decode(answer.output).handle | 0;
     words[free + q.cqn] = cqn;
     this.#queues.set(cqn, { at: free, cqn, shadow, ring: Number(ring_addr), entries });
+    return answer;
+  }
+
+  #checkRing(ring_addr: bigint, entries: number): number {
+    if (ring_addr % BigInt(cqe.size) !== 0n || entries === 0) return VB_EINVAL;
+    const end = ring_addr + BigInt(entries * cqe.size);
+    return end > BigInt(memoryBytes(this.#guestMemory, end)) ? VB_EFAULT : 0;
+  }
+
+  /** Room for a ring in the driver domain's memory, or undefined when the guest or the domain has no more. */
+  #takeShadow(entries: number): number | undefined {
+    const used = [...this.#queues.values()].reduce((sum, queue) => sum + queue.entries * cqe.size, entries * cqe.size);
+    return used > shadowBytes ? undefined : this.#shadows.take(entries * cqe.size);
+  }
+
+  /** The adapter moves its queue to another shadow; what was brought and not consumed moves from one ring of the guest's to the other. */
+  #resizeQueue(input: Uint8Array): Answer {
+    if (input.length < resizeCqIn.size) return refused(VB_EINVAL);
+    const { cqn, entries, ring_addr } = resizeCqIn.decode(input);
+    const queue = this.#queues.get(cqn | 0);
+    const wrong = this.#checkRing(ring_addr, entries);
+    if (queue === undefined || wrong !== 0) return refused(wrong || VB_EINVAL);
+    while (this.#bring(queue));
+    const { words } = this.page;
+    const [moved, room] = [words[queue.at + q.moved] ?? 0, this.#room(queue)];
+    const unread = queue.entries - room;
+    if (room < 0 || unread > entries) return refused(VB_EINVAL);
+    const shadow = this.#takeShadow(entries);
+    if (shadow === undefined) return refused(VB_ENOSPC);
+    this.#ownRing(VB_UAR_CQ_CI, queue.cqn, moved);
+    const answer = this.#command(VB_CMD_RESIZE_CQ, resizeCqIn.encode({ cqn, entries, ring_addr: BigInt(shadow) }));
+    if (answer.status !== 0) {
+      this.#shadows.give(shadow);
+      return answer;
+    }
+    const [from, to] = [queue.ring >>> 2, Number(ring_addr) >>> 2];
+    for (let i = moved - unread; i !== moved; i++) {
+      const at = from + (i & (queue.entries - 1)) * entryWords;
+      if (this.#reaches(at + entryWords)) this.#copy(to + (i & (entries - 1)) * entryWords, this.#guest.subarray(at, at + entryWords));
+    }
+    this.#shadows.give(queue.shadow);
+    this.#queues.set(queue.cqn, { ...queue, shadow, ring: Number(ring_addr), entries });
+    words[queue.at + q.shadow] = shadow;
+    words[queue.at + q.ring] = Number(ring_addr);
+    words[queue.at + q.entries] = entries;
     return answer;
   }
 
