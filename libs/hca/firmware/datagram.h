@@ -5,7 +5,7 @@
 #ifndef VBF_DATAGRAM_H
 #define VBF_DATAGRAM_H
 
-#include "execute.h"
+#include "hear.h"
 
 #define UD_QPN(address) ((uint32_t)(address))
 #define UD_LID(address) ((uint32_t)((address) >> 32) & 0xffffu)

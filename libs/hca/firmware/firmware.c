@@ -1,6 +1,5 @@
 /* The adapter's firmware: what a doorbell does, and what the control path asks for. One translation unit, so that all of it inlines. */
 #include "requester.h"
-#include "remote.h"
 #include "engage.h"
 #include "timer.h"
 #include "recover.h"

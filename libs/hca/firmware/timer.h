@@ -2,7 +2,7 @@
 #ifndef VBF_TIMER_H
 #define VBF_TIMER_H
 
-#include "remote.h"
+#include "acknowledge.h"
 
 #define RNR_TIMER_MS 20u       /* one receiver-not-ready retry */
 #define ANSWER_TIMER_MS 1000u  /* one retry towards a QP that is not connected yet */
