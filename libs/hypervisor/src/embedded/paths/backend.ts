@@ -8,15 +8,12 @@ import {
   cqe,
   createCqIn,
   resizeCqIn,
-  eventPage,
-  VB_CHANNEL_CQ,
   VB_CMD_CREATE_CQ,
   VB_CMD_DESTROY_CQ,
   VB_CMD_RESIZE_CQ,
   VB_EFAULT,
   VB_EINVAL,
   VB_ENOSPC,
-  VB_EVENT_PAGE_ADDR,
   VB_UAR_CQ_ARM,
   VB_UAR_CQ_ARM_SOLICITED,
   VB_UAR_CQ_CI,
@@ -25,7 +22,7 @@ import {
 } from '@verbena/guest-abi';
 import { COMMAND_ANSWERED, COMMAND_ASKED, commandBytes, queueEntries, queueField as q, SharedPage } from './shared-ring.ts';
 import type { ShadowRings } from './shadow-rings.ts';
-import { sharedBuffer } from '../shared-buffer.ts';
+import { GuestQueues } from './guest-queues.ts';
 
 /** Structured-cloneable; the ports of both adapters must be in the transfer list. */
 export interface BackendStart {
@@ -52,7 +49,6 @@ interface Answer {
 }
 const entryWords = cqe.size / 4;
 const generationWord = cqe.offsets.generation / 4;
-const event = { pending: VB_EVENT_PAGE_ADDR / 4, wakeups: (VB_EVENT_PAGE_ADDR + eventPage.offsets.wakeups) / 4 };
 /** Of a driver domain's memory, for the completion queues of one guest. */
 const shadowBytes = 16 * 1024 * 1024;
 const refused = (status: number): Answer => ({ status, output: new Uint8Array() });
@@ -65,7 +61,7 @@ export class Backend {
   readonly #guestMemory: WebAssembly.Memory;
   readonly #shadows: ShadowRings;
   readonly #queues = new Map<number, ServedQueue>();
-  #guest: Int32Array<SharedArrayBuffer>;
+  readonly #guest: GuestQueues;
 
   constructor({ page, guest, own }: BackendStart, shadows: ShadowRings) {
     this.page = new SharedPage(page);
@@ -74,7 +70,7 @@ export class Backend {
     this.#command = adapter.command;
     this.#ownRing = openAdapter(own).uarWrite as Ring;
     this.#guestMemory = guest.guestMemory;
-    this.#guest = wordsOf(guest.guestMemory);
+    this.#guest = new GuestQueues(guest.guestMemory);
     this.#shadows = shadows;
   }
 
@@ -126,7 +122,7 @@ export class Backend {
     if (((moved - high) | 0) >= 0) words[at + q.consumer] = high;
     // A queue that is armed for solicited completions wakes for all: the guest looks again.
     if (register !== VB_UAR_CQ_ARM && register !== VB_UAR_CQ_ARM_SOLICITED) return;
-    if (((moved - high) | 0) > 0) this.#raise();
+    if (((moved - high) | 0) > 0) this.#guest.raise();
     else words[at + q.armed] = 1;
   }
 
@@ -146,7 +142,7 @@ export class Backend {
     for (let room = this.#room(queue); room > 0; room--) {
       const index = (moved & (entries - 1)) * entryWords;
       if (Atomics.load(shadow, from + index + generationWord) !== ((moved + 1) | 0)) break;
-      this.#copy(to + index, shadow.subarray(from + index, from + index + entryWords));
+      this.#guest.put(to + index, shadow.subarray(from + index, from + index + entryWords));
       moved = (moved + 1) | 0;
       words[at + q.moved] = moved;
       brought++;
@@ -156,31 +152,9 @@ export class Backend {
     Atomics.add(words, 8, brought);
     if (words[at + q.armed] === 1) {
       words[at + q.armed] = 0;
-      this.#raise();
+      this.#guest.raise();
     }
     return true;
-  }
-
-  /** Whether the guest's memory has so many words. */
-  #reaches(words: number): boolean {
-    if (words <= this.#guest.length) return true;
-    if (memoryBytes(this.#guestMemory, 4 * words) < 4 * words) return false;
-    this.#guest = wordsOf(this.#guestMemory);
-    return words <= this.#guest.length;
-  }
-
-  /** One entry, its generation last. */
-  #copy(to: number, entry: Int32Array<SharedArrayBuffer>): void {
-    // A page that the guest has made nonsense of: the entry goes nowhere.
-    if (!this.#reaches(to + entryWords)) return;
-    for (let i = 0; i < generationWord; i++) this.#guest[to + i] = entry[i] ?? 0;
-    Atomics.store(this.#guest, to + generationWord, entry[generationWord] ?? 0);
-  }
-
-  #raise(): void {
-    Atomics.or(this.#guest, event.pending, 1 << VB_CHANNEL_CQ);
-    Atomics.add(this.#guest, event.wakeups, 1);
-    Atomics.notify(this.#guest, event.wakeups);
   }
 
   #answer(): void {
@@ -264,7 +238,7 @@ export class Backend {
     const [from, to] = [queue.ring >>> 2, Number(ring_addr) >>> 2];
     for (let i = moved - unread; i !== moved; i++) {
       const at = from + (i & (queue.entries - 1)) * entryWords;
-      if (this.#reaches(at + entryWords)) this.#copy(to + (i & (entries - 1)) * entryWords, this.#guest.subarray(at, at + entryWords));
+      this.#guest.move(to + (i & (entries - 1)) * entryWords, at);
     }
     this.#shadows.give(queue.shadow);
     this.#queues.set(queue.cqn, { ...queue, shadow, ring: Number(ring_addr), entries });
@@ -309,5 +283,3 @@ export class Backend {
     }
   }
 }
-
-const wordsOf = (memory: WebAssembly.Memory): Int32Array<SharedArrayBuffer> => new Int32Array(sharedBuffer(memory));
