@@ -2,9 +2,9 @@
  * The verbs interface of the guest, with the names of libibverbs (R6). Set-up calls go to the adapter's backend by hypercall; ibv_post_send, ibv_post_recv,
  * ibv_post_srq_recv and ibv_poll_cq make none.
  *
- * Differences from a host's library: one device with one port; packets carry no GRH (its 40 bytes in a datagram's buffer stay as they were); there are no file descriptors,
+ * Differences from a host's library: one device with one port; only multicast packets carry a GRH (its 40 bytes in another datagram's buffer stay as they were); there are no file descriptors,
  * so ibv_get_cq_event and ibv_get_async_event sleep on the guest's event channels, and a completion channel serves the CQs that were made with it;
- * no multicast, no resizing of CQs, no type 1 windows (all ENOSYS); functions return 0 or an errno value, creators NULL with errno set. Programs that run
+ * no type 1 windows (ENOSYS); functions return 0 or an errno value, creators NULL with errno set. Programs that run
  * without MPI exchange their addresses with vb_rendezvous (vb_verbs.h).
  */
 #ifndef VERBENA_VERBS_H
@@ -228,6 +228,13 @@ int vb_poll_async_event(struct ibv_context *context, struct ibv_async_event *eve
 void ibv_ack_async_event(struct ibv_async_event *event);
 
 /* Counters of the port, of this VM's share of it, or of a QP, under the names of InfiniBand (data in words of 4 bytes). */
+/*
+ * Joins a multicast group (its GID begins with ff) of the partition at that index, in place of the subnet administrator, and tells its LID: for ibv_attach_mcast, and for the
+ * address handle of what is sent to it, with QPN 0xffffff. All members give the same Q_Key. Who sends joins, too. ENOSYS on the path `ethernet`.
+ */
+int vb_join_multicast(struct ibv_context *context, const union ibv_gid *mgid, uint16_t pkey_index, uint32_t qkey, uint16_t *mlid);
+int vb_leave_multicast(struct ibv_context *context, const union ibv_gid *mgid, uint16_t pkey_index); /* EBUSY while QPs are attached */
+
 int vb_query_port_counters(struct ibv_context *context, struct vb_counters *counters);
 int vb_query_vf_counters(struct ibv_context *context, struct vb_counters *counters);
 int vb_query_qp_counters(struct ibv_qp *qp, struct vb_counters *counters);

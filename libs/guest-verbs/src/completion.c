@@ -110,6 +110,7 @@ static void take(struct ibv_cq *cq, const struct vb_cqe *cqe, struct ibv_wc *wc)
     if (qp->srq) qp->srq->done++;
     else qp->hw.rq_head++;
     if (qp->qp_type == IBV_QPT_UD) {
+      if (cqe->flags & VB_CQE_F_GRH) wc->wc_flags |= IBV_WC_GRH;
       memcpy(&wc->src_qp, cqe->inline_data, 4);
       wc->sl = cqe->inline_data[4];
     }

@@ -18,6 +18,8 @@ struct datagram {
   uint32_t from_slot;
   const struct segment *from;
   const uint8_t *payload;
+  const struct vbf_group *group; /* to which it goes, or null */
+  uint64_t guid;                 /* of its sender's port, with a group */
 };
 
 /* QP 1 stands for the queue pair that serves a port's general services (vol. 1, section 3.9): it can be addressed by who knows the LID alone. */
@@ -60,6 +62,17 @@ static bool datagram_reaches(const struct vbf_qp *qp) {
   return reachable(qp->slot, qp->epoch) && reachable(cq->slot, cq->epoch);
 }
 
+/* The global routing header that a multicast packet carries (vol. 1, section 8.3), before its payload. */
+static void place_grh(struct vbf_qp *qp, const struct segment *to, const struct datagram *d) {
+  uint8_t grh[VB_GRH_BYTES] = {0x60}; /* version 6 */
+  uint32_t bytes = d->bytes + 24; /* with the transport headers and the invariant CRC */
+  grh[4] = (uint8_t)(bytes >> 8), grh[5] = (uint8_t)bytes, grh[6] = 0x1b, grh[7] = 1;
+  grh[8] = 0xfe, grh[9] = 0x80;
+  for (int i = 0; i < 8; i++) grh[16 + i] = (uint8_t)(d->guid >> (56 - 8 * i));
+  for (int i = 0; i < 16; i++) grh[24 + i] = d->group->mgid[i];
+  scatter_frame(qp->slot, to, 0, grh, VB_GRH_BYTES);
+}
+
 /* The caller holds the receiver's rq_lock. */
 static void datagram_place(struct vbf_qp *qp, const struct datagram *d) {
   struct segment to[MAX_SGE];
@@ -74,11 +87,12 @@ static void datagram_place(struct vbf_qp *qp, const struct datagram *d) {
     qp_fail(qp);
     return;
   }
+  if (d->group != 0) place_grh(qp, to, d);
   skip_front(to, (uint32_t)count, VB_GRH_BYTES);
   if (d->bytes != 0 && d->payload != 0) scatter_frame(qp->slot, to, 0, d->payload, d->bytes);
   else if (d->bytes != 0) scatter(qp->slot, to, d->from_slot, d->from, d->bytes);
   uint64_t data[4] = {(uint64_t)d->src_qpn | (uint64_t)d->sl << 32, 0, 0, 0};
-  if (!rq_complete(qp, VB_WC_RECV, VB_WC_SUCCESS, d->flags, d->bytes + VB_GRH_BYTES, d->imm, d->src_lid, data)) {
+  if (!rq_complete(qp, VB_WC_RECV, VB_WC_SUCCESS, d->flags | (d->group ? VB_CQE_F_GRH : 0), d->bytes + VB_GRH_BYTES, d->imm, d->src_lid, data)) {
     refuse(qp, VB_WC_REM_OP_ERR);
     return;
   }
@@ -97,8 +111,11 @@ static bool datagram_deliver(struct vbf_qp *qp, const struct datagram *d) {
   return there;
 }
 
+#include "multicast.h"
+
 static enum heard hear_datagram(const struct vbf_frame *f, const uint8_t *payload) {
   if (f->length > VB_UD_MTU || f->sl > 15) return HEARD_BAD;
+  if (f->dest_lid >= VBF_FIRST_MLID) return hear_multicast(f, payload);
   uint32_t qpn = served_by(f->dest_lid, f->dest_qpn);
   struct vbf_qp *qp = qp_at(qpn);
   struct datagram d = {.src_lid = f->src_lid, .src_qpn = f->src_qpn, .dest_lid = f->dest_lid, .dest_qpn = qpn, .pkey = f->pkey, .qkey = f->rkey,
@@ -134,11 +151,23 @@ static bool datagram_frame(uint32_t route, const struct vbf_qp *qp, const struct
     frame->total = d->bytes;
     frame->imm = d->imm;
     frame->rkey = d->qkey;
+    if (d->group != 0) frame->remote_addr = d->guid, frame->ack = d->group->tag;
     gather_frame((uint8_t *)(frame + 1), r, qp->slot, 0, d->bytes);
     frame_commit(link, frame);
   }
   lock_drop(&link->tx_lock);
   return frame != 0;
+}
+
+/* To all members of a group but the sending QP; a copy over each link that the domain uses. A group that nobody here has joined leads nowhere. */
+static bool multicast_send(const struct vbf_qp *qp, const struct request *r, struct datagram *d) {
+  d->group = group_of(d->dest_lid, d->pkey);
+  if (d->group == 0 || d->dest_qpn != VBF_MULTICAST_QPN) return false;
+  const struct vbf_domain *domain = domain_at(qp->slot);
+  d->guid = domain->port_guid;
+  bool sent = false;
+  for (uint64_t links = domain->links; links != 0; links &= links - 1) sent |= datagram_frame((uint32_t)__builtin_ctzll(links) + 1, qp, r, d);
+  return multicast_deliver(d, qp) || sent;
 }
 
 /* One request of a datagram QP: a status. */
@@ -153,6 +182,10 @@ static uint8_t datagram_send(struct vbf_qp *qp, struct request *r) {
   uint32_t route = route_to(d.dest_lid);
   if (qp->slow & VBF_SLOW_DOWN) {
     qp->tx_drops++;
+    return VB_WC_SUCCESS;
+  }
+  if (d.dest_lid >= VBF_FIRST_MLID) {
+    if (!multicast_send(qp, r, &d)) qp->tx_drops++;
     return VB_WC_SUCCESS;
   }
   if (route == 0) d.dest_qpn = served_by(d.dest_lid, d.dest_qpn);

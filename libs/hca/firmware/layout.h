@@ -26,6 +26,8 @@
 #define VBF_SRQS 1024u
 #define VBF_PORTS 256u
 #define VBF_PKEYS 16u
+#define VBF_GROUPS 64u
+#define VBF_MEMBERS 240u      /* queue pairs of one multicast group in this process */
 
 #define VBF_THREAD_STRIDE 16384u  /* context, then the stack, which grows down from the end */
 
@@ -41,7 +43,8 @@
 #define VBF_THREAD_ADDR 0x00c00000u
 #define VBF_LINK_ADDR 0x01400000u
 #define VBF_ROUTE_ADDR 0x01480000u    /* for each LID one byte: 0, or the number of the link that leads there, counted from 1 */
-#define VBF_MEMORY_BYTES 0x01490000u  /* what a process without links needs; rings are added when a link is made */
+#define VBF_GROUP_ADDR 0x01490000u
+#define VBF_MEMORY_BYTES 0x014a0000u  /* what a process without links needs; rings are added when a link is made */
 #define VBF_RING_ADDR 0x01500000u
 #define VBF_MEMORY_MAX 0x09500000u
 
@@ -168,6 +171,19 @@ struct vbf_srq {
   uint32_t starving;       /* a QP found it empty, and its sender waits */
   uint32_t generation;
   uint32_t reserved[2];
+};
+
+/* A multicast group of a partition, for as long as a domain of this process has joined it (vol. 1, section 10.5). */
+#define VBF_FIRST_MLID 0xc000u
+#define VBF_MULTICAST_QPN 0xffffffu
+struct vbf_group {
+  uint32_t mlid;           /* 0: free */
+  uint32_t partition;      /* 15 bits */
+  uint32_t qkey;
+  uint32_t tag;            /* 32 bits that follow from the MGID, for two groups of one MLID */
+  uint8_t mgid[16];
+  uint32_t joined[VBF_DOMAINS / 32];   /* domains, one bit each */
+  uint32_t members[VBF_MEMBERS];       /* QPNs, 0: none */
 };
 
 #define VBF_CQ_FREE 0u

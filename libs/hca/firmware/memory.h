@@ -56,6 +56,7 @@ static inline struct vbf_domain *domain_at(uint32_t slot) { return (struct vbf_d
 static inline struct vbf_qp *qp_at(uint32_t number) { return (struct vbf_qp *)VBF_QP_ADDR + (number % VBF_QPS); }
 static inline struct vbf_cq *cq_at(uint32_t number) { return (struct vbf_cq *)VBF_CQ_ADDR + (number % VBF_CQS); }
 static inline struct vbf_mr *mr_at(uint32_t key) { return (struct vbf_mr *)VBF_MR_ADDR + ((key >> 8) % VBF_MRS); }
+static inline struct vbf_group *group_at(uint32_t number) { return (struct vbf_group *)VBF_GROUP_ADDR + (number % VBF_GROUPS); }
 static inline struct vbf_thread *self(void) { return (struct vbf_thread *)(uintptr_t)(VBF_THREAD_ADDR + own_thread() * VBF_THREAD_STRIDE); }
 
 static inline uint32_t load32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }

@@ -60,6 +60,7 @@ export type MrRow = RowOf<typeof layout.mr>;
 export type PdRow = RowOf<typeof layout.pd>;
 export type SrqRow = RowOf<typeof layout.srq>;
 export type PortRow = RowOf<typeof layout.port>;
+export type GroupRow = RowOf<typeof layout.group>;
 export type DomainRow = RowOf<typeof layout.domain>;
 export type ThreadRow = RowOf<typeof layout.thread>;
 export type LinkRow = RowOf<typeof layout.link>;
@@ -111,6 +112,10 @@ export class AdapterMemory {
   /** Ports count from 0 here, from 1 in `domain.port`. */
   port(index: number): PortRow {
     return this.#row(layout.port, layout.VBF_PORT_ADDR + (index % layout.VBF_PORTS) * layout.port.size);
+  }
+
+  group(number: number): GroupRow {
+    return this.#row(layout.group, layout.VBF_GROUP_ADDR + (number % layout.VBF_GROUPS) * layout.group.size);
   }
 
   domain(slot: number): DomainRow {

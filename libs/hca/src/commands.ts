@@ -4,6 +4,7 @@ import { createCq, destroyCq, resizeCq, setEvents } from './completion-queues.ts
 import type { CommandContext } from './command-context.ts';
 import { LIMITS } from './limits.ts';
 import { allocMw, allocPd, deallocMw, deallocPd, deregMr, regMr, reregMr } from './memory-regions.ts';
+import { attachMcast, detachMcast, joinMcast, leaveMcast } from './multicast.ts';
 import { sendMad } from './management.ts';
 import { queryCounters, queryLimits, queryPkey, queryPort } from './ports.ts';
 import { createQp, destroyQp, modifyQp, queryQp, queryQpAttr } from './queue-pairs.ts';
@@ -49,6 +50,10 @@ export const COMMANDS: ReadonlyMap<number, Command> = new Map([
   [abi.VB_CMD_DEREG_MR, { name: 'DEREG_MR', inputBytes: handle, run: deregMr }],
   [abi.VB_CMD_CREATE_CQ, { name: 'CREATE_CQ', inputBytes: abi.createCqIn.size, run: createCq }],
   [abi.VB_CMD_DESTROY_CQ, { name: 'DESTROY_CQ', inputBytes: handle, run: destroyCq }],
+  [abi.VB_CMD_JOIN_MCAST, { name: 'JOIN_MCAST', inputBytes: abi.joinMcastIn.size, run: joinMcast }],
+  [abi.VB_CMD_LEAVE_MCAST, { name: 'LEAVE_MCAST', inputBytes: abi.joinMcastIn.size, run: leaveMcast }],
+  [abi.VB_CMD_ATTACH_MCAST, { name: 'ATTACH_MCAST', inputBytes: abi.attachMcastIn.size, run: attachMcast }],
+  [abi.VB_CMD_DETACH_MCAST, { name: 'DETACH_MCAST', inputBytes: abi.attachMcastIn.size, run: detachMcast }],
   [abi.VB_CMD_RESIZE_CQ, { name: 'RESIZE_CQ', inputBytes: abi.resizeCqIn.size, run: resizeCq }],
   [abi.VB_CMD_CREATE_QP, { name: 'CREATE_QP', inputBytes: abi.createQpIn.size, leastBytes: FIRST_CREATE_QP, run: createQp }],
   [abi.VB_CMD_MODIFY_QP, { name: 'MODIFY_QP', inputBytes: abi.modifyQpIn.size, leastBytes: FIRST_MODIFY_QP, run: modifyQp }],

@@ -13,6 +13,7 @@ import { dropMr } from './memory-regions.ts';
 import { addLink } from './links.ts';
 import { tableEntry } from './partition-keys.ts';
 import { announcePorts, portWith, setPkey, setPort, type PortSettings } from './management.ts';
+import { leaveAll } from './multicast.ts';
 import { openPort } from './ports.ts';
 import { setShare, shapeAll, type DomainShare } from './shaping.ts';
 import { dropQp } from './queue-pairs.ts';
@@ -138,6 +139,7 @@ export class HostAdapter {
   resetDomain(slot: number): void {
     const row = this.memory.domain(slot);
     const failed = this.#locked(() => {
+      leaveAll(this.memory, slot);
       const peers = this.#dropQueuePairs(slot, row);
       this.#dropTables(slot);
       row.set({ qps: 0, cqs: 0, mrs: 0, pds: 0, srqs: 0, links: 0n, event_cq: 0 });

@@ -41,7 +41,7 @@ const action = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('bytes' as const),
       who: fc.nat({ max: 1 }),
-      opcode: fc.nat({ max: 12 }),
+      opcode: fc.nat({ max: 31 }),
       input: fc.uint8Array({ maxLength: 64 }),
     }),
   },
@@ -54,6 +54,22 @@ const action = fc.oneof(
       access: fc.nat({ max: 7 }),
       addr: anyAddr,
       length: anyLength,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('resize' as const), who: fc.nat({ max: 1 }), name: pick, addr: anyAddr, entries: power }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('group' as const),
+      who: fc.nat({ max: 1 }),
+      opcode: fc.integer({ min: abi.VB_CMD_JOIN_MCAST, max: abi.VB_CMD_DETACH_MCAST }),
+      gid: fc.nat({ max: 11 }),
+      qkey: fc.nat({ max: 1 }),
+      name: pick,
+      mlid: pick,
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('cq' as const), who: fc.nat({ max: 1 }), addr: anyAddr, entries: power }) },
@@ -163,6 +179,11 @@ class Hostile {
   }
 }
 
+const placing = [
+  ...[abi.VB_CMD_REG_MR, abi.VB_CMD_REREG_MR, abi.VB_CMD_CREATE_CQ, abi.VB_CMD_RESIZE_CQ, abi.VB_CMD_CREATE_QP],
+  abi.VB_CMD_CREATE_SRQ,
+];
+
 function doIt(action: Action, hostiles: readonly Hostile[], host: HandHost, clock: { now: number }): void {
   if (action.do === 'tick') return host.adapter.tick((clock.now += action.ms));
   const me = hostiles[action.who];
@@ -182,14 +203,26 @@ function doIt(action: Action, hostiles: readonly Hostile[], host: HandHost, cloc
     case 'garbage':
       return guest.bytes.set(action.bytes, Number(action.at));
     case 'bytes':
-      // Rings and regions out of pure noise could lie anywhere, so those three are left to the structured actions.
-      if ([abi.VB_CMD_REG_MR, abi.VB_CMD_CREATE_CQ, abi.VB_CMD_CREATE_QP].includes(action.opcode)) return;
+      // Rings and regions out of pure noise could lie anywhere, so those are left to the structured actions.
+      if (placing.includes(action.opcode)) return;
       return me.learn(guest.command(action.opcode, action.input));
     case 'region': {
       const { access, addr } = action;
       return me.learn(
         guest.command(abi.VB_CMD_REG_MR, abi.regMrIn.encode({ pd: me.name(action.name), access, addr, length: BigInt(action.length) })),
       );
+    }
+    case 'resize': {
+      const wish = { cqn: me.name(action.name), ring_addr: action.addr, entries: action.entries };
+      return me.learn(guest.command(abi.VB_CMD_RESIZE_CQ, abi.resizeCqIn.encode(wish)));
+    }
+    case 'group': {
+      const mgid = new Uint8Array(16).fill(action.gid).fill(0xff, 0, 1);
+      const input =
+        action.opcode <= abi.VB_CMD_LEAVE_MCAST
+          ? abi.joinMcastIn.encode({ mgid, qkey: action.qkey, pkey_index: 0 })
+          : abi.attachMcastIn.encode({ qpn: me.name(action.name), mlid: me.name(action.mlid), mgid });
+      return me.learn(guest.command(action.opcode, input));
     }
     case 'cq':
       return me.learn(guest.command(abi.VB_CMD_CREATE_CQ, abi.createCqIn.encode({ ring_addr: action.addr, entries: action.entries })));

@@ -16,6 +16,7 @@ const structs = [
   layout.link,
   layout.srq,
   layout.port,
+  layout.group,
 ];
 const exported: readonly (readonly [string, unknown])[] = Object.entries(layout);
 const constants = Object.fromEntries(exported.filter(([, value]) => typeof value === 'number'));

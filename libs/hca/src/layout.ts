@@ -10,6 +10,10 @@ export const VBF_PDS = 2048;
 export const VBF_SRQS = 1024;
 export const VBF_PORTS = 256;
 export const VBF_PKEYS = 16;
+export const VBF_GROUPS = 64;
+export const VBF_MEMBERS = 240;
+export const VBF_FIRST_MLID = 0xc000;
+export const VBF_MULTICAST_QPN = 0xff_ffff;
 export const VBF_PORT_LANES = 8;
 export const VBF_MR_REGION = 0;
 export const VBF_MR_WINDOW = 1;
@@ -36,7 +40,8 @@ export const VBF_QP_ADDR = 0x0040_0000;
 export const VBF_THREAD_ADDR = 0x00c0_0000;
 export const VBF_LINK_ADDR = 0x0140_0000;
 export const VBF_ROUTE_ADDR = 0x0148_0000;
-export const VBF_MEMORY_BYTES = 0x0149_0000;
+export const VBF_GROUP_ADDR = 0x0149_0000;
+export const VBF_MEMORY_BYTES = 0x014a_0000;
 export const VBF_RING_ADDR = 0x0150_0000;
 export const VBF_MEMORY_MAX = 0x0950_0000;
 export const VBF_LINKS = 64;
@@ -248,6 +253,20 @@ export const cq = struct(
     line2: bytes(56),
   },
   192,
+);
+
+export const group = struct(
+  'vbf_group',
+  {
+    mlid: u32,
+    partition: u32,
+    qkey: u32,
+    tag: u32,
+    mgid: bytes(16),
+    joined: array(u32, VBF_DOMAINS / 32),
+    members: array(u32, VBF_MEMBERS),
+  },
+  1024,
 );
 
 export const qp = struct(

@@ -21,6 +21,9 @@ export const LIMITS = {
   sge: 14,
   inlineBytes: 224,
   messageBytes: 2 ** 30,
+  /** Multicast groups that a domain may join, and places in them that its queue pairs may take together. */
+  groups: 8,
+  attachments: 64,
 } as const;
 
 export const SQ_STRIDES: readonly number[] = [64, 128, 256];

@@ -3,6 +3,7 @@ import {
   VB_ATTR_DEST,
   VB_ATTR_SQD_EVENT,
   VB_ATTR_STATE,
+  VB_EBUSY,
   VB_EINVAL,
   VB_ENOSPC,
   VB_EPERM,
@@ -31,6 +32,7 @@ import { requirePd } from './memory-regions.ts';
 import { VBF_CQS, VBF_QPS, VBF_SLOW_LINK, VBF_SLOW_TYPE, VBF_SRQS, type qp as qpLayout } from './layout.ts';
 import { wantLink } from './links.ts';
 import { RQ_STRIDES, SQ_STRIDES } from './limits.ts';
+import { isAttached } from './multicast.ts';
 import { pkeysMatch } from './partition-keys.ts';
 import { checkSequence, firstRx, firstTx } from './packet-sequence.ts';
 import { attributesOf, checkAttributes, setAttributes, type Wish } from './qp-attributes.ts';
@@ -246,7 +248,9 @@ export function dropQp(context: Pick<CommandContext, 'memory' | 'firmware' | 'do
 }
 
 export function destroyQp(context: CommandContext, input: Uint8Array): Uint8Array {
-  dropQp(context, requireQp(context, cmdHandle.decode(input).handle));
+  const qp = requireQp(context, cmdHandle.decode(input).handle);
+  if (isAttached(context.memory, qp.get('qpn'))) throw new Refusal(VB_EBUSY, 'the queue pair is attached to a multicast group');
+  dropQp(context, qp);
   context.domain.add('qps', -1);
   return new Uint8Array();
 }

@@ -39,7 +39,7 @@ const paths: readonly (readonly [IoPath, number])[] = [
 
 const runs = paths.flatMap(([ioPath, hosts]) => [
   { ioPath, hosts, name: 'rc-pair', says: 'all verbs work' },
-  { ioPath, hosts, name: 'services', says: 'all services work' },
+  { ioPath, hosts, name: 'services', says: ioPath === 'ethernet' ? 'all services but multicast work' : 'all services work' },
 ]);
 
 it.each(runs)('runs $name, written for the verbs interface, between two domains on $hosts hosts, by the path $ioPath (R6)', async (run) => {

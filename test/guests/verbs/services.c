@@ -42,7 +42,7 @@ static struct ibv_qp *make(enum ibv_qp_type type, struct ibv_srq *shared) {
   return qp;
 }
 
-static void open_datagrams(void) {
+static void open_datagrams(struct ibv_qp *ud) {
   struct ibv_qp_attr attr = {.qp_state = IBV_QPS_INIT, .port_num = 1, .qkey = QKEY};
   CHECK(ibv_modify_qp(ud, &attr, IBV_QP_STATE | IBV_QP_PORT | IBV_QP_QKEY) == EINVAL); /* without a P_Key index */
   CHECK(ibv_modify_qp(ud, &attr, IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_QKEY) == 0);
@@ -189,6 +189,51 @@ static void count(void) {
   meet_again();
 }
 
+/* A group of both: each hears the other, and of its own what another of its queue pairs hears. The path may have none. */
+static int multicast(void) {
+  union ibv_gid mgid = {.raw = {0xff, 0x12, 0xa0, 0x1b, [15] = 7}}, other = {.raw = {0xff, 0x12, [15] = 8}};
+  uint16_t mlid = 0;
+  int error = vb_join_multicast(context, &mgid, 0, QKEY, &mlid);
+  if (error == ENOSYS) {
+    CHECK(ibv_attach_mcast(ud, &mgid, 0xc000) == ENOSYS && ibv_detach_mcast(ud, &mgid, 0xc000) == ENOSYS);
+    return 0;
+  }
+  CHECK(error == 0 && mlid >= 0xc000 && mlid != 0xffff);
+  struct ibv_qp *second = make(IBV_QPT_UD, NULL);
+  open_datagrams(second);
+  CHECK(vb_join_multicast(context, &mgid, 0, QKEY + 1, &mlid) == EINVAL && vb_join_multicast(context, &(union ibv_gid){.raw = {0xfe}}, 0, QKEY, &mlid) == EINVAL);
+  CHECK(ibv_attach_mcast(rc, &mgid, mlid) == EINVAL && ibv_attach_mcast(ud, &other, mlid) == EINVAL && ibv_detach_mcast(ud, &mgid, mlid) == EINVAL);
+  CHECK(ibv_attach_mcast(ud, &mgid, mlid) == 0 && ibv_attach_mcast(ud, &mgid, mlid) == 0 && ibv_attach_mcast(second, &mgid, mlid) == 0);
+  receive(ud, 0, 100, 20);
+  receive(second, 512, 100, 21);
+  receive(second, 1024, 100, 22);
+  meet_again();
+  struct ibv_sge hello = {(uintptr_t)(rank ? "from one" : "from nil"), 8, 0};
+  struct ibv_ah *ah = ibv_create_ah(pd, &(struct ibv_ah_attr){.dlid = mlid, .port_num = 1});
+  struct ibv_send_wr wr = request(IBV_WR_SEND, &hello, IBV_SEND_INLINE);
+  wr.wr.ud.ah = ah, wr.wr.ud.remote_qpn = 0xffffff, wr.wr.ud.remote_qkey = QKEY;
+  CHECK(post(ud, wr).status == IBV_WC_SUCCESS);
+  unsigned heard = 0;
+  for (int i = 0; i < 3; i++) {
+    struct ibv_wc wc = next(recv_cq);
+    CHECK(wc.status == IBV_WC_SUCCESS && wc.byte_len == 48 && (wc.wc_flags & IBV_WC_GRH));
+    char *at = buffer + (wc.wr_id - 20) * 512;
+    CHECK(at[0] == 0x60 && memcmp(at + 24, mgid.raw, 16) == 0);
+    int own = memcmp(at + 40, hello.addr ? (char *)(uintptr_t)hello.addr : "", 8) == 0;
+    CHECK(wc.wr_id != 20 || !own); /* not to the one that sent it */
+    CHECK(wc.src_qp == (own ? ud->qp_num : there.ud));
+    heard |= wc.wr_id == 20 ? 1 : own ? 2 : 4;
+  }
+  CHECK(heard == 7);
+  meet_again();
+  CHECK(ibv_destroy_qp(second) == EBUSY && vb_leave_multicast(context, &mgid, 0) == EBUSY);
+  CHECK(ibv_detach_mcast(second, &mgid, mlid) == 0 && ibv_destroy_qp(second) == 0);
+  CHECK(ibv_detach_mcast(ud, &mgid, mlid) == 0 && vb_leave_multicast(context, &mgid, 0) == 0 && vb_leave_multicast(context, &mgid, 0) == EINVAL);
+  CHECK(ibv_attach_mcast(ud, &mgid, mlid) == EINVAL && ibv_destroy_ah(ah) == 0);
+  meet_again();
+  return 1;
+}
+
 /* A write that the other does not allow: a completion here, an event there. */
 static void go_wrong(void) {
   if (rank == 0) {
@@ -232,18 +277,19 @@ int main(void) {
   struct address mine = {port.lid, ud->qp_num, rc->qp_num, uc->qp_num, mr->rkey, (uintptr_t)buffer}, both[2];
   CHECK(vb_rendezvous(&mine, sizeof mine, both) == 0);
   there = both[1 - rank];
-  open_datagrams();
+  open_datagrams(ud);
   join(rc, there.rc);
   join(uc, there.uc);
   meet_again();
   count(); /* which also opens the link, when there is one: datagrams do not wait for it */
   datagrams();
+  int groups = multicast();
   unreliable();
   windows();
   drain();
   go_wrong();
   CHECK(ibv_destroy_qp(ud) == 0 && ibv_destroy_qp(uc) == 0 && ibv_destroy_srq(srq) == EBUSY && ibv_destroy_qp(rc) == 0 && ibv_destroy_srq(srq) == 0);
   CHECK(ibv_dereg_mr(mr) == 0 && ibv_destroy_cq(send_cq) == 0 && ibv_destroy_cq(recv_cq) == 0 && ibv_dealloc_pd(pd) == 0 && ibv_close_device(context) == 0);
-  printf("rank %u: all services work\n", rank);
+  printf("rank %u: all services%s work\n", rank, groups ? "" : " but multicast");
   return 0;
 }

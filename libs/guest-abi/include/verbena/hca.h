@@ -82,7 +82,7 @@ struct vb_recv_wqe {
 };
 #define VB_RECV_WQE_HEADER 16u
 
-/* A datagram's receive request begins with room for a global routing header, which stays as it was: no packet of the subnet carries one. */
+/* A datagram's receive request begins with room for a global routing header. Those of multicast carry one; without it the room stays as it was. */
 #define VB_GRH_BYTES 40u
 #define VB_UD_MTU 4096u
 
@@ -92,6 +92,7 @@ struct vb_recv_wqe {
 #define VB_CQE_F_IMM 1u
 #define VB_CQE_F_INLINE 2u
 #define VB_CQE_F_SOLICITED 4u
+#define VB_CQE_F_GRH 16u         /* the first 40 bytes of the buffer are a global routing header: the datagram came by multicast */
 #define VB_CQE_F_INVALIDATED 8u  /* `imm` is the key of the memory window that the sender invalidated */
 struct vb_cqe {
   uint64_t wr_id;
@@ -184,6 +185,10 @@ struct vb_cqe {
 #define VB_CMD_QUERY_LIMITS 24u
 #define VB_CMD_MAD 25u             /* a subnet management packet: refused (VB_EPERM) unless the subnet is managed in band */
 #define VB_CMD_RESIZE_CQ 26u
+#define VB_CMD_JOIN_MCAST 27u      /* joins a multicast group of a partition, which there is from then on; out: vb_join_mcast_out */
+#define VB_CMD_LEAVE_MCAST 28u     /* in: vb_join_mcast_in; the Q_Key does not count */
+#define VB_CMD_ATTACH_MCAST 29u    /* a datagram QP gets what is sent to the group */
+#define VB_CMD_DETACH_MCAST 30u
 #define VB_CMD_OPEN_CHANNEL 64u    /* in: vb_cmd_handle, the slot of a domain on the same host, or one's own: whether this VM has channels (ivc.h) */
 
 struct vb_cmd_handle { uint32_t handle; uint32_t reserved; };  /* in of the destroy commands; out of ALLOC_PD, CREATE_CQ */
@@ -289,6 +294,12 @@ struct vb_mad {
   uint32_t reserved;
   uint8_t data[64];
 };
+
+/* A datagram to a group is addressed to its MLID and VB_MULTICAST_QPN. */
+#define VB_MULTICAST_QPN 0xffffffu
+struct vb_join_mcast_in { uint8_t mgid[16]; uint32_t qkey; uint32_t pkey_index; };
+struct vb_join_mcast_out { uint32_t mlid; uint32_t qkey; };
+struct vb_attach_mcast_in { uint32_t qpn; uint32_t mlid; uint8_t mgid[16]; };
 
 struct vb_create_cq_in { uint64_t ring_addr; uint32_t entries; uint32_t reserved; };  /* entries: power of two */
 /* RESIZE_CQ: moves the queue, with what is in it, to another ring. Say before how far you have read (VB_UAR_CQ_CI); the old ring is yours when the command has succeeded. */

@@ -7,7 +7,17 @@
  * It works whenever the guest rings, asks or sleeps; nothing interrupts a guest that computes.
  */
 import { LINK_KEY_BYTES, openAdapter, WireEngine, WIRE_BUSY, type AdapterWorkerInit, type WasiStream, type WireInit } from '@verbena/hca';
-import { modifyQpIn, VB_ATTR_DEST, VB_CMD_MODIFY_QP, VB_UAR_CQ_ARM, VB_UAR_CQ_ARM_SOLICITED, VB_UAR_POLL } from '@verbena/guest-abi';
+import {
+  modifyQpIn,
+  VB_ATTR_DEST,
+  VB_CMD_DETACH_MCAST,
+  VB_CMD_JOIN_MCAST,
+  VB_CMD_MODIFY_QP,
+  VB_ENOSYS,
+  VB_UAR_CQ_ARM,
+  VB_UAR_CQ_ARM_SOLICITED,
+  VB_UAR_POLL,
+} from '@verbena/guest-abi';
 import type { Adapter } from '../../adapter-binding.ts';
 import { ATTENTION_KILL, word, type ControlBlock } from '../../control-block.ts';
 import type { Vmm } from '../../vmm.ts';
@@ -73,6 +83,8 @@ export class NetworkStack {
       else this.#work();
     };
     const command: Adapter['command'] = (opcode, input) => {
+      // Streams lead to those that were asked for: nobody knows the members of a group.
+      if (opcode >= VB_CMD_JOIN_MCAST && opcode <= VB_CMD_DETACH_MCAST) return { status: VB_ENOSYS, output: new Uint8Array() };
       if (opcode === VB_CMD_MODIFY_QP && input.length >= modifyQpIn.offsets.dest_qpn) this.#reachPeerOf(input);
       const answer = soft.command(opcode, input);
       this.#work();
