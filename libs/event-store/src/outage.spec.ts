@@ -120,7 +120,9 @@ describe.skipIf(disk === undefined)('a server whose disk is full', () => {
   ])(
     '%s says so and what to do, and appends go on by themselves when there is space again',
     async (_name, left) => {
-      const store = await database.open({ retryMs: 500 });
+      const said: string[] = [];
+      const log = { debug: () => undefined, info: (text: string) => void said.push(text), warn: (text: string) => void said.push(text) };
+      const store = await database.open({ retryMs: 500, log });
       const filler = join(directory, 'filler');
       const acknowledged: number[] = [];
       const problems = new Set<string>();
@@ -146,6 +148,9 @@ describe.skipIf(disk === undefined)('a server whose disk is full', () => {
       await rm(filler);
       // The same command again: whatever became of it before, it is written once.
       await expect.poll(() => write(n), { timeout: 60_000, interval: 50 }).toBe(true);
+      // Its log says so once, and when it is over.
+      expect(said.filter((text) => /its disk is full .*Free space there/.test(text))).toHaveLength(1);
+      expect(said.at(-1)).toMatch(/can be appended to again$/);
       const written = (await store.readStream('job-full')).map(({ event }) => (event.data as { n: number }).n).slice(-acknowledged.length);
       expect(written).toEqual([...new Set(acknowledged)]);
       await database.closeStores();

@@ -9,6 +9,7 @@ import {
   type EventCatalogue,
   type EventDatabase,
   type EventFilter,
+  type EventStoreProblem,
   type KeptEntities,
   type PositionNotices,
   type ReadAllOptions,
@@ -122,6 +123,8 @@ class PostgresEventStore implements EventDatabase {
   readonly #recent: Recent;
   readonly #options: EventStoreOptions & { readonly retryMs: number };
   readonly #database: string;
+  /** What has kept appends from being written since the last one that was. */
+  readonly #troubles = new Set<EventStoreProblem>();
   readonly #following = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #closed: Promise<void> | undefined;
@@ -146,7 +149,9 @@ class PostgresEventStore implements EventDatabase {
       database,
       watch: options.watch,
       readRange: (range) => this.#read(() => this.#reader.range(range)),
+      onGivenUp: (failure) => this.#cannotAppend(failure),
       onCommit: (events, time) => {
+        this.#canAppend();
         this.#recent.add(events, time);
         const head = events.at(-1)?.position ?? 0n;
         this.#wake.committed(head);
@@ -158,6 +163,19 @@ class PostgresEventStore implements EventDatabase {
 
   append(appends: readonly StreamAppend[], options: AppendOptions): Promise<AppendResult> {
     return this.#writer.append(appends, options);
+  }
+
+  /** Callers are told each time; the log is told once of each trouble, and when it is over. */
+  #cannotAppend({ message, problem }: DatabaseError): void {
+    if (this.#troubles.has(problem)) return;
+    this.#troubles.add(problem);
+    this.#options.log.warn(message);
+  }
+
+  #canAppend(): void {
+    if (this.#troubles.size === 0) return;
+    this.#troubles.clear();
+    this.#options.log.info(`the event log at ${this.#database} can be appended to again`);
   }
 
   findCommand(commandId: string): Promise<readonly RecordedEvent[] | undefined> {

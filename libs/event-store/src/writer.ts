@@ -41,6 +41,8 @@ export interface WriterOptions {
   /** Called after a commit, with what was committed. */
   readonly onCommit: (events: readonly PlannedEvent[], time: Date) => void;
   readonly onRetry: (error: unknown) => void;
+  /** Called when a batch is given up, for whatever is the matter with the server. */
+  readonly onGivenUp: (failure: DatabaseError) => void;
   readonly readRange: (range: Range) => Promise<readonly RecordedEvent[]>;
   readonly watch?: CommitWatch | undefined;
 }
@@ -114,6 +116,7 @@ export class Writer {
     const { requests } = batch;
     if (requests.length === 1 || batch.lostAfter !== undefined || isConnectionFailure(error) || isDiskFull(error)) {
       const failure = appendFailure(batch, error, this.#options.database);
+      if (failure.problem !== 'failed') this.#options.onGivenUp(failure);
       for (const { reject } of requests) reject(failure);
       return;
     }
