@@ -63,8 +63,7 @@ const leastPages = 256;
 export function killRun(seed: number, victims: readonly string[], mostProcesses: number): KillRun {
   const roll = dice(seed * 7919 + 1);
   const [victim, step] = pairOf(seed, victims, killSteps);
-  // At once in every second run: what lasts a few milliseconds is over otherwise.
-  const delayMs = roll(2) === 0 ? 0 : roll(step.withinMs);
+  const delayMs = delayWithin(step, roll);
   const pages = leastPages + (boots.has(step.name) ? 8 + (seed % 1024) : roll(3));
   const job = { name: `run-${String(seed)}`, processes: 1 + roll(mostProcesses), memoryBytes: BigInt(pages * page), rounds: 30 };
   const freshImage = travels.has(step.name) || roll(6) === 0;
@@ -102,7 +101,7 @@ export interface MoveRun {
 export function moveRun(seed: number, victims: readonly string[]): MoveRun {
   const roll = dice(seed * 6271 + 5);
   const [victim, step] = pairOf(seed, victims, moveSteps);
-  return { seed, victim, step, delayMs: roll(step.withinMs), transport: roll(2) === 0 ? 'tcp' : 'rdma', rank: roll(2) };
+  return { seed, victim, step, delayMs: delayWithin(step, roll), transport: roll(2) === 0 ? 'tcp' : 'rdma', rank: roll(2) };
 }
 
 /** Victims in turn, and with every round of them each meets the step after its last one. */
@@ -113,6 +112,11 @@ function pairOf<Steps extends readonly [unknown, ...unknown[]]>(
 ): readonly [string, Steps[number]] {
   const at = seed % victims.length;
   return [victims[at] ?? '', steps[(at + Math.floor(seed / victims.length)) % steps.length]];
+}
+
+/** None in every second run: what lasts a few milliseconds is over otherwise. */
+function delayWithin({ withinMs }: { readonly withinMs: number }, roll: (sides: number) => number): number {
+  return roll(2) === 0 ? 0 : roll(withinMs);
 }
 
 /** Whole numbers below `sides`, ever the same ones for a seed. */
