@@ -5,7 +5,7 @@ import type { Vm, VmTable } from '../vms/vm-table.ts';
 import { inWords, rankExitReport } from './exit-report.ts';
 import type { JobAttempt, JobPorts, Report } from './job-ports.ts';
 import type { OutputPump } from './output-pump.ts';
-import { defaultBounds, keepFiles, removeScratch } from './scratch.ts';
+import { defaultBounds, keepFiles, removeEmpty, removeScratch } from './scratch.ts';
 
 export interface EndedRank {
   readonly rank: number;
@@ -27,16 +27,20 @@ export async function keepRank({ job, vms, ports, pump }: RankEndParts, ended: E
   const { rank, scratchDir } = ended;
   let kept = 0;
   const notes: string[] = [];
+  // Most programs write no files: there is nothing to look through then, and nothing to remove later.
+  const empty = await removeEmpty(scratchDir);
   try {
-    const result = await keepFiles({
-      dir: scratchDir,
-      inputs: ended.inputs,
-      bounds: defaultBounds,
-      putChunk: (digest, data) => ports.putChunk(digest, data),
-      putFile: (file) => ports.putFile({ jobId, attempt, rank, ...file }),
-    });
-    kept = result.kept;
-    if (result.note !== '') notes.push(result.note);
+    if (!empty) {
+      const result = await keepFiles({
+        dir: scratchDir,
+        inputs: ended.inputs,
+        bounds: defaultBounds,
+        putChunk: (digest, data) => ports.putChunk(digest, data),
+        putFile: (file) => ports.putFile({ jobId, attempt, rank, ...file }),
+      });
+      kept = result.kept;
+      if (result.note !== '') notes.push(result.note);
+    }
   } catch (error) {
     notes.push(`the files of the working directory could not be kept: ${messageOf(error)}`);
   }
@@ -44,6 +48,6 @@ export async function keepRank({ job, vms, ports, pump }: RankEndParts, ended: E
   await pump.drained(rank);
   if (pump.failure !== undefined) notes.push(`output was lost: ${pump.failure}`);
   await vms.release(ended.vm, exit.detail === '' ? inWords(exit) : exit.detail).catch((error: unknown) => notes.push(messageOf(error)));
-  await removeScratch(scratchDir).catch((error: unknown) => notes.push(messageOf(error)));
+  if (!empty) await removeScratch(scratchDir).catch((error: unknown) => notes.push(messageOf(error)));
   return { rank, vmId: ended.vm.request.vmId, what: { case: 'exited', value: rankExitReport(exit, kept, notes.join('\n')) } };
 }

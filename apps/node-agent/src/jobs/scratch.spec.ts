@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { defaultBounds, isInside, keepFiles, prepareScratch, type KeptFile } from './scratch.ts';
+import { defaultBounds, isInside, keepFiles, prepareScratch, removeEmpty, removeScratch, type KeptFile } from './scratch.ts';
 
 let root: string;
 let dir: string;
@@ -38,6 +38,17 @@ describe('scratch directory', () => {
   it('holds the input files, in their folders', async () => {
     await prepareScratch(dir, [{ path: 'in/data.txt', size: 11n, chunks: ['sha256:a', 'sha256:b'] }], fetchChunk);
     expect(await readFile(join(dir, 'in/data.txt'), 'utf8')).toBe('hello world');
+  });
+
+  it('is removed at once when there is nothing in it, and with all that is in it when asked', async () => {
+    await mkdir(join(dir, 'below'), { recursive: true });
+    expect(await removeEmpty(dir)).toBe(false);
+    expect(await removeEmpty(join(dir, 'below'))).toBe(true);
+    await writeFile(join(dir, 'result'), 'x');
+    expect(await removeEmpty(dir)).toBe(false);
+    await removeScratch(dir);
+    await removeScratch(dir);
+    await expect(readFile(join(dir, 'result'))).rejects.toThrow('ENOENT');
   });
 
   it('starts empty, whatever an earlier run left', async () => {

@@ -41,13 +41,17 @@ export function isInside(path: string): boolean {
   );
 }
 
-/** Removes a directory with all that is in it; most are empty, or not there, and cost one call. */
-export async function removeScratch(dir: string): Promise<void> {
-  const error = await rmdir(dir).then(
-    () => undefined,
-    ({ code }: NodeJS.ErrnoException) => code,
+/** Removes a directory in which there is nothing, in one call. @returns whether it did */
+export async function removeEmpty(dir: string): Promise<boolean> {
+  return rmdir(dir).then(
+    () => true,
+    () => false,
   );
-  if (error !== undefined && error !== 'ENOENT') await rm(dir, { recursive: true, force: true });
+}
+
+/** Removes a directory with all that is in it; most are empty. */
+export async function removeScratch(dir: string): Promise<void> {
+  if (!(await removeEmpty(dir))) await rm(dir, { recursive: true, force: true });
 }
 
 /**
