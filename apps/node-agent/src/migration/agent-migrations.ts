@@ -167,6 +167,8 @@ export class AgentMigrations {
     coming.heard = this.#now();
     this.#learn(fabric);
     await coming.incoming.complete(signal);
+    if (this.coming.get(migrationId) !== coming)
+      throw new Refusal('not-here', `nothing of ${migrationId} is on ${this.parts.nodeId} any more`);
     coming.heard = this.#now();
     coming.restored ??= this.#restore(coming, ranks, epoch);
     await coming.restored;
