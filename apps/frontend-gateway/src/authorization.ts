@@ -108,11 +108,13 @@ export const authorization: readonly ServiceRow[] = [
     listLocalVms: internal,
     readCounters: internal,
     shareAdapter: internal,
+    plugVmFunction: internal,
   }),
   rpcs(vmv1.VmService, 'scheduler', {
     listVms: list('viewer'),
     getVm: one('viewer', 'vm', 'id'),
     setAdapterShare: one('operator', 'vm', 'id'),
+    plugFunction: one('operator', 'vm', 'id'),
   }),
   rpcs(imagev1.ImageService, 'image-manager', {
     registerImage: own('user', { requestBytes: 8 * MiB }),

@@ -24,6 +24,8 @@ export interface NodePort {
   counters?(): PortCounters;
   /** What a VM gets of the port; without a share what all get. Absent where there is no adapter. */
   setShare?: FabricPort['setShare'];
+  /** Takes the adapter from a VM, or gives it one again. Absent where there is no adapter. */
+  plug?: FabricPort['plug'];
   /** The VMs that have a place at the adapter now. */
   domains?(): readonly DomainView[];
 }

@@ -112,6 +112,11 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
       await vms.share(vmId, { weight: share?.weight ?? 1, bytesPerSecond: Number(share?.bytesPerSecond ?? 0n) }, callContext().actor);
       return {};
     }),
+    plugVmFunction: edge(async ({ vmId, attached, term }) => {
+      terms.check(term);
+      await vms.plug(vmId, attached, callContext().actor);
+      return {};
+    }),
     readCounters: edge(() => Promise.resolve({ counters: adapterCounters(parts.port) })),
   };
 }

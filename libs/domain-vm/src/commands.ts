@@ -16,4 +16,6 @@ export type VmCommand =
   | Command<'LoseVm', { reason: string; nodeId?: string }>
   | Command<'HandOverVm', { migrationId: string; fromNodeId: string; nodeId: string; nodeEpoch: number }>
   | Command<'KeepVm', { migrationId: string; reason: string }>
-  | Command<'SetShare', AdapterShare & { by: string }>;
+  | Command<'SetShare', AdapterShare & { by: string }>
+  | Command<'DetachFunction', { by: string }>
+  | Command<'AttachFunction', { by: string }>;

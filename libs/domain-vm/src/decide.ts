@@ -36,9 +36,23 @@ export function decideVm(command: VmCommand, state: VmState): Outcome {
       return when(isLive(state), { type: 'VmStayed', data: command.data });
     case 'SetShare':
       return setShare(command.data, state);
+    case 'DetachFunction':
+    case 'AttachFunction':
+      return plugFunction(command, state);
     default:
       return command satisfies never;
   }
+}
+
+/** The adapter of a VM is taken away and given back while its program runs; the next program begins with one. */
+function plugFunction(
+  { type, data }: Extract<VmCommand, { type: 'DetachFunction' | 'AttachFunction' }>,
+  state: Exclude<VmState, { status: 'none' }>,
+): Outcome {
+  if (state.status !== 'running')
+    return refuse('wrong-state', `a VM that is ${state.status} uses no adapter: it is detached while a program runs`);
+  if ((state.detached ?? false) === (type === 'DetachFunction')) return accept();
+  return accept(type === 'DetachFunction' ? { type: 'VmFunctionDetached', data } : { type: 'VmFunctionAttached', data });
 }
 
 const mostWeight = 255;

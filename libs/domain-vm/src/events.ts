@@ -29,4 +29,6 @@ export type VmEvent =
   | Event<'VmLost', { reason: string }>
   | Event<'VmHandedOver', { migrationId: string; fromNodeId: string; nodeId: string; nodeEpoch: number }>
   | Event<'VmStayed', { migrationId: string; reason: string }>
-  | Event<'VmShareSet', AdapterShare & { by: string }>;
+  | Event<'VmShareSet', AdapterShare & { by: string }>
+  | Event<'VmFunctionDetached', { by: string }>
+  | Event<'VmFunctionAttached', { by: string }>;

@@ -27,7 +27,7 @@ interface Created {
 export type VmState =
   | { readonly status: 'none' }
   | (Created & { readonly status: 'booting' | 'idle' })
-  | (Created & { readonly status: 'running'; readonly rank: number; readonly share?: AdapterShare })
+  | (Created & { readonly status: 'running'; readonly rank: number; readonly share?: AdapterShare; readonly detached?: boolean })
   | (Created & { readonly status: 'shut-down' | 'crashed' | 'lost'; readonly reason: string });
 
 export type LiveVm = Extract<VmState, { status: 'booting' | 'idle' | 'running' }>;
@@ -73,6 +73,9 @@ export function evolveVm(state: VmState, event: VmEvent): VmState {
       const { weight, bytesPerSecond } = event.data;
       return state.status === 'running' ? { ...state, share: { weight, bytesPerSecond } } : state;
     }
+    case 'VmFunctionDetached':
+    case 'VmFunctionAttached':
+      return state.status === 'running' ? { ...state, detached: event.type === 'VmFunctionDetached' } : state;
     case 'VmStayed':
       return { ...state, stayed: event.data.migrationId };
     default:

@@ -29,6 +29,8 @@ const commands: readonly VmCommand[] = [
   { type: 'HandOverVm', data: { migrationId: 'mig-1', fromNodeId: 'node-0', nodeId: 'node-1', nodeEpoch: 4 } },
   { type: 'KeepVm', data: { migrationId: 'mig-1', reason: 'r' } },
   { type: 'SetShare', data: { weight: 4, bytesPerSecond: 2_000_000, by: 'ada' } },
+  { type: 'DetachFunction', data: { by: 'ada' } },
+  { type: 'AttachFunction', data: { by: 'ada' } },
 ];
 
 /** The event that a command gives, by state; what is not named is refused. */
@@ -42,6 +44,8 @@ const allowed: Readonly<Record<VmCommand['type'], Readonly<Partial<Record<VmStat
   LoseVm: { booting: 'VmLost', idle: 'VmLost', running: 'VmLost', 'shut-down': '', crashed: '', lost: '' },
   HandOverVm: { running: 'VmHandedOver' },
   SetShare: { running: 'VmShareSet' },
+  DetachFunction: { running: 'VmFunctionDetached' },
+  AttachFunction: { running: '' },
   KeepVm: { booting: 'VmStayed', idle: 'VmStayed', running: 'VmStayed' },
 };
 
@@ -106,6 +110,19 @@ describe('what a VM gets of its port', () => {
       ok: false,
       reason: 'bad-share',
     });
+  });
+});
+
+describe('the adapter of a VM', () => {
+  const detached = fold([...histories.running, { type: 'VmFunctionDetached', data: { by: 'ada' } }]);
+
+  it('is taken away once, given back once, and there again for the next program', () => {
+    expect(detached).toMatchObject({ detached: true });
+    expect(decideVm({ type: 'DetachFunction', data: { by: 'grace' } }, detached)).toEqual({ ok: true, events: [] });
+    const back = { type: 'VmFunctionAttached', data: { by: 'ada' } } as const;
+    expect(decideVm({ type: 'AttachFunction', data: { by: 'ada' } }, detached)).toEqual({ ok: true, events: [back] });
+    expect(evolveVm(detached, back)).toMatchObject({ detached: false });
+    expect(evolveVm(detached, { type: 'VmIdle', data: { jobId: 'job-2' } })).not.toHaveProperty('detached');
   });
 });
 

@@ -18,6 +18,8 @@ export class Attachment implements DomainAttachment, Member {
   #pkey = 0;
   #virtualFunction: number | undefined;
   #servesGeneral = false;
+  #plugged = true;
+  #wasFunction = false;
   #last: (AdapterCounters & DomainErrors) | undefined;
 
   constructor(
@@ -136,6 +138,32 @@ export class Attachment implements DomainAttachment, Member {
 
   share(): Required<DomainShare> {
     return this.#adapter.share(this.peer.slot);
+  }
+
+  /** Whether the domain reaches this adapter at all: on some paths it has a place and does not use it. */
+  get used(): boolean {
+    return this.#threads.size > 0;
+  }
+
+  get plugged(): boolean {
+    return this.#plugged;
+  }
+
+  unplug(): void {
+    this.#mustBeAttached();
+    if (!this.#plugged) return;
+    this.#plugged = false;
+    this.#adapter.unplug(this.peer.slot);
+    this.#wasFunction = this.#virtualFunction !== undefined;
+    this.#virtualFunction = undefined;
+  }
+
+  plug(): void {
+    this.#mustBeAttached();
+    if (this.#plugged) return;
+    if (this.#wasFunction) this.#virtualFunction = this.#claimFunction();
+    this.#plugged = true;
+    this.#adapter.plug(this.peer.slot);
   }
 
   setShare(share: DomainShare): void {

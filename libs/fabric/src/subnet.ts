@@ -104,6 +104,15 @@ class Port implements FabricPort {
     return portCounters([...this.#past, ...[...this.attachments].map((each) => each.counters())]);
   }
 
+  plug(vmId: string, plugged: boolean): void {
+    const attached = [...this.attachments].filter((each) => each.vmId === vmId && each.used);
+    if (attached.length === 0) throw new Error(`VM ${vmId} does not use the adapter of ${this.nodeName}`);
+    for (const each of attached) {
+      if (plugged) each.plug();
+      else each.unplug();
+    }
+  }
+
   setShare(vmId: string, share: Required<DomainShare> | undefined): void {
     if (share !== undefined) checkShare(share);
     const attached = [...this.attachments].filter((each) => each.vmId === vmId);

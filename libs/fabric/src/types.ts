@@ -117,6 +117,12 @@ export interface FabricPort {
   attachDomain(options: DomainOptions): DomainAttachment;
   /** Of all domains, those that are gone too. */
   counters(): PortCounters;
+  /**
+   * Takes the adapter from a VM while its program runs, or gives it one again, an empty one (hot detach and attach of a virtual function). The guest is told by
+   * an asynchronous event and finds no device meanwhile. Idempotent.
+   * @throws Error when the VM does not use the adapter, or all virtual functions are taken by now
+   */
+  plug(vmId: string, plugged: boolean): void;
   /** The domains that are attached now, by VM. */
   domains(): readonly DomainView[];
   /**

@@ -36,6 +36,7 @@ struct ibv_context {
   struct ibv_qp *qps; /* all of this context, to find those that completions and events name */
   struct ibv_cq *cqs;
   struct ibv_srq *srqs;
+  int lost; /* the device was taken away: what was made with it is gone */
 };
 
 struct ibv_device_attr {

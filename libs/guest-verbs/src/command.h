@@ -31,9 +31,12 @@ static inline int vb_command(uint32_t opcode, const void *in, size_t bytes, void
   }
 }
 
-static inline int vb_destroy(uint32_t opcode, uint32_t handle) {
+/* What a device made that is there no more is destroyed already. */
+static inline int vb_destroy(struct ibv_context *context, uint32_t opcode, uint32_t handle) {
   struct vb_cmd_handle in = {.handle = handle};
-  return vb_command(opcode, &in, sizeof in, 0);
+  int error = context->lost ? ENODEV : vb_command(opcode, &in, sizeof in, 0);
+  if (error == ENODEV) context->lost = 1;
+  return error == ENODEV ? 0 : error;
 }
 
 /* Zeroed memory for a ring; NULL with errno. */

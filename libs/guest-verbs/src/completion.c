@@ -62,7 +62,7 @@ struct ibv_cq *ibv_create_cq(struct ibv_context *context, int cqe, void *cq_cont
 }
 
 int ibv_destroy_cq(struct ibv_cq *cq) {
-  int error = vb_destroy(VB_CMD_DESTROY_CQ, cq->hw.cqn);
+  int error = vb_destroy(cq->context, VB_CMD_DESTROY_CQ, cq->hw.cqn);
   if (error) return error;
   struct ibv_cq **sibling = &cq->context->cqs;
   while (*sibling != cq) sibling = &(*sibling)->sibling;

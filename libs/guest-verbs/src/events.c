@@ -21,7 +21,8 @@ void vb_events_begin(void) {
 
 void vb_events_end(void) {
   if (--users != 0 || queue.cqn == 0) return;
-  vb_destroy(VB_CMD_DESTROY_CQ, queue.cqn);
+  struct vb_cmd_handle in = {.handle = queue.cqn};
+  vb_command(VB_CMD_DESTROY_CQ, &in, sizeof in, 0);
   queue.cqn = 0;
 }
 
@@ -31,6 +32,7 @@ static int of_port(uint32_t type) { return type >= VB_EVENT_DEVICE_FATAL && type
 /* False when what it is about is gone. */
 static int name_element(struct ibv_context *context, uint32_t type, uint32_t number, struct ibv_async_event *event) {
   event->event_type = (enum ibv_event_type)type;
+  if (type == VB_EVENT_DEVICE_FATAL) context->lost = 1;
   if (of_port(type)) {
     event->element.port_num = 1;
     return 1;

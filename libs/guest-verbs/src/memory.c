@@ -16,7 +16,7 @@ struct ibv_pd *ibv_alloc_pd(struct ibv_context *context) {
 }
 
 int ibv_dealloc_pd(struct ibv_pd *pd) {
-  int error = vb_destroy(VB_CMD_DEALLOC_PD, pd->handle);
+  int error = vb_destroy(pd->context, VB_CMD_DEALLOC_PD, pd->handle);
   if (!error) free(pd);
   return error;
 }
@@ -37,7 +37,7 @@ struct ibv_mr *ibv_reg_mr(struct ibv_pd *pd, void *addr, size_t length, int acce
 }
 
 int ibv_dereg_mr(struct ibv_mr *mr) {
-  int error = vb_destroy(VB_CMD_DEREG_MR, mr->handle);
+  int error = vb_destroy(mr->context, VB_CMD_DEREG_MR, mr->handle);
   if (!error) free(mr);
   return error;
 }
@@ -74,7 +74,7 @@ struct ibv_mw *ibv_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type) {
 }
 
 int ibv_dealloc_mw(struct ibv_mw *mw) {
-  int error = vb_destroy(VB_CMD_DEALLOC_MW, mw->rkey);
+  int error = vb_destroy(mw->context, VB_CMD_DEALLOC_MW, mw->rkey);
   if (!error) free(mw);
   return error;
 }

@@ -68,7 +68,7 @@ struct ibv_qp *ibv_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *init) {
 }
 
 int ibv_destroy_qp(struct ibv_qp *qp) {
-  int error = vb_destroy(VB_CMD_DESTROY_QP, qp->qp_num);
+  int error = vb_destroy(qp->context, VB_CMD_DESTROY_QP, qp->qp_num);
   if (error) return error;
   struct ibv_qp **link = &qp->context->qps;
   while (*link != qp) link = &(*link)->next;

@@ -39,7 +39,7 @@ int ibv_query_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr) {
 }
 
 int ibv_destroy_srq(struct ibv_srq *srq) {
-  int error = vb_destroy(VB_CMD_DESTROY_SRQ, srq->handle);
+  int error = vb_destroy(srq->context, VB_CMD_DESTROY_SRQ, srq->handle);
   if (error) return error;
   struct ibv_srq **link = &srq->context->srqs;
   while (*link != srq) link = &(*link)->next;

@@ -96,7 +96,8 @@ struct vbf_domain {
   uint32_t turn;           /* the QP whose turn it is */
   uint32_t pkeys[VBF_PKEYS];
   uint64_t out_of_sequence, packet_seq_err, duplicate_request, rnr_nak_retry_err;
-  uint8_t line3[248];
+  uint32_t unplugged;      /* the adapter was taken from it while it runs: no command is carried out */
+  uint8_t line3[244];
 };
 
 #define VBF_PORT_LANES 8u

@@ -2,7 +2,7 @@
  * The adapters of a process as its main thread sees them: domains come and go, threads get contexts and may die, timers tick.
  * It belongs to no domain itself, so it can ring no doorbell.
  */
-import { VB_QPS_ERR } from '@verbena/guest-abi';
+import { VB_EVENT_DEVICE_FATAL, VB_QPS_ERR } from '@verbena/guest-abi';
 import { AdapterMemory, RETIRED, type DomainRow, type QpRow } from './adapter-memory.ts';
 import { releaseCommandLock, withCommandLock } from './command-lock.ts';
 import { dropCq, retireCq } from './completion-queues.ts';
@@ -135,6 +135,31 @@ export class HostAdapter {
     }
   }
 
+  /**
+   * Takes the adapter from a domain while it runs: its queue pairs and those connected to them go to the error state and are flushed, it is told (VB_EVENT_DEVICE_FATAL), and
+   * its commands find no device until `plug`.
+   */
+  unplug(slot: number): void {
+    const row = this.memory.domain(slot);
+    const failed = this.#locked(() => {
+      row.publish('unplugged', 1);
+      leaveAll(this.memory, slot);
+      return this.#queuePairsOf(slot).flatMap((qp) => {
+        if (qp.get('link') !== 0) this.#main.core.qp_gone(qp.get('qpn'));
+        const peer = this.#peerOf(qp);
+        return peer === undefined ? [qp.get('qpn')] : [qp.get('qpn'), peer.get('qpn')];
+      });
+    });
+    for (const qpn of failed) this.#main.core.qp_error(qpn);
+    this.#main.core.event(slot, VB_EVENT_DEVICE_FATAL, 0);
+  }
+
+  /** Gives it an adapter again, an empty one: what it had made is gone. */
+  plug(slot: number): void {
+    this.resetDomain(slot);
+    this.memory.domain(slot).publish('unplugged', 0);
+  }
+
   /** Destroys everything that the domain created. The queue pairs connected to its own go to the error state. */
   resetDomain(slot: number): void {
     const row = this.memory.domain(slot);
@@ -148,12 +173,14 @@ export class HostAdapter {
     for (const qpn of failed) this.#main.core.qp_error(qpn);
   }
 
+  #queuePairsOf(slot: number): QpRow[] {
+    const all = Array.from({ length: this.memory.header.get('qp_high') }, (_, i) => this.memory.qp(i));
+    return all.filter((qp) => qp.get('qpn') !== 0 && qp.get('qpn') !== RETIRED && qp.get('slot') === slot);
+  }
+
   #dropQueuePairs(slot: number, domain: DomainRow): number[] {
     const peers: number[] = [];
-    const high = this.memory.header.get('qp_high');
-    for (let i = 1; i < high; i++) {
-      const qp = this.memory.qp(i);
-      if (qp.get('qpn') === 0 || qp.get('qpn') === RETIRED || qp.get('slot') !== slot) continue;
+    for (const qp of this.#queuePairsOf(slot)) {
       const peer = this.#peerOf(qp);
       if (peer !== undefined && peer.get('slot') !== slot) peers.push(peer.get('qpn'));
       if (qp.get('link') !== 0) this.#main.core.qp_gone(qp.get('qpn'));

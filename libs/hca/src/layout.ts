@@ -141,7 +141,8 @@ export const domain = struct(
     packet_seq_err: u64,
     duplicate_request: u64,
     rnr_nak_retry_err: u64,
-    line3: bytes(248),
+    unplugged: u32,
+    line3: bytes(244),
   },
   512,
 );

@@ -70,7 +70,7 @@ export function openAdapter(init: AdapterWorkerInit): Adapter {
     own.set(input.subarray(0, known.inputBytes));
     try {
       return withCommandLock(memory, init.thread, () => {
-        if (domain.get('epoch') !== init.epoch) return refused(VB_ENODEV);
+        if (domain.get('epoch') !== init.epoch || domain.load('unplugged') !== 0) return refused(VB_ENODEV);
         return { status: 0, output: known.run(context, own) };
       });
     } catch (error) {

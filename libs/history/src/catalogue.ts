@@ -46,6 +46,8 @@ export const vmEvents: Shapes<VmEvent> = {
   VmHandedOver: [],
   VmStayed: [],
   VmShareSet: [],
+  VmFunctionDetached: [],
+  VmFunctionAttached: [],
 };
 
 export const nodeEvents: Shapes<NodeEvent> = {

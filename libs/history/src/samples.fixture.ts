@@ -165,6 +165,8 @@ export const samples: Samples = {
   RankMoved: { rank: 1, vmId: 'vm-4x8t1z', nodeId: 'node-1', nodeName: 'host-1', nodeEpoch: 3, migrationId: 'mig-2c6v8n', at },
   VmHandedOver: { migrationId: 'mig-2c6v8n', fromNodeId: 'node-0', nodeId: 'node-1', nodeEpoch: 3 },
   VmShareSet: { weight: 4, bytesPerSecond: 2_000_000_000, by: 'ada' },
+  VmFunctionDetached: { by: 'ada' },
+  VmFunctionAttached: { by: 'ada' },
   VmStayed: { migrationId: 'mig-2c6v8n', reason: 'the controller was not heard of for 30 s' },
   MigrationStarted: {
     ...route,

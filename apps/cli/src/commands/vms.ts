@@ -1,4 +1,4 @@
-/** verbena vms, vm share: which VM is where, what it runs, and what it gets of its adapter. */
+/** verbena vms, vm share, vm attach-vf, vm detach-vf: which VM is where, what it runs, and what it has and gets of its adapter. */
 import { create } from '@bufbuild/protobuf';
 import { vmv1 } from '@verbena/contracts';
 import { example, type CommandContext, type Registry } from '../command-context.ts';
@@ -52,6 +52,13 @@ async function share(context: CommandContext, id: string, { weight, rate }: Shar
   await context.line(`${id} has weight ${String(wanted.weight)} and ${limit}`);
 }
 
+async function plug(context: CommandContext, id: string, attached: boolean): Promise<void> {
+  const { vm } = await (await context.session()).client(vmv1.VmService).plugFunction({ id, attached });
+  if (!vm) return;
+  if (context.json) return context.printJson(vmv1.VmSchema, vm);
+  await context.line(attached ? `${id} has its virtual function again` : `${id} is without its virtual function`);
+}
+
 /** "0" and "none": no limit. */
 function parseLimit(text: string): number {
   return text === '0' || text === 'none' ? 0 : parseRate('--rate')(text);
@@ -80,5 +87,27 @@ export function registerVms({ program, action }: Registry): void {
       .option('--rate <size>', 'most bytes that it sends in a second; none: no limit', parseLimit)
       .action(action<ShareOptions>((context, [id = ''], options) => share(context, id, options))),
     'verbena vm share vm-4x8t1z --weight 4 --rate 500M',
+  );
+  example(
+    vm
+      .command('detach-vf')
+      .summary('take its virtual function of the adapter from a VM')
+      .description(
+        'Takes its virtual function of the adapter from a VM while its program runs. The program is told (IBV_EVENT_DEVICE_FATAL), its queue pairs are flushed in error, and there is no device until it is attached again. An MPI program does not survive that.',
+      )
+      .argument('<vm>', 'VM id')
+      .action(action((context, [id = '']) => plug(context, id, false))),
+    'verbena vm detach-vf vm-4x8t1z',
+  );
+  example(
+    vm
+      .command('attach-vf')
+      .summary('give a VM a virtual function of the adapter again')
+      .description(
+        'Gives a VM that was detached a virtual function again. Its program finds a device that it can open, and nothing of what it had made before.',
+      )
+      .argument('<vm>', 'VM id')
+      .action(action((context, [id = '']) => plug(context, id, true))),
+    'verbena vm attach-vf vm-4x8t1z',
   );
 }

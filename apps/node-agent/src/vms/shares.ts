@@ -1,5 +1,5 @@
 /**
- * What VMs get of the node's adapter (R37): written down first, then told to the adapter. It lasts as long as the program, wherever that goes; the next
+ * What VMs get of the node's adapter (R37), and whether they have one: written down, and told to the adapter. It lasts as long as the program, wherever that goes; the next
  * one in the VM gets what all get.
  */
 import type { AdapterShare } from '@verbena/domain-vm';
@@ -16,7 +16,7 @@ export type SharingVm = Pick<Vm, 'phase' | 'jobId'> & {
 
 export interface SharesOptions {
   readonly nodeId: string;
-  readonly port: Pick<NodePort, 'setShare'>;
+  readonly port: Pick<NodePort, 'setShare' | 'plug'>;
   readonly log: Pick<Logger, 'warn'>;
 }
 
@@ -36,11 +36,28 @@ export class Shares {
     this.#apply(vm, share);
   }
 
-  /** A VM that has come from another node gets here what it got there. */
+  /**
+   * Takes the VM's virtual function away, or gives it one again. What the adapter refuses is not written down.
+   * @throws Refusal when the VM runs nothing, does not use the adapter, or no function is free
+   */
+  async plug(vm: SharingVm, attached: boolean, by: string): Promise<void> {
+    const { nodeId, port } = this.#options;
+    if (vm.phase !== 'busy') throw new Refusal('vm-busy', `VM ${vm.request.vmId} is ${vm.phase}: it is detached while a program runs`);
+    if (port.plug === undefined) throw new Refusal('no-adapter', `node ${nodeId} has no adapter`);
+    try {
+      port.plug(vm.request.vmId, attached);
+    } catch (error) {
+      throw new Refusal('no-adapter', messageOf(error), { cause: error });
+    }
+    await vm.log.record(vm.jobId, { type: attached ? 'AttachFunction' : 'DetachFunction', data: { by } });
+  }
+
+  /** A VM that has come from another node gets here what it got there, and is without its adapter if it was. */
   async bring(vm: SharingVm): Promise<void> {
     try {
       const state = await vm.log.known();
       if (state.status === 'running' && state.share !== undefined) this.#apply(vm, state.share);
+      if (state.status === 'running' && state.detached === true) this.#options.port.plug?.(vm.request.vmId, false);
     } catch (error) {
       this.#options.log.warn({ vm: vm.request.vmId, error: messageOf(error) }, 'what a VM gets of the adapter could not be read');
     }

@@ -163,6 +163,16 @@ export class VmTable {
     await this.#shares.set(vm, share, by);
   }
 
+  /**
+   * Takes its virtual function from a VM while its program runs, or gives it one again.
+   * @throws Refusal when it is not there, runs nothing, does not use the adapter, or no function is free
+   */
+  async plug(id: string, attached: boolean, by: string): Promise<void> {
+    const vm = this.#vms.get(id);
+    if (vm === undefined) throw new Refusal('unknown-vm', `node ${this.#options.nodeId} has no VM ${id}`);
+    await this.#shares.plug(vm, attached, by);
+  }
+
   /** Frees what there is of a VM that another node has, and writes nothing. */
   forget(vm: Vm, reason: string): Promise<void> {
     vm.phase = 'gone';

@@ -89,6 +89,12 @@ export class FakeAgent {
           });
           return {};
         },
+        plugVmFunction: async ({ vmId, attached }) => {
+          const vm = this.vms.get(vmId);
+          if (vm === undefined) throw new ConnectError(`${this.id} has no VM ${vmId}`, Code.NotFound);
+          await this.#write(vm, { type: attached ? 'VmFunctionAttached' : 'VmFunctionDetached', data: { by: 'ada' } });
+          return {};
+        },
         listLocalVms: () => ({ vms: [...this.vms.values()].map(({ id, jobId }) => ({ vmId: id, jobId })) }),
       },
       this.id,

@@ -7,6 +7,20 @@ const share = { weight: 4, bytesPerSecond: 2_000_000n };
 let cluster: TestCluster;
 afterEach(() => cluster.stop());
 
+it('the adapter of a VM is taken away and given back on its node while it runs, by who may see it', async () => {
+  cluster = await testCluster([2]);
+  const { id } = await cluster.submit();
+  await cluster.until(id, jobv1.JobState.RUNNING);
+  const vms = cluster.context.bus.client(vmv1.VmService);
+  const vmId = (await vms.listVms({})).vms[0]?.id ?? '';
+  expect((await vms.plugFunction({ id: vmId, attached: false })).vm).toMatchObject({ id: vmId, functionDetached: true });
+  expect((await vms.plugFunction({ id: vmId, attached: true })).vm).toMatchObject({ functionDetached: false });
+  const stranger = { actor: 'eve', tenant: 'chemistry', roles: ['operator'] as const };
+  await expect(withCallContext(stranger, () => vms.plugFunction({ id: vmId }))).rejects.toThrow(`there is no VM "${vmId}"`);
+  await cluster.finish(id);
+  await expect(vms.plugFunction({ id: vmId, attached: false })).rejects.toThrow(/runs no program/);
+});
+
 it('what a VM gets of its adapter is set on its node while it runs, shown, and over with the program', async () => {
   cluster = await testCluster([2]);
   const { id } = await cluster.submit();

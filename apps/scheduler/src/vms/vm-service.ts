@@ -61,6 +61,17 @@ export function vmService({ bus, vms, nodeName, term }: VmServiceParts): Service
       await vms.caughtUp();
       return { vm: view(visible(id)) };
     },
+    async plugFunction({ id, attached }) {
+      const { state } = visible(id);
+      if (state.status !== 'running')
+        throw new ConnectError(
+          `VM ${id} runs no program at the moment: it is detached and attached while one does`,
+          Code.FailedPrecondition,
+        );
+      await bus.client(nodev1.NodeAgentService, state.nodeId).plugVmFunction({ vmId: id, attached, term }, { timeoutMs: shareMs });
+      await vms.caughtUp();
+      return { vm: view(visible(id)) };
+    },
   };
 }
 
@@ -82,6 +93,7 @@ function vmView({ id, state, bootedAt, epoch }: VmRecord, nodeName: (id: string)
     ...(bootedAt !== undefined && { bootedAt: timestampFromMs(bootedAt) }),
     tenant: state.tenant,
     epoch: BigInt(epoch),
+    functionDetached: running && state.detached === true,
     ...(running &&
       state.share !== undefined && { adapterShare: { weight: state.share.weight, bytesPerSecond: BigInt(state.share.bytesPerSecond) } }),
   });

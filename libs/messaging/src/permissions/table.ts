@@ -55,7 +55,17 @@ export const parts = {
   scheduler: {
     serves: [jobv1.JobService, nodev1.NodeService, vmv1.VmService, migrationv1.MoveService],
     calls: [
-      rpcs(nodev1.NodeAgentService, 'bootVm', 'startRanks', 'stopRanks', 'destroyVm', 'listLocalVms', 'readCounters', 'shareAdapter'),
+      rpcs(
+        nodev1.NodeAgentService,
+        'bootVm',
+        'startRanks',
+        'stopRanks',
+        'destroyVm',
+        'listLocalVms',
+        'readCounters',
+        'shareAdapter',
+        'plugVmFunction',
+      ),
       rpcs(imagev1.ImageService, 'matchImage', 'distribute'),
       rpcs(storagev1.OutputService, 'sealOutput'),
       // Jobs that want to be saved every now and then.

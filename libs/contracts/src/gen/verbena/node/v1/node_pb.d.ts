@@ -1184,6 +1184,44 @@ export declare type ShareAdapterResponse = Message<"verbena.node.v1.ShareAdapter
 export declare const ShareAdapterResponseSchema: GenMessage<ShareAdapterResponse>;
 
 /**
+ * @generated from message verbena.node.v1.PlugVmFunctionRequest
+ */
+export declare type PlugVmFunctionRequest = Message<"verbena.node.v1.PlugVmFunctionRequest"> & {
+  /**
+   * @generated from field: string vm_id = 1;
+   */
+  vmId: string;
+
+  /**
+   * @generated from field: bool attached = 2;
+   */
+  attached: boolean;
+
+  /**
+   * @generated from field: uint64 term = 3;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message verbena.node.v1.PlugVmFunctionRequest.
+ * Use `create(PlugVmFunctionRequestSchema)` to create a new message.
+ */
+export declare const PlugVmFunctionRequestSchema: GenMessage<PlugVmFunctionRequest>;
+
+/**
+ * @generated from message verbena.node.v1.PlugVmFunctionResponse
+ */
+export declare type PlugVmFunctionResponse = Message<"verbena.node.v1.PlugVmFunctionResponse"> & {
+};
+
+/**
+ * Describes the message verbena.node.v1.PlugVmFunctionResponse.
+ * Use `create(PlugVmFunctionResponseSchema)` to create a new message.
+ */
+export declare const PlugVmFunctionResponseSchema: GenMessage<PlugVmFunctionResponse>;
+
+/**
  * @generated from enum verbena.node.v1.NodeState
  */
 export enum NodeState {
@@ -1368,6 +1406,14 @@ export declare const NodeAgentService: GenService<{
     methodKind: "unary";
     input: typeof ShareAdapterRequestSchema;
     output: typeof ShareAdapterResponseSchema;
+  },
+  /**
+   * @generated from rpc verbena.node.v1.NodeAgentService.PlugVmFunction
+   */
+  plugVmFunction: {
+    methodKind: "unary";
+    input: typeof PlugVmFunctionRequestSchema;
+    output: typeof PlugVmFunctionResponseSchema;
   },
 }>;
 

@@ -85,6 +85,13 @@ export declare type Vm = Message<"verbena.vm.v1.Vm"> & {
    * @generated from field: verbena.vm.v1.AdapterShare adapter_share = 13;
    */
   adapterShare?: AdapterShare | undefined;
+
+  /**
+   * Its virtual function was taken from it.
+   *
+   * @generated from field: bool function_detached = 14;
+   */
+  functionDetached: boolean;
 };
 
 /**
@@ -154,6 +161,43 @@ export declare type SetAdapterShareResponse = Message<"verbena.vm.v1.SetAdapterS
  * Use `create(SetAdapterShareResponseSchema)` to create a new message.
  */
 export declare const SetAdapterShareResponseSchema: GenMessage<SetAdapterShareResponse>;
+
+/**
+ * @generated from message verbena.vm.v1.PlugFunctionRequest
+ */
+export declare type PlugFunctionRequest = Message<"verbena.vm.v1.PlugFunctionRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: bool attached = 2;
+   */
+  attached: boolean;
+};
+
+/**
+ * Describes the message verbena.vm.v1.PlugFunctionRequest.
+ * Use `create(PlugFunctionRequestSchema)` to create a new message.
+ */
+export declare const PlugFunctionRequestSchema: GenMessage<PlugFunctionRequest>;
+
+/**
+ * @generated from message verbena.vm.v1.PlugFunctionResponse
+ */
+export declare type PlugFunctionResponse = Message<"verbena.vm.v1.PlugFunctionResponse"> & {
+  /**
+   * @generated from field: verbena.vm.v1.Vm vm = 1;
+   */
+  vm?: Vm | undefined;
+};
+
+/**
+ * Describes the message verbena.vm.v1.PlugFunctionResponse.
+ * Use `create(PlugFunctionResponseSchema)` to create a new message.
+ */
+export declare const PlugFunctionResponseSchema: GenMessage<PlugFunctionResponse>;
 
 /**
  * @generated from message verbena.vm.v1.ListVmsRequest
@@ -319,6 +363,16 @@ export declare const VmService: GenService<{
     methodKind: "unary";
     input: typeof SetAdapterShareRequestSchema;
     output: typeof SetAdapterShareResponseSchema;
+  },
+  /**
+   * PlugFunction takes its virtual function of the adapter from a VM while its program runs, or gives it one again.
+   *
+   * @generated from rpc verbena.vm.v1.VmService.PlugFunction
+   */
+  plugFunction: {
+    methodKind: "unary";
+    input: typeof PlugFunctionRequestSchema;
+    output: typeof PlugFunctionResponseSchema;
   },
 }>;
 
