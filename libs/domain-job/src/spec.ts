@@ -35,6 +35,8 @@ export interface JobSpec {
   readonly placementPolicy: string;
   /** How the VMs reach the adapter. Absent in jobs of older versions: bypass. */
   readonly ioPath?: IoPath;
+  /** What each VM gets of its host's port from the beginning, as an operator may say later: a weight of 1 to 255, and most bytes a second, 0 for no limit. Absent: what all get. */
+  readonly ioShare?: { readonly weight: number; readonly bytesPerSecond: number };
   readonly priority: number;
   readonly inputFiles: readonly InputFile[];
   /** What becomes of the job when a node is lost on which its ranks run. Absent in jobs of older versions: they fail. */

@@ -16,7 +16,7 @@ type Shapes<E extends { readonly type: string }> = Readonly<Record<E['type'], re
 
 export const jobEvents: Shapes<JobEvent> = {
   // 2: what becomes of the job when a node is lost. 3: the roles of the submitter. 4: how its VMs reach the adapter. 5: checkpoints.
-  JobSubmitted: [withNodeLossPolicy, withRoles, withIoPath, withCheckpoints],
+  JobSubmitted: [withNodeLossPolicy, withRoles, withIoPath, withCheckpoints, withIoShare],
   JobMatched: [],
   JobWaiting: [],
   // 2: the epochs of the nodes.
@@ -141,6 +141,12 @@ function withIoPath(data: unknown): unknown {
 function withCheckpoints(data: unknown): unknown {
   const submitted = data as { readonly spec: object };
   return { ...submitted, spec: { checkpointEveryMs: 0, restartFrom: '', ...submitted.spec } };
+}
+
+/** What all get. */
+function withIoShare(data: unknown): unknown {
+  const submitted = data as { readonly spec: object };
+  return { ...submitted, spec: { ioShare: { weight: 1, bytesPerSecond: 0 }, ...submitted.spec } };
 }
 
 function withRestoredFrom(data: unknown): unknown {

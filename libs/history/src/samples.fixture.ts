@@ -35,6 +35,7 @@ const spec: Samples['JobSubmitted']['spec'] = {
   outputLimitBytes: 1_048_576,
   placementPolicy: 'spread',
   ioPath: 'bypass',
+  ioShare: { weight: 3, bytesPerSecond: 500_000_000 },
   priority: 0,
   inputFiles: [{ path: 'a.txt', size: 5, chunks: [digest] }],
   onNodeLoss: 'requeue',

@@ -5,7 +5,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import type { Command } from 'commander';
 import { jobv1 } from '@verbena/contracts';
 import { usageError } from '../errors.ts';
-import { parseBytes, parseCount, parseSeconds } from '../terminal/units.ts';
+import { parseBytes, parseCount, parseRate, parseSeconds } from '../terminal/units.ts';
 import { addRequeueOptions, requeuePolicy, type RequeueOptions } from './requeue-options.ts';
 
 export interface JobOptions extends RequeueOptions {
@@ -21,6 +21,9 @@ export interface JobOptions extends RequeueOptions {
   readonly outputLimit?: number;
   readonly policy?: string;
   readonly io?: jobv1.IoPath;
+  readonly ioWeight?: number;
+  /** Bytes a second. */
+  readonly ioRate?: number;
   readonly priority?: number;
   /** Whether the MPI library looks for mistakes. */
   readonly check?: boolean;
@@ -68,6 +71,12 @@ export function addJobOptions(command: Command): Command {
     .option('--output-limit <size>', 'end the job when a rank has written more than this', parseBytes)
     .option('--policy <name>', 'placement policy')
     .option('--io <path>', `how the VMs reach the adapter: ${ioPathNames.join(', ')}`, parseIoPath)
+    .option(
+      '--io-weight <weight>',
+      'what each VM gets of its host’s port beside others, 1 to 255; users may ask for up to 4',
+      parseCount('--io-weight', 1, 255),
+    )
+    .option('--io-rate <size>', 'most bytes that each VM sends in a second', parseRate('--io-rate'))
     .option('--check', 'look for mistakes: handles left, overlapping buffers, ranks that disagree; sources are compiled with call sites')
     .option('--trace-mpi', 'record who sends how much to whom, and the time of MPI calls; "verbena job mpi" shows it')
     .option('--priority <number>', 'higher goes first', parsePriority);
@@ -137,6 +146,8 @@ export function jobSpec({ options, name, image, args, env, stdin, inputFiles }: 
     placementPolicy: options.policy ?? '',
     priority: options.priority ?? 0,
     ioPath: options.io ?? jobv1.IoPath.UNSPECIFIED,
+    ioWeight: options.ioWeight ?? 0,
+    ioBytesPerSecond: BigInt(options.ioRate ?? 0),
     inputFiles: [...inputFiles],
     ...requeuePolicy(options),
     ...(options.checkpointEvery !== undefined && { checkpointEvery: durationFromMs(options.checkpointEvery * 1000) }),

@@ -229,7 +229,15 @@ export class JobRun {
   async #prepare(rank: Rank): Promise<void> {
     const { start, ports } = this.#options;
     rank.inputs = await prepareScratch(rank.scratchDir, start.inputFiles, (digest) => ports.getChunk(digest));
-    await rank.vm.log.record(start.jobId, { type: 'StartProgram', data: { jobId: start.jobId, rank: rank.rank } });
+    await this.#begin(rank);
+  }
+
+  /** Writes down that the VM runs the rank, and gives it what the job asked for of the adapter: it is there when the program begins. */
+  async #begin({ vm, rank }: Rank): Promise<void> {
+    const { start, vms } = this.#options;
+    const { jobId, ioShare } = start;
+    await vm.log.record(jobId, { type: 'StartProgram', data: { jobId, rank } });
+    if (ioShare !== undefined) await vms.share(vm.request.vmId, ioShare, jobId);
   }
 
   async #exec(rank: Rank): Promise<void> {
@@ -271,7 +279,7 @@ export class JobRun {
       this.#ranks.map(async (rank, index) => {
         const part = parts[index];
         if (part === undefined) return;
-        await rank.vm.log.record(jobId, { type: 'StartProgram', data: { jobId, rank: rank.rank } });
+        await this.#begin(rank);
         rank.inputs = new Map(part.state.inputs);
         this.#openSpan(rank);
         const { domain } = rank.vm;

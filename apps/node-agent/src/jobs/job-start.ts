@@ -1,5 +1,6 @@
 /** What StartRanks asks for, checked and with defaults, in the words of this package. */
 import { jobv1, type nodev1 } from '@verbena/contracts';
+import type { AdapterShare } from '@verbena/domain-vm';
 import type { IoPath } from '@verbena/hypervisor';
 import { checkpointId, jobId, vmId } from '@verbena/ids';
 import { Refusal } from '../errors.ts';
@@ -21,6 +22,8 @@ export interface JobStart {
   readonly outputLimitBytes: number;
   readonly scratchBytes: number;
   readonly ioPath: IoPath;
+  /** What its VMs get of the node's port; what all get when absent. */
+  readonly ioShare?: AdapterShare;
   /** The ranks go on from a checkpoint instead of beginning. */
   readonly from?: StartFrom;
 }
@@ -61,8 +64,14 @@ export function jobStart(request: nodev1.StartRanksRequest, nodeId: string): Job
     outputLimitBytes: spec.outputLimitBytes === 0n ? defaultOutputLimitBytes : Number(spec.outputLimitBytes),
     scratchBytes,
     ioPath: pathOf(spec.ioPath),
+    ...ioShareOf(spec),
     ...(request.startFrom !== undefined && { from: startFrom(request.startFrom) }),
   };
+}
+
+function ioShareOf({ ioWeight, ioBytesPerSecond }: jobv1.JobSpec): Pick<JobStart, 'ioShare'> {
+  if (ioWeight === 0 && ioBytesPerSecond === 0n) return {};
+  return { ioShare: { weight: Math.max(1, ioWeight), bytesPerSecond: Number(ioBytesPerSecond) } };
 }
 
 function startFrom({ checkpointId: id, jobId: of, attempt, epoch }: nodev1.StartFrom): StartFrom {

@@ -33,6 +33,23 @@ describe('the share of a VM', () => {
     return { vmId, end: () => resolve({ exitCode: 0 }) };
   };
 
+  it('that its job asked for is there before the program begins, written down as the job’s', async () => {
+    const port = new TellingPort(1n);
+    await cluster.start(1, { port: () => port });
+    let toldBefore: unknown[] = [];
+    cluster.hypervisor(0).program = () => {
+      toldBefore = [...port.told];
+      return Promise.resolve({ exitCode: 0 });
+    };
+    const [vmId = ''] = await cluster.boot(0, cluster.image(new Uint8Array(100)), 1);
+    const spec = { name: 'prog', processes: 1, ioWeight: 3, ioBytesPerSecond: 2_000_000n };
+    await cluster.agent(0).startRanks({ jobId: 'job-1', spec, ranks: [{ rank: 0, vmId }], nodesByRank: ['node-0'], pkey: 0x8001 });
+    await cluster.exited(1);
+    expect(toldBefore).toEqual([[vmId, { weight: 3, rate: 2_000 }]]);
+    const written = cluster.events.filter(({ type }) => type === 'VmShareSet').map(({ stream, data }) => ({ stream, data }));
+    expect(written).toEqual([{ stream: vmId, data: { weight: 3, bytesPerSecond: 2_000_000, by: 'job-1' } }]);
+  });
+
   it('is written down with who asked, told to the adapter, and given back when the program ends', async () => {
     const port = new TellingPort(1n);
     await cluster.start(1, { port: () => port });

@@ -16,10 +16,11 @@ export async function originOf({ checkpoints, jobs }: RunPorts, id: string): Pro
 /** What was saved runs as it was; how it is placed and bounded, and what becomes of it, is said anew. */
 export function restartedSpec(wanted: JobSpec, origin: JobSpec): JobSpec {
   const { name, walltimeMs, placementPolicy, priority, onNodeLoss = 'fail', maxRequeues = 0 } = wanted;
-  const { checkpointEveryMs = 0, restartFrom = '' } = wanted;
+  const { checkpointEveryMs = 0, restartFrom = '', ioShare } = wanted;
   return {
     ...origin,
     ...{ name, walltimeMs, placementPolicy, priority, onNodeLoss, maxRequeues, checkpointEveryMs, restartFrom },
+    ...(ioShare !== undefined && { ioShare }),
     // What is left of it is in the checkpoint.
     stdin: '',
   };

@@ -84,7 +84,7 @@ async function submit(parts: JobServiceParts, { spec: asked, idempotencyKey }: j
   const commandId = commandIdOf(idempotencyKey, tenant, actor);
   const earlier = commandId === undefined ? undefined : await parts.findSubmission(commandId);
   if (earlier !== undefined) return earlier;
-  const wanted = readJobSpec(asked, config);
+  const wanted = readJobSpec(asked, config, roles);
   const origin = wanted.restartFrom ? await originOf(parts, wanted.restartFrom) : undefined;
   const spec = origin === undefined ? wanted : restartedSpec(wanted, origin.spec);
   if (origin === undefined) await checkInputChunks(parts.bus, spec);

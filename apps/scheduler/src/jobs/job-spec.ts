@@ -17,8 +17,11 @@ function invalid(message: string): ConnectError {
   return new ConnectError(message, Code.InvalidArgument);
 }
 
-/** @throws ConnectError INVALID_ARGUMENT that says which field is wrong and what it may be */
-export function readJobSpec(spec: jobv1.JobSpec | undefined, config: SchedulerConfig): JobSpec {
+/**
+ * @param roles of who asks; none: a service on its own account
+ * @throws ConnectError INVALID_ARGUMENT that says which field is wrong and what it may be, PERMISSION_DENIED for a weight that only an operator gives
+ */
+export function readJobSpec(spec: jobv1.JobSpec | undefined, config: SchedulerConfig, roles: readonly string[] = []): JobSpec {
   if (spec === undefined) throw invalid('the job has no specification');
   checkShape(spec);
   checkTexts(spec);
@@ -45,6 +48,7 @@ export function readJobSpec(spec: jobv1.JobSpec | undefined, config: SchedulerCo
     outputLimitBytes: spec.outputLimitBytes === 0n ? config.defaultOutputLimitBytes : clamped(spec.outputLimitBytes),
     placementPolicy: readPolicy(spec.placementPolicy, config),
     ioPath: ioPathOf(spec.ioPath),
+    ...readIoShare(spec, roles),
     priority: spec.priority,
     inputFiles: files,
     ...readNodeLoss(spec),
@@ -130,6 +134,39 @@ function readInterval(interval: Duration): number {
   return ms;
 }
 
+/** Of who does not say. */
+const commonShare = { weight: 1, bytesPerSecond: 0 };
+
+/** What all get is not said to anybody. */
+function wireIoShare({ ioShare = commonShare }: JobSpec): Pick<jobv1.JobSpec, 'ioWeight' | 'ioBytesPerSecond'> {
+  const { weight, bytesPerSecond } = ioShare;
+  const common = weight === commonShare.weight && bytesPerSecond === 0;
+  return { ioWeight: common ? 0 : weight, ioBytesPerSecond: BigInt(bytesPerSecond) };
+}
+
+const mostWeight = 255;
+/** So that a user can let one of his jobs go before another, and not before everybody else's. */
+const mostWeightOfUsers = 4;
+const [leastRate, mostRate] = [1_000n, 1_000n * 2n ** 26n];
+
+function readIoShare({ ioWeight, ioBytesPerSecond, ioPath }: jobv1.JobSpec, roles: readonly string[]): Required<Pick<JobSpec, 'ioShare'>> {
+  if (ioWeight === 0 && ioBytesPerSecond === 0n) return { ioShare: commonShare };
+  if (ioWeight > mostWeight) throw invalid(`the job asks for the weight ${ioWeight} at the adapter; 1 to ${mostWeight} are possible`);
+  if (ioBytesPerSecond !== 0n && (ioBytesPerSecond < leastRate || ioBytesPerSecond > mostRate))
+    throw invalid(
+      `the job asks for ${ioBytesPerSecond} bytes a second at the adapter; ${leastRate} to ${mostRate} are possible, or 0 for no limit`,
+    );
+  if (ioPathOf(ioPath) === 'ethernet')
+    throw invalid('VMs on the path ethernet do not use the adapter: they have no weight and no rate there');
+  const operates = roles.length === 0 || roles.includes('operator') || roles.includes('admin');
+  if (ioWeight > mostWeightOfUsers && !operates)
+    throw new ConnectError(
+      `the job asks for the weight ${ioWeight} at the adapter; users may ask for 1 to ${mostWeightOfUsers}, operators for up to ${mostWeight}`,
+      Code.PermissionDenied,
+    );
+  return { ioShare: { weight: Math.max(1, ioWeight), bytesPerSecond: Number(ioBytesPerSecond) } };
+}
+
 /** How often a job runs again when it wants to and does not say. */
 const defaultRequeues = 3;
 
@@ -167,6 +204,7 @@ export function toWireSpec(spec: JobSpec, withStdin = false): jobv1.JobSpec {
     outputLimitBytes: BigInt(spec.outputLimitBytes),
     placementPolicy: spec.placementPolicy,
     ioPath: wireIoPath(spec.ioPath),
+    ...wireIoShare(spec),
     priority: spec.priority,
     inputFiles: spec.inputFiles.map(({ path, size, chunks }) => ({ path, size: BigInt(size), chunks: [...chunks] })),
     onNodeLoss: spec.onNodeLoss === 'requeue' ? jobv1.NodeLossPolicy.REQUEUE : jobv1.NodeLossPolicy.FAIL,

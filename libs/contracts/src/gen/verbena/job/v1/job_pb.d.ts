@@ -139,6 +139,21 @@ export declare type JobSpec = Message<"verbena.job.v1.JobSpec"> & {
   checkpointEvery?: Duration | undefined;
 
   /**
+   * What each VM gets of its host's port from the start of the program (R37), as SetAdapterShare: its weight beside other VMs, 1 to 255, 0 for 1. A user may ask for
+   * 1 to 4, an operator for any.
+   *
+   * @generated from field: uint32 io_weight = 26;
+   */
+  ioWeight: number;
+
+  /**
+   * Most bytes a second that each VM sends; 0: no limit of its own.
+   *
+   * @generated from field: uint64 io_bytes_per_second = 27;
+   */
+  ioBytesPerSecond: bigint;
+
+  /**
    * Go on from this checkpoint instead of beginning. What is to run is what was saved: image, processes, memory and arguments are those of its job.
    *
    * @generated from field: string restart_from = 25;
