@@ -14,6 +14,7 @@ import { registerImages } from './commands/images.ts';
 import { registerJobs } from './commands/jobs.ts';
 import { registerLogs } from './commands/logs.ts';
 import { registerMigrations } from './commands/migrations.ts';
+import { registerFabric } from './commands/fabric.ts';
 import { registerNodes } from './commands/nodes.ts';
 import { registerReplay } from './commands/replay.ts';
 import { registerRun } from './commands/run.ts';
@@ -39,6 +40,7 @@ const commands = [
   registerUp,
   registerStatus,
   registerNodes,
+  registerFabric,
   registerVms,
   registerMigrations,
   registerCheckpoints,

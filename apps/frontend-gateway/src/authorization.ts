@@ -96,6 +96,8 @@ export const authorization: readonly ServiceRow[] = [
     resumeNode: cluster('operator'),
     // It names the VMs of all tenants.
     getCounters: cluster('operator'),
+    getPort: cluster('operator'),
+    enablePort: cluster('operator'),
   }),
   rpcs(nodev1.NodeAgentService, 'node-agent', {
     prepareImage: internal,
@@ -109,12 +111,16 @@ export const authorization: readonly ServiceRow[] = [
     readCounters: internal,
     shareAdapter: internal,
     plugVmFunction: internal,
+    setVmPartition: internal,
+    readPort: internal,
+    setPortEnabled: internal,
   }),
   rpcs(vmv1.VmService, 'scheduler', {
     listVms: list('viewer'),
     getVm: one('viewer', 'vm', 'id'),
     setAdapterShare: one('operator', 'vm', 'id'),
     plugFunction: one('operator', 'vm', 'id'),
+    setPartition: one('operator', 'vm', 'id'),
   }),
   rpcs(imagev1.ImageService, 'image-manager', {
     registerImage: own('user', { requestBytes: 8 * MiB }),

@@ -21,8 +21,8 @@ it('the counters of a port and of its VMs are told under their names, VMs in ord
     lid: 9,
     counters: () => counters(100n),
     domains: () => [
-      { vmId: 'vm-b', virtualFunction: 3, share: { weight: 1, rate: 0 }, counters: counters(60n) },
-      { vmId: 'vm-a', virtualFunction: undefined, share: { weight: 1, rate: 0 }, counters: counters(40n) },
+      { vmId: 'vm-b', virtualFunction: 3, share: { weight: 1, rate: 0 }, pkeys: [], counters: counters(60n) },
+      { vmId: 'vm-a', virtualFunction: undefined, share: { weight: 1, rate: 0 }, pkeys: [], counters: counters(40n) },
     ],
   });
   const rest = {

@@ -64,6 +64,7 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     signal: registering.signal,
     describe: () => describe(options, images, vms),
     onLid: (lid) => options.port.assignLid(lid),
+    onPort: (enabled) => options.port.setEnabled?.(enabled),
     onFenced: async (reason) => {
       await bounded(stopFencedMs, jobs.clear(reason));
       await bounded(stopFencedMs, vms.clear(reason));

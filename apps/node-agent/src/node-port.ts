@@ -26,6 +26,12 @@ export interface NodePort {
   setShare?: FabricPort['setShare'];
   /** Takes the adapter from a VM, or gives it one again. Absent where there is no adapter. */
   plug?: FabricPort['plug'];
+  /** Puts a VM into a partition beside its job's, or takes it out. Absent where there is no adapter. */
+  setMembership?: FabricPort['setMembership'];
+  /** Whether the port carries anything; absent where there is none. */
+  readonly enabled?: boolean;
+  setEnabled?: FabricPort['setEnabled'];
+  routes?: FabricPort['routes'];
   /** The VMs that have a place at the adapter now. */
   domains?(): readonly DomainView[];
 }

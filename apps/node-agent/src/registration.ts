@@ -27,6 +27,8 @@ export interface RegistrationOptions {
   readonly describe: () => NodeDescription & { readonly id: string };
   /** The scheduler has given the node's port its LID; throws when that cannot be. */
   readonly onLid: (lid: number) => void;
+  /** Whether the port of the subnet is to carry anything. */
+  readonly onPort: (enabled: boolean) => void;
   /** The node was given up: stops all that it runs. */
   readonly onFenced: (reason: string) => Promise<void>;
 }
@@ -86,8 +88,12 @@ export class Registration {
     const client = bus.client(nodev1.NodeService);
     for (let delay = firstDelayMs; ; delay = Math.min(delay * 2, longestDelayMs)) {
       try {
-        const { epoch, heartbeatInterval, lid } = await client.registerNode({ node: describe() }, { timeoutMs: callMs, signal });
+        const { epoch, heartbeatInterval, lid, portDisabled } = await client.registerNode(
+          { node: describe() },
+          { timeoutMs: callMs, signal },
+        );
         if (lid !== 0) onLid(lid);
+        this.#options.onPort(!portDisabled);
         this.#epoch = epoch;
         this.#registered = true;
         this.#problem = '';

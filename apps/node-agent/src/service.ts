@@ -1,11 +1,13 @@
 /** NodeAgentService: checks what comes in, calls the part that does it, and turns refusals into RPC errors. */
 import type { ServiceImpl } from '@connectrpc/connect';
-import { nodev1 } from '@verbena/contracts';
+import { nodev1, vmv1 } from '@verbena/contracts';
+import type { PartitionMember } from '@verbena/domain-vm';
 import type { Tracer } from '@opentelemetry/api';
 import { callContext, type Bus } from '@verbena/messaging';
 import { inSpan, metric, type Metrics } from '@verbena/service-kit';
 import type { Logger } from 'pino';
 import { adapterCounters } from './adapter-counters.ts';
+import { subnetPort } from './subnet-port.ts';
 import { asConnectError, messageOf, Refusal } from './errors.ts';
 import { receiptOf, serveChildren, type ChildPort } from './images/distribute.ts';
 import { describedImage, type CachedImage, type ImageCache } from './images/image-cache.ts';
@@ -117,9 +119,27 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
       await vms.plug(vmId, attached, callContext().actor);
       return {};
     }),
+    setVmPartition: edge(async ({ vmId, member, term }) => {
+      terms.check(term);
+      const { partition = 0, membership = vmv1.PartitionMembership.UNSPECIFIED } = member ?? {};
+      await vms.setPartition(vmId, { partition, membership: memberships[membership] }, callContext().actor);
+      return {};
+    }),
+    readPort: edge(() => Promise.resolve({ port: subnetPort(parts.port) })),
+    setPortEnabled: edge(({ enabled, term }) => {
+      terms.check(term);
+      parts.port.setEnabled?.(enabled);
+      return Promise.resolve({});
+    }),
     readCounters: edge(() => Promise.resolve({ counters: adapterCounters(parts.port) })),
   };
 }
+
+const memberships: Readonly<Record<vmv1.PartitionMembership, PartitionMember['membership']>> = {
+  [vmv1.PartitionMembership.UNSPECIFIED]: 'none',
+  [vmv1.PartitionMembership.LIMITED]: 'limited',
+  [vmv1.PartitionMembership.FULL]: 'full',
+};
 
 function edge<Request, Response>(handler: (request: Request) => Promise<Response>): (request: Request) => Promise<Response> {
   return async (request) => {

@@ -99,7 +99,7 @@ export async function startScheduler(context: ServiceContext, { store, lead: led
     await bus.serve(jobv1.JobService, jobService({ ...ports, random, rankEnds: new RankEnds(jobs), start, findSubmission, follow })),
     await bus.serve(
       nodev1.NodeService,
-      nodeService({ bus, nodes, capacity, heartbeatMs: config.heartbeatMs, leaseMs: config.nodeLostAfterMs, registered }),
+      nodeService({ bus, nodes, capacity, term: ports.term, heartbeatMs: config.heartbeatMs, leaseMs: config.nodeLostAfterMs, registered }),
     ),
     await bus.serve(migrationv1.MoveService, moveService(moves)),
     await bus.serve(vmv1.VmService, vmService({ bus, vms, nodeName: (id) => nodes.nameOf(id), term: ports.term })),

@@ -10,4 +10,6 @@ export type NodeCommand =
   | Command<'RegisterNode', { node: NodeDescription }>
   | Command<'DrainNode', { reason: string }>
   | Command<'ResumeNode', Record<never, never>>
+  | Command<'DisablePort', { by: string }>
+  | Command<'EnablePort', { by: string }>
   | Command<'LoseNode', { reason: string }>;

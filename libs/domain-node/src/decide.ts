@@ -30,6 +30,10 @@ export function decideNode(command: NodeCommand, state: NodeState): Outcome {
       return state.drained === undefined ? accept({ type: 'NodeDrained', data: { reason: command.data.reason, at } }) : accept();
     case 'ResumeNode':
       return state.drained === undefined ? accept() : accept({ type: 'NodeResumed', data: { at } });
+    case 'DisablePort':
+      return state.portDisabled === true ? accept() : accept({ type: 'NodePortDisabled', data: { by: command.data.by, at } });
+    case 'EnablePort':
+      return state.portDisabled === true ? accept({ type: 'NodePortEnabled', data: { by: command.data.by, at } }) : accept();
     case 'LoseNode':
       if (state.status === 'lost') return accept();
       return accept({ type: 'NodeLost', data: { reason: command.data.reason, epoch: state.epoch + 1, at } });

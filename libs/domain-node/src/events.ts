@@ -22,5 +22,7 @@ export type NodeEvent =
   | Event<'NodeRegistered', { node: NodeDescription; epoch: number }>
   | Event<'NodeDrained', { reason: string }>
   | Event<'NodeResumed', Record<never, never>>
+  | Event<'NodePortDisabled', { by: string }>
+  | Event<'NodePortEnabled', { by: string }>
   /** Fences the node: the epoch is above the one that it holds. */
   | Event<'NodeLost', { reason: string; epoch: number }>;

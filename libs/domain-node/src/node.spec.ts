@@ -20,6 +20,8 @@ const commands: readonly NodeCommand[] = [
   { type: 'DrainNode', at, data: { reason: 'disk' } },
   { type: 'ResumeNode', at, data: {} },
   { type: 'LoseNode', at, data: { reason: 'gone' } },
+  { type: 'DisablePort', at, data: { by: 'ada' } },
+  { type: 'EnablePort', at, data: { by: 'ada' } },
 ];
 
 /** The state after a command, by the state before; 'refused' where it makes no sense. */
@@ -28,6 +30,8 @@ const table: Readonly<Record<NodeCommand['type'], Readonly<Record<NodeState['sta
   DrainNode: { unknown: 'refused', ready: 'drained', drained: 'drained', lost: 'lost' },
   ResumeNode: { unknown: 'refused', ready: 'ready', drained: 'ready', lost: 'lost' },
   LoseNode: { unknown: 'refused', ready: 'lost', drained: 'lost', lost: 'lost' },
+  DisablePort: { unknown: 'refused', ready: 'ready', drained: 'drained', lost: 'lost' },
+  EnablePort: { unknown: 'refused', ready: 'ready', drained: 'drained', lost: 'lost' },
 };
 
 const fold = (events: readonly NodeEvent[]): NodeState => events.reduce(evolveNode, unknownNode);
@@ -42,6 +46,18 @@ describe('a node', () => {
     expect(state.status).toBe(status);
     const decision = decideNode(command, state);
     expect(decision.ok ? fold([...histories[status], ...decision.events]).status : 'refused').toBe(table[type][status]);
+  });
+
+  it('keeps its port down until an operator enables it, however often the host comes back', () => {
+    const down = fold([registered(1), { type: 'NodePortDisabled', data: { by: 'ada', at } }]);
+    expect(down).toMatchObject({ status: 'ready', portDisabled: true });
+    expect(decideNode({ type: 'DisablePort', at, data: { by: 'grace' } }, down)).toEqual({ ok: true, events: [] });
+    const back = evolveNode(down, registered(2));
+    expect(back).toMatchObject({ status: 'ready', portDisabled: true });
+    expect(decideNode({ type: 'EnablePort', at, data: { by: 'ada' } }, back)).toEqual({
+      ok: true,
+      events: [{ type: 'NodePortEnabled', data: { by: 'ada', at } }],
+    });
   });
 
   it('is given a higher epoch each time that it registers or is lost', () => {

@@ -12,6 +12,8 @@ export type NodeState =
       readonly epoch: number;
       /** Why it takes no new work; undefined when it does. */
       readonly drained: string | undefined;
+      /** An operator has taken its port of the subnet down; it stays so when the host registers again. */
+      readonly portDisabled?: boolean;
       /** Why it is lost. */
       readonly reason: string;
     };
@@ -24,7 +26,15 @@ export function evolveNode(state: NodeState, event: NodeEvent): NodeState {
   if (event.type === 'NodeRegistered') {
     const drained = state.status === 'unknown' ? undefined : state.drained;
     const { node, epoch } = event.data;
-    return { status: drained === undefined ? 'ready' : 'drained', node, epoch, drained, reason: '' };
+    const disabled = state.status !== 'unknown' && state.portDisabled === true;
+    return {
+      status: drained === undefined ? 'ready' : 'drained',
+      node,
+      epoch,
+      drained,
+      reason: '',
+      ...(disabled && { portDisabled: true }),
+    };
   }
   if (state.status === 'unknown') return state;
   switch (event.type) {
@@ -32,6 +42,10 @@ export function evolveNode(state: NodeState, event: NodeEvent): NodeState {
       return { ...state, status: state.status === 'lost' ? 'lost' : 'drained', drained: event.data.reason };
     case 'NodeResumed':
       return { ...state, status: state.status === 'lost' ? 'lost' : 'ready', drained: undefined };
+    case 'NodePortDisabled':
+      return { ...state, portDisabled: true };
+    case 'NodePortEnabled':
+      return { ...state, portDisabled: false };
     case 'NodeLost':
       return { ...state, status: 'lost', reason: event.data.reason, epoch: event.data.epoch };
     default:

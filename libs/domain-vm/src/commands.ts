@@ -1,4 +1,4 @@
-import type { AdapterShare } from './events.ts';
+import type { AdapterShare, PartitionMember } from './events.ts';
 
 interface Command<T extends string, D> {
   readonly type: T;
@@ -18,4 +18,5 @@ export type VmCommand =
   | Command<'KeepVm', { migrationId: string; reason: string }>
   | Command<'SetShare', AdapterShare & { by: string }>
   | Command<'DetachFunction', { by: string }>
-  | Command<'AttachFunction', { by: string }>;
+  | Command<'AttachFunction', { by: string }>
+  | Command<'SetPartition', PartitionMember & { by: string }>;

@@ -1,9 +1,9 @@
 import { accept, refuse, type Decider, type Decision } from '@verbena/event-sourcing';
 import type { VmCommand } from './commands.ts';
-import type { AdapterShare, VmEvent } from './events.ts';
+import type { AdapterShare, PartitionMember, VmEvent } from './events.ts';
 import { evolveVm, isLive, noVm, type VmState } from './state.ts';
 
-export type VmRefusal = 'unknown-vm' | 'already-created' | 'wrong-state' | 'handed-over' | 'stayed' | 'bad-share';
+export type VmRefusal = 'unknown-vm' | 'already-created' | 'wrong-state' | 'handed-over' | 'stayed' | 'bad-share' | 'bad-partition';
 
 type Outcome = Decision<VmEvent, VmRefusal>;
 
@@ -39,6 +39,8 @@ export function decideVm(command: VmCommand, state: VmState): Outcome {
     case 'DetachFunction':
     case 'AttachFunction':
       return plugFunction(command, state);
+    case 'SetPartition':
+      return setPartition(command.data, state);
     default:
       return command satisfies never;
   }
@@ -53,6 +55,20 @@ function plugFunction(
     return refuse('wrong-state', `a VM that is ${state.status} uses no adapter: it is detached while a program runs`);
   if ((state.detached ?? false) === (type === 'DetachFunction')) return accept();
   return accept(type === 'DetachFunction' ? { type: 'VmFunctionDetached', data } : { type: 'VmFunctionAttached', data });
+}
+
+/** Keys below are those of jobs, and the one above is the default partition. */
+const [firstPartition, lastPartition] = [0x7000, 0x7ffe];
+
+/** Beside the partition of the job, for the program that runs. */
+function setPartition(data: PartitionMember & { readonly by: string }, state: Exclude<VmState, { status: 'none' }>): Outcome {
+  const { partition, membership } = data;
+  if (!Number.isInteger(partition) || partition < firstPartition || partition > lastPartition)
+    return refuse('bad-partition', `partitions of operators are 0x7000 to 0x7ffe, not 0x${Number(partition).toString(16)}`);
+  if (state.status !== 'running')
+    return refuse('wrong-state', `a VM that is ${state.status} uses no adapter: it enters a partition while a program runs`);
+  const now = state.partitions?.find((each) => each.partition === partition)?.membership ?? 'none';
+  return now === membership ? accept() : accept({ type: 'VmPartitionSet', data });
 }
 
 const mostWeight = 255;

@@ -19,6 +19,13 @@ export interface AdapterShare {
   readonly bytesPerSecond: number;
 }
 
+/** A partition of the subnet beside the job's own, while its program runs. */
+export interface PartitionMember {
+  /** Of operators: 0x7000 to 0x7ffe. */
+  readonly partition: number;
+  readonly membership: 'full' | 'limited' | 'none';
+}
+
 export type VmEvent =
   | Event<'VmCreated', { nodeId: string; imageDigest: string; memoryBytes: number; vcpus: number; tenant: string; jobId: string }>
   | Event<'VmBooted', { seconds: number }>
@@ -31,4 +38,5 @@ export type VmEvent =
   | Event<'VmStayed', { migrationId: string; reason: string }>
   | Event<'VmShareSet', AdapterShare & { by: string }>
   | Event<'VmFunctionDetached', { by: string }>
-  | Event<'VmFunctionAttached', { by: string }>;
+  | Event<'VmFunctionAttached', { by: string }>
+  | Event<'VmPartitionSet', PartitionMember & { by: string }>;

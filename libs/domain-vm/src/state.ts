@@ -7,7 +7,7 @@
  *
  * HandedOver changes the node of a running VM, Stayed only remembers that a migration is off.
  */
-import type { AdapterShare, VmEvent } from './events.ts';
+import type { AdapterShare, PartitionMember, VmEvent } from './events.ts';
 
 interface Created {
   readonly nodeId: string;
@@ -27,7 +27,13 @@ interface Created {
 export type VmState =
   | { readonly status: 'none' }
   | (Created & { readonly status: 'booting' | 'idle' })
-  | (Created & { readonly status: 'running'; readonly rank: number; readonly share?: AdapterShare; readonly detached?: boolean })
+  | (Created & {
+      readonly status: 'running';
+      readonly rank: number;
+      readonly share?: AdapterShare;
+      readonly detached?: boolean;
+      readonly partitions?: readonly PartitionMember[];
+    })
   | (Created & { readonly status: 'shut-down' | 'crashed' | 'lost'; readonly reason: string });
 
 export type LiveVm = Extract<VmState, { status: 'booting' | 'idle' | 'running' }>;
@@ -76,6 +82,12 @@ export function evolveVm(state: VmState, event: VmEvent): VmState {
     case 'VmFunctionDetached':
     case 'VmFunctionAttached':
       return state.status === 'running' ? { ...state, detached: event.type === 'VmFunctionDetached' } : state;
+    case 'VmPartitionSet': {
+      if (state.status !== 'running') return state;
+      const { partition, membership } = event.data;
+      const others = (state.partitions ?? []).filter((each) => each.partition !== partition);
+      return { ...state, partitions: membership === 'none' ? others : [...others, { partition, membership }] };
+    }
     case 'VmStayed':
       return { ...state, stayed: event.data.migrationId };
     default:

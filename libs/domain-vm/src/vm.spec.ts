@@ -31,6 +31,7 @@ const commands: readonly VmCommand[] = [
   { type: 'SetShare', data: { weight: 4, bytesPerSecond: 2_000_000, by: 'ada' } },
   { type: 'DetachFunction', data: { by: 'ada' } },
   { type: 'AttachFunction', data: { by: 'ada' } },
+  { type: 'SetPartition', data: { partition: 0x7001, membership: 'limited', by: 'ada' } },
 ];
 
 /** The event that a command gives, by state; what is not named is refused. */
@@ -46,6 +47,7 @@ const allowed: Readonly<Record<VmCommand['type'], Readonly<Partial<Record<VmStat
   SetShare: { running: 'VmShareSet' },
   DetachFunction: { running: 'VmFunctionDetached' },
   AttachFunction: { running: '' },
+  SetPartition: { running: 'VmPartitionSet' },
   KeepVm: { booting: 'VmStayed', idle: 'VmStayed', running: 'VmStayed' },
 };
 
@@ -123,6 +125,26 @@ describe('the adapter of a VM', () => {
     expect(decideVm({ type: 'AttachFunction', data: { by: 'ada' } }, detached)).toEqual({ ok: true, events: [back] });
     expect(evolveVm(detached, back)).toMatchObject({ detached: false });
     expect(evolveVm(detached, { type: 'VmIdle', data: { jobId: 'job-2' } })).not.toHaveProperty('detached');
+  });
+});
+
+describe('a partition beside the job’s', () => {
+  const set = (partition: number, membership: 'full' | 'limited' | 'none') =>
+    ({ type: 'SetPartition', data: { partition, membership, by: 'ada' } }) as const;
+  const member = fold([...histories.running, { type: 'VmPartitionSet', data: set(0x7001, 'limited').data }]);
+
+  it('is entered, changed and left, and over with the program', () => {
+    expect(member).toMatchObject({ partitions: [{ partition: 0x7001, membership: 'limited' }] });
+    expect(decideVm(set(0x7001, 'limited'), member)).toEqual({ ok: true, events: [] });
+    expect(decideVm(set(0x7002, 'none'), member)).toEqual({ ok: true, events: [] });
+    const full = evolveVm(member, { type: 'VmPartitionSet', data: set(0x7001, 'full').data });
+    expect(full).toMatchObject({ partitions: [{ partition: 0x7001, membership: 'full' }] });
+    expect(evolveVm(full, { type: 'VmPartitionSet', data: set(0x7001, 'none').data })).toMatchObject({ partitions: [] });
+    expect(evolveVm(full, { type: 'VmIdle', data: { jobId: 'job-2' } })).not.toHaveProperty('partitions');
+  });
+
+  it.each([0, 1, 0x6fff, 0x7fff, 0xf001, 1.5])('cannot be %d, which is of jobs or none', (partition) => {
+    expect(decideVm(set(partition, 'full'), member)).toMatchObject({ ok: false, reason: 'bad-partition' });
   });
 });
 

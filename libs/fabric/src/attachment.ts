@@ -2,7 +2,10 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { VF_LIMITS } from '@verbena/hca';
 import type { AdapterCounters, AdapterWorkerInit, DomainErrors, DomainShare, FirmwareModules, HostAdapter, PeerMemory } from '@verbena/hca';
 import type { Member, Partitions } from './partition.ts';
-import type { DomainAttachment } from './types.ts';
+import type { DomainAttachment, Membership } from './types.ts';
+
+const PARTITION = 0x7fff;
+const FULL_MEMBER = 0x8000;
 
 /** A domain at its adapter. */
 export class Attachment implements DomainAttachment, Member {
@@ -19,6 +22,8 @@ export class Attachment implements DomainAttachment, Member {
   #virtualFunction: number | undefined;
   #servesGeneral = false;
   #plugged = true;
+  /** Partitions beside its job's, and where they stand in its table. */
+  readonly #extra = new Map<number, number>();
   #wasFunction = false;
   #last: (AdapterCounters & DomainErrors) | undefined;
 
@@ -63,10 +68,16 @@ export class Attachment implements DomainAttachment, Member {
       epoch: this.peer.epoch,
       thread,
       guestMemory: this.peer.memory,
-      peers: this.#pkey === 0 ? [] : this.#partitions.others(this.#pkey, this).map((each) => each.peer),
+      peers: this.#known().map((each) => each.peer),
       ...(this.#virtualFunction === undefined ? {} : { limits: VF_LIMITS }),
       port: port2,
     };
+  }
+
+  /** Who is in a partition with it. */
+  #known(): Member[] {
+    const keys = [...(this.#pkey === 0 ? [] : [this.#pkey]), ...this.#extra.keys()];
+    return [...new Set(keys.flatMap((pkey) => this.#partitions.others(pkey, this)))];
   }
 
   get virtualFunction(): number | undefined {
@@ -95,7 +106,33 @@ export class Attachment implements DomainAttachment, Member {
     this.#partitions.enter(pkey, this);
   }
 
+  setMembership(pkey: number, membership: Membership): void {
+    this.#mustBeAttached();
+    if ((pkey & PARTITION) === (this.#pkey & PARTITION))
+      throw new Error('this is the partition of its job, which nobody else enters or leaves');
+    const known = this.#extra.get(pkey);
+    const table = this.#adapter.pkeys(this.peer.slot);
+    const index = known ?? table.findIndex((entry, i) => i > 0 && entry === 0);
+    if (membership === 'none' && known === undefined) return;
+    if (index < 0) throw new Error(`the P_Key table of ${this.vmId} is full`);
+    this.#adapter.setPkey(this.peer.slot, index, membership === 'none' ? 0 : membership === 'full' ? pkey | FULL_MEMBER : pkey);
+    if (membership === 'none') {
+      this.#extra.delete(pkey);
+      this.#partitions.exit(pkey, this);
+    } else if (known === undefined) {
+      this.#extra.set(pkey, index);
+      this.#partitions.enter(pkey, this);
+    }
+    this.#adapter.announcePkeys(this.peer.slot);
+  }
+
+  pkeys(): number[] {
+    return this.#last === undefined ? this.#adapter.pkeys(this.peer.slot) : [];
+  }
+
   leave(): void {
+    for (const pkey of this.#extra.keys()) this.#partitions.exit(pkey, this);
+    this.#extra.clear();
     if (this.#pkey === 0) return;
     this.reset();
     this.#adapter.setPartition(this.peer.slot, 0);

@@ -9,9 +9,11 @@ export type {
   FabricEvent,
   FabricOptions,
   FabricPort,
+  Membership,
   PeerPort,
   PortCounters,
   PortOptions,
+  Route,
   Subnet,
   SubnetOptions,
 } from './types.ts';

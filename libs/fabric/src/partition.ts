@@ -15,6 +15,11 @@ function tell(member: Member, message: PortMessage): void {
 export class Partitions {
   readonly #members = new Map<number, Set<Member>>();
 
+  /** Whether two are in some partition together. */
+  #meet(a: Member, b: Member): boolean {
+    return [...this.#members.values()].some((members) => members.has(a) && members.has(b));
+  }
+
   /** All members but `self`. */
   others(pkey: number, self: Member): Member[] {
     return [...(this.#members.get(pkey) ?? [])].filter((each) => each !== self);
@@ -33,6 +38,7 @@ export class Partitions {
     const members = this.#members.get(pkey);
     if (members === undefined || !members.delete(self)) return;
     for (const other of members) {
+      if (this.#meet(self, other)) continue;
       tell(other, { kind: 'forget', slot: self.peer.slot, epoch: self.peer.epoch });
       tell(self, { kind: 'forget', slot: other.peer.slot, epoch: other.peer.epoch });
     }

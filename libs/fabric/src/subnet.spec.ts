@@ -35,10 +35,10 @@ class Member {
   }
 
   /** RESET to RTS; the status of the step that connects. */
-  connect(other: Member): number {
+  connect(other: Member, pkey_index = 0): number {
     const modify = (values: Record<string, number>): number =>
       this.adapter.command(abi.VB_CMD_MODIFY_QP, abi.modifyQpIn.encode({ qpn: this.qpn, ...values })).status;
-    modify({ attr_mask: 3, state: abi.VB_QPS_INIT, access: 3 });
+    modify({ attr_mask: 3 | abi.VB_ATTR_PKEY_INDEX, state: abi.VB_QPS_INIT, access: 3, pkey_index });
     const status = modify({ attr_mask: 5, state: abi.VB_QPS_RTR, dest_lid: other.port.lid, dest_qpn: other.qpn });
     modify({ attr_mask: 9, state: abi.VB_QPS_RTS, retry_count: 7, rnr_retry: 7 });
     return status;
@@ -111,6 +111,49 @@ describe('a subnet', () => {
     expect([early.connect(late), late.connect(early)]).toEqual([0, 0]);
   });
 
+  it('lets VMs of two jobs talk in a partition that an operator gave both, as far as their memberships allow, and no longer', () => {
+    const [a, b, c] = [new Member(port(), 1), new Member(port(), 2), new Member(port(), 2)];
+    expect(a.connect(b, 1)).toBe(abi.VB_EINVAL);
+    a.port.setMembership('vm', 0x7001, 'full');
+    b.port.setMembership('vm', 0x7001, 'limited');
+    expect([a, b].map(({ attachment }) => attachment.pkeys()[1])).toEqual([0xf001, 0x7001]);
+    const [one, two] = [new Member(a.port, 1), new Member(b.port, 2)];
+    a.attachment.detach();
+    b.attachment.detach();
+    one.attachment.setMembership(0x7001, 'full');
+    two.attachment.setMembership(0x7001, 'limited');
+    // The first to look finds the other end still in the partition of its job.
+    expect([one.connect(two, 1), two.connect(one, 1), one.connect(two, 1)]).toEqual([abi.VB_EINVAL, 0, 0]);
+    two.receive();
+    one.send();
+    expect(two.attachment.counters().messagesReceived).toBe(1);
+    // The other VM of the second job is not in it; two limited members do not talk.
+    expect(c.connect(one, 1)).toBe(abi.VB_EINVAL);
+    c.attachment.setMembership(0x7001, 'limited');
+    expect(new Member(c.port, 2).connect(two, 0)).toBe(abi.VB_EINVAL);
+    // Taken out again, a queue pair of that key reaches nobody; those of the job are as before.
+    two.attachment.setMembership(0x7001, 'none');
+    one.send(1);
+    subnet.tick(1);
+    expect(two.attachment.counters().messagesReceived).toBe(1);
+    expect(() => two.attachment.setMembership(0x8002, 'none')).toThrow(/of its job/);
+    expect(() => a.port.setMembership('vm-none', 0x7001, 'full')).toThrow(/does not use the adapter/);
+  });
+
+  it('carries nothing by a port that is disabled, also one that nobody has used yet, until it is enabled', () => {
+    const [at, other] = [port(), port()];
+    at.setEnabled(false);
+    const [a, b] = [new Member(at, 1), new Member(other, 1)];
+    a.connect(b);
+    b.connect(a);
+    b.receive();
+    subnet.tick(1);
+    a.send();
+    expect([at.enabled, b.attachment.counters().messagesReceived]).toEqual([false, 0]);
+    at.setEnabled(true);
+    expect(b.attachment.counters().messagesReceived).toBe(1);
+  });
+
   it('counts per domain, and per port under the names of InfiniBand, in units of four bytes', () => {
     const [a, b] = [new Member(port(), 1), new Member(port(), 1)];
     a.connect(b);
@@ -129,7 +172,8 @@ describe('a subnet', () => {
       PortXmitDiscards: 0n,
     };
     expect(a.port.counters()).toEqual(sent);
-    expect(a.port.domains()).toEqual([{ vmId: 'vm', virtualFunction: undefined, share: { weight: 1, rate: 0 }, counters: sent }]);
+    const pkeys = Array.from({ length: 16 }, (_, i) => (i === 0 ? 0x8001 : 0));
+    expect(a.port.domains()).toEqual([{ vmId: 'vm', virtualFunction: undefined, share: { weight: 1, rate: 0 }, pkeys, counters: sent }]);
     a.attachment.detach();
     expect(a.port.domains()).toEqual([]);
     expect(a.port.counters()).toEqual(sent);

@@ -1,4 +1,5 @@
 /** A subnet: ports with LIDs and GUIDs, any of which reaches any other within a partition, in memory or over links to other processes. */
+import { VB_PORT_ACTIVE, VB_PORT_DOWN } from '@verbena/guest-abi';
 import { checkShare, HostAdapter, loadFirmware, type DomainShare } from '@verbena/hca';
 import { Attachment } from './attachment.ts';
 import { commonShare } from './common-share.ts';
@@ -10,9 +11,11 @@ import type {
   DomainOptions,
   DomainView,
   FabricPort,
+  Membership,
   PeerPort,
   PortCounters,
   PortOptions,
+  Route,
   Subnet,
   SubnetOptions,
 } from './types.ts';
@@ -45,6 +48,7 @@ class Port implements FabricPort {
   #lid: number;
   /** Of domains that are detached. */
   readonly #past: Counted[] = [];
+  #enabled = true;
 
   constructor(adapter: HostAdapter, partitions: Partitions, options: PlannedPort) {
     this.#adapter = adapter;
@@ -81,6 +85,7 @@ class Port implements FabricPort {
     if (this.#lid === 0) throw new Error(`the port of ${this.nodeName} is down: it has no LID yet`);
     const peer = this.#adapter.addDomain(options.memory, this.#lid, this.guid);
     if (this.#rate !== 0 && this.attachments.size === 0) this.#adapter.setPort(this.#lid, { rate: this.#rate });
+    if (!this.#enabled) this.setEnabled(false);
     this.#wire?.learn(peer);
     const claim = (): number => this.#freeFunction();
     const attachment = new Attachment(options.vmId, this.#adapter, this.#partitions, peer, this.#lid, claim, (gone) => {
@@ -98,6 +103,26 @@ class Port implements FabricPort {
     const taken = new Set([...this.attachments].map(({ virtualFunction }) => virtualFunction));
     for (let number = 0; number < VIRTUAL_FUNCTIONS; number++) if (!taken.has(number)) return number;
     throw new Error(`all ${VIRTUAL_FUNCTIONS} virtual functions of the adapter of ${this.nodeName} are taken`);
+  }
+
+  get enabled(): boolean {
+    return this.#enabled;
+  }
+
+  setEnabled(enabled: boolean): void {
+    this.#enabled = enabled;
+    if (this.#lid !== 0 && this.#adapter.portState(this.#lid) !== undefined)
+      this.#adapter.setPort(this.#lid, { state: enabled ? VB_PORT_ACTIVE : VB_PORT_DOWN });
+  }
+
+  routes(): readonly Route[] {
+    return this.#wire?.routes() ?? [];
+  }
+
+  setMembership(vmId: string, pkey: number, membership: Membership): void {
+    const attached = [...this.attachments].filter((each) => each.vmId === vmId && each.used);
+    if (attached.length === 0) throw new Error(`VM ${vmId} does not use the adapter of ${this.nodeName}`);
+    for (const each of attached) each.setMembership(pkey, membership);
   }
 
   counters(): PortCounters {
@@ -126,6 +151,7 @@ class Port implements FabricPort {
     return [...byVm].map(([vmId, attached]) => ({
       vmId,
       share: attached[0]?.share() ?? commonShare,
+      pkeys: attached.find((each) => each.used)?.pkeys() ?? [],
       virtualFunction: attached.find(({ virtualFunction }) => virtualFunction !== undefined)?.virtualFunction,
       counters: portCounters(attached.map((each) => each.counters())),
     }));

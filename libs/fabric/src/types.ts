@@ -75,6 +75,10 @@ export interface DomainAttachment {
   /** `recover`, `reset`, `leave`, and the slot is free. Idempotent. */
   detach(): void;
   counters(): AdapterCounters;
+  /** Its P_Key table, as in the standard. */
+  pkeys(): readonly number[];
+  /** Puts it into a partition beside its job's, or takes it out. @throws Error as FabricPort.setMembership */
+  setMembership(pkey: number, membership: Membership): void;
   /** What it gets of the port. @throws RangeError for what cannot be */
   setShare(share: DomainShare): void;
   /** Objects that the domain has made at the adapter and not destroyed. */
@@ -93,12 +97,23 @@ export interface PortCounters {
   readonly PortXmitDiscards: bigint;
 }
 
+export type Membership = 'full' | 'limited' | 'none';
+
+/** How a LID is reached. */
+export interface Route {
+  readonly lid: number;
+  readonly endpoint: string;
+  readonly up: boolean;
+}
+
 /** What a VM has at a port now. */
 export interface DomainView {
   readonly vmId: string;
   /** Its number, on the path of SR-IOV. */
   readonly virtualFunction: number | undefined;
   readonly share: Required<DomainShare>;
+  /** Its P_Key table, as in the standard: 0 where there is none. Empty when it does not use the adapter. */
+  readonly pkeys: readonly number[];
   /** Of the domain alone, since it was attached. */
   readonly counters: PortCounters;
 }
@@ -123,6 +138,16 @@ export interface FabricPort {
    * @throws Error when the VM does not use the adapter, or all virtual functions are taken by now
    */
   plug(vmId: string, plugged: boolean): void;
+  /** Whether an operator lets it carry anything. A port that is not enabled is down: reliable connections of it use up their retries, the rest is lost. */
+  readonly enabled: boolean;
+  setEnabled(enabled: boolean): void;
+  /** LIDs of other processes. Those of this one need no route. */
+  routes(): readonly Route[];
+  /**
+   * Puts a VM into a partition beside its job's (1 to 0x7fff), or takes it out; two limited members of one do not talk. It lasts as long as the attachment.
+   * @throws Error when the VM does not use the adapter, its table is full, or the partition is its job's
+   */
+  setMembership(vmId: string, pkey: number, membership: Membership): void;
   /** The domains that are attached now, by VM. */
   domains(): readonly DomainView[];
   /**

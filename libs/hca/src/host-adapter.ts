@@ -2,13 +2,13 @@
  * The adapters of a process as its main thread sees them: domains come and go, threads get contexts and may die, timers tick.
  * It belongs to no domain itself, so it can ring no doorbell.
  */
-import { VB_EVENT_DEVICE_FATAL, VB_QPS_ERR } from '@verbena/guest-abi';
+import { VB_EVENT_DEVICE_FATAL, VB_EVENT_PKEY_CHANGE, VB_QPS_ERR } from '@verbena/guest-abi';
 import { AdapterMemory, RETIRED, type DomainRow, type QpRow } from './adapter-memory.ts';
 import { releaseCommandLock, withCommandLock } from './command-lock.ts';
 import { dropCq, retireCq } from './completion-queues.ts';
 import { FirmwareInstance } from './firmware-instance.ts';
 import { countsOfDomain, keepCounts } from './counters.ts';
-import { VBF_CQ_FREE, VBF_DOMAINS, VBF_PKEYS, VBF_THREADS } from './layout.ts';
+import { VBF_CQ_FREE, VBF_DOMAINS, VBF_LINK_UP, VBF_PKEYS, VBF_THREADS } from './layout.ts';
 import { dropMr } from './memory-regions.ts';
 import { addLink } from './links.ts';
 import { tableEntry } from './partition-keys.ts';
@@ -76,6 +76,24 @@ export class HostAdapter {
   /** Sets an entry of a domain's P_Key table: a partition, and 0x8000 for a full member. */
   setPkey(slot: number, index: number, pkey: number): void {
     setPkey(this.memory, slot, index, pkey);
+  }
+
+  /** The P_Key table of a domain as the standard has it: 0 where there is none, the 16th bit for full membership. */
+  pkeys(slot: number): number[] {
+    return this.memory
+      .domain(slot)
+      .get('pkeys')
+      .map((entry) => entry & 0xffff);
+  }
+
+  /** VB_PORT_* of the port with this LID, or undefined when nobody has used it yet. */
+  portState(lid: number): number | undefined {
+    return portWith(this.memory, lid)?.load('state');
+  }
+
+  /** Whether a link to another process is open. */
+  isLinkUp(link: number): boolean {
+    return this.memory.link(link).load('state') === VBF_LINK_UP;
   }
 
   /** Manages a port from outside the subnet. Throws an Error when no port has the LID. */
@@ -152,6 +170,11 @@ export class HostAdapter {
     });
     for (const qpn of failed) this.#main.core.qp_error(qpn);
     this.#main.core.event(slot, VB_EVENT_DEVICE_FATAL, 0);
+  }
+
+  /** Tells a domain that its P_Key table has changed. */
+  announcePkeys(slot: number): void {
+    this.#main.core.event(slot, VB_EVENT_PKEY_CHANGE, 1);
   }
 
   /** Gives it an adapter again, an empty one: what it had made is gone. */

@@ -48,6 +48,7 @@ export const vmEvents: Shapes<VmEvent> = {
   VmShareSet: [],
   VmFunctionDetached: [],
   VmFunctionAttached: [],
+  VmPartitionSet: [],
 };
 
 export const nodeEvents: Shapes<NodeEvent> = {
@@ -55,6 +56,8 @@ export const nodeEvents: Shapes<NodeEvent> = {
   NodeRegistered: [withFabricEndpoint],
   NodeDrained: [],
   NodeResumed: [],
+  NodePortDisabled: [],
+  NodePortEnabled: [],
   NodeLost: [],
 };
 

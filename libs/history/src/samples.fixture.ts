@@ -118,6 +118,8 @@ export const samples: Samples = {
   },
   NodeDrained: { reason: 'new memory', at },
   NodeResumed: { at },
+  NodePortDisabled: { by: 'ada', at },
+  NodePortEnabled: { by: 'ada', at },
   NodeLost: { reason: 'no heartbeat for 20 s', epoch: 2, at },
   ImageRegistered: {
     name: 'cg',
@@ -168,6 +170,7 @@ export const samples: Samples = {
   VmShareSet: { weight: 4, bytesPerSecond: 2_000_000_000, by: 'ada' },
   VmFunctionDetached: { by: 'ada' },
   VmFunctionAttached: { by: 'ada' },
+  VmPartitionSet: { partition: 0x7001, membership: 'limited', by: 'ada' },
   VmStayed: { migrationId: 'mig-2c6v8n', reason: 'the controller was not heard of for 30 s' },
   MigrationStarted: {
     ...route,

@@ -54,7 +54,9 @@ async function code(row: Row, secret: string | undefined, request?: object): Pro
 
 /** A request that names what physics has. */
 function aboutPhysics({ rule: { scope } }: Row): object {
-  return scope.kind === 'one' ? { [scope.field]: world.physics[scope.resource], rank: 0, path: 'lattice.dat', share: { weight: 1 } } : {};
+  return scope.kind === 'one'
+    ? { [scope.field]: world.physics[scope.resource], rank: 0, path: 'lattice.dat', share: { weight: 1 }, member: { partition: 0x7001 } }
+    : {};
 }
 
 it('leaves no RPC out', () => {

@@ -2,7 +2,7 @@
  * What VMs get of the node's adapter (R37), and whether they have one: written down, and told to the adapter. It lasts as long as the program, wherever that goes; the next
  * one in the VM gets what all get.
  */
-import type { AdapterShare } from '@verbena/domain-vm';
+import type { AdapterShare, PartitionMember } from '@verbena/domain-vm';
 import type { Logger } from 'pino';
 import { messageOf, Refusal } from '../errors.ts';
 import type { NodePort } from '../node-port.ts';
@@ -16,7 +16,7 @@ export type SharingVm = Pick<Vm, 'phase' | 'jobId'> & {
 
 export interface SharesOptions {
   readonly nodeId: string;
-  readonly port: Pick<NodePort, 'setShare' | 'plug'>;
+  readonly port: Pick<NodePort, 'setShare' | 'plug' | 'setMembership'>;
   readonly log: Pick<Logger, 'warn'>;
 }
 
@@ -52,11 +52,32 @@ export class Shares {
     await vm.log.record(vm.jobId, { type: attached ? 'AttachFunction' : 'DetachFunction', data: { by } });
   }
 
+  /**
+   * Written down first, so that a partition that cannot be is none.
+   * @throws Refusal when the VM runs nothing, or does not use the adapter
+   */
+  async setPartition(vm: SharingVm, { partition, membership }: PartitionMember, by: string): Promise<void> {
+    const { nodeId, port } = this.#options;
+    if (vm.phase !== 'busy')
+      throw new Refusal('vm-busy', `VM ${vm.request.vmId} is ${vm.phase}: it enters a partition while a program runs`);
+    if (port.setMembership === undefined) throw new Refusal('no-adapter', `node ${nodeId} has no adapter`);
+    await vm.log.record(vm.jobId, { type: 'SetPartition', data: { partition, membership, by } });
+    try {
+      port.setMembership(vm.request.vmId, partition, membership);
+    } catch (error) {
+      if (membership !== 'none') await vm.log.record(vm.jobId, { type: 'SetPartition', data: { partition, membership: 'none', by } });
+      throw new Refusal('no-adapter', messageOf(error), { cause: error });
+    }
+  }
+
   /** A VM that has come from another node gets here what it got there, and is without its adapter if it was. */
   async bring(vm: SharingVm): Promise<void> {
     try {
       const state = await vm.log.known();
       if (state.status === 'running' && state.share !== undefined) this.#apply(vm, state.share);
+      if (state.status === 'running')
+        for (const { partition, membership } of state.partitions ?? [])
+          this.#options.port.setMembership?.(vm.request.vmId, partition, membership);
       if (state.status === 'running' && state.detached === true) this.#options.port.plug?.(vm.request.vmId, false);
     } catch (error) {
       this.#options.log.warn({ vm: vm.request.vmId, error: messageOf(error) }, 'what a VM gets of the adapter could not be read');

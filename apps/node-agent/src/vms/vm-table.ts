@@ -8,7 +8,7 @@
  *
  *   incoming --arrived--> busy;  one that does not arrive is gone without a word in the log, which has it on another node.
  */
-import type { AdapterShare, VmCommand } from '@verbena/domain-vm';
+import type { AdapterShare, PartitionMember, VmCommand } from '@verbena/domain-vm';
 import type { Domain, Hypervisor } from '@verbena/hypervisor';
 import { vmId } from '@verbena/ids';
 import { inSpan, metric, type Clock, type Metrics } from '@verbena/service-kit';
@@ -171,6 +171,16 @@ export class VmTable {
     const vm = this.#vms.get(id);
     if (vm === undefined) throw new Refusal('unknown-vm', `node ${this.#options.nodeId} has no VM ${id}`);
     await this.#shares.plug(vm, attached, by);
+  }
+
+  /**
+   * Puts a VM into a partition beside its job's while its program runs, or takes it out.
+   * @throws Refusal when it is not there, runs nothing, or does not use the adapter
+   */
+  async setPartition(id: string, member: PartitionMember, by: string): Promise<void> {
+    const vm = this.#vms.get(id);
+    if (vm === undefined) throw new Refusal('unknown-vm', `node ${this.#options.nodeId} has no VM ${id}`);
+    await this.#shares.setPartition(vm, member, by);
   }
 
   /** Frees what there is of a VM that another node has, and writes nothing. */

@@ -17,6 +17,8 @@ export interface NodeServiceParts {
   readonly bus: Bus;
   readonly nodes: Nodes;
   readonly capacity: Capacity;
+  /** The scheduler's: a node refuses one that leads no more. */
+  readonly term: bigint;
   readonly heartbeatMs: number;
   /** How long a node that is not heard of is waited for. */
   readonly leaseMs: number;
@@ -50,6 +52,7 @@ export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.
         heartbeatInterval: durationFromMs(heartbeatMs),
         lid: known?.node.lid ?? 0,
         lease: durationFromMs(leaseMs),
+        portDisabled: known?.portDisabled === true,
       };
     },
     heartbeat(request) {
@@ -78,6 +81,17 @@ export function nodeService(parts: NodeServiceParts): ServiceImpl<typeof nodev1.
     async getCounters({ id }) {
       if (nodes.known(id) === undefined) throw refused(id, 'unknown-node', '');
       return { counters: (await bus.client(nodev1.NodeAgentService, id).readCounters({}, { timeoutMs: countersMs })).counters };
+    },
+    async getPort({ id }) {
+      if (nodes.known(id) === undefined) throw refused(id, 'unknown-node', '');
+      return { port: (await bus.client(nodev1.NodeAgentService, id).readPort({}, { timeoutMs: countersMs })).port };
+    },
+    async enablePort({ id, enabled }) {
+      const told = answer(id, await nodes.enablePort(id, enabled, callContext().actor));
+      // A node that is away learns it when it registers.
+      if (nodes.presence(id) !== undefined)
+        await bus.client(nodev1.NodeAgentService, id).setPortEnabled({ enabled, term: parts.term }, { timeoutMs: countersMs });
+      return told;
     },
   };
 }
@@ -149,5 +163,6 @@ function nodeView(id: string, { nodes, capacity }: NodeServiceParts): nodev1.Nod
     agentMemoryBytes: BigInt(presence?.agentMemoryBytes ?? 0),
     vmsIdle: use.idle,
     vmsRunning: use.vms - use.idle,
+    portDisabled: state.portDisabled === true,
   });
 }

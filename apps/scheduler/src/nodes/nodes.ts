@@ -135,6 +135,12 @@ export class Nodes {
     return result;
   }
 
+  async enablePort(id: string, enabled: boolean, by: string): Promise<NodeResult> {
+    const result = await this.#execute(id, { type: enabled ? 'EnablePort' : 'DisablePort', data: { by } });
+    this.#tell();
+    return result;
+  }
+
   async lose(id: string, reason: string): Promise<NodeResult> {
     this.#present.delete(id);
     const result = await this.#execute(id, { type: 'LoseNode', data: { reason } });

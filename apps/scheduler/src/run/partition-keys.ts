@@ -1,8 +1,8 @@
 /** Partition keys of the subnet for live jobs (IB specification, chapter 10.9): 15 bits, with the bit of full membership set. */
 
 const fullMembership = 0x8000;
-/** 0x7fff is the default partition, 0 is invalid. */
-const keys = 0x7ffe;
+/** 0x7fff is the default partition, those from 0x7000 on are of operators, 0 is invalid. */
+const keys = 0x6fff;
 
 export class PartitionKeys {
   readonly #holders = new Map<number, string>();

@@ -33,6 +33,7 @@ export class FakeAgent {
   /** What was asked of it, in order. */
   readonly calls: string[] = [];
   readonly vms = new Map<string, FakeVm>();
+  portEnabled = true;
   readonly running = new Map<string, RunningRank>();
   /** Every start of a job's ranks here, as job/attempt. */
   readonly started = new Set<string>();
@@ -87,6 +88,18 @@ export class FakeAgent {
             type: 'VmShareSet',
             data: { weight: share?.weight ?? 0, bytesPerSecond: Number(share?.bytesPerSecond), by: 'ada' },
           });
+          return {};
+        },
+        setVmPartition: async ({ vmId, member }) => {
+          const vm = this.vms.get(vmId);
+          if (vm === undefined) throw new ConnectError(`${this.id} has no VM ${vmId}`, Code.NotFound);
+          const membership = (['none', 'limited', 'full'] as const)[member?.membership ?? 0];
+          await this.#write(vm, { type: 'VmPartitionSet', data: { partition: member?.partition ?? 0, membership, by: 'ada' } });
+          return {};
+        },
+        readPort: () => ({ port: { lid: 1, enabled: this.portEnabled } }),
+        setPortEnabled: ({ enabled }) => {
+          this.portEnabled = enabled;
           return {};
         },
         plugVmFunction: async ({ vmId, attached }) => {

@@ -29,6 +29,12 @@ export interface VmServiceParts {
 
 const shareMs = 10_000;
 
+const memberships = {
+  none: vmv1.PartitionMembership.UNSPECIFIED,
+  limited: vmv1.PartitionMembership.LIMITED,
+  full: vmv1.PartitionMembership.FULL,
+} as const;
+
 export function vmService({ bus, vms, nodeName, term }: VmServiceParts): ServiceImpl<typeof vmv1.VmService> {
   const view = (vm: VmRecord) => vmView(vm, nodeName);
   const visible = (id: string): VmRecord => {
@@ -58,6 +64,16 @@ export function vmService({ bus, vms, nodeName, term }: VmServiceParts): Service
       await bus
         .client(nodev1.NodeAgentService, state.nodeId)
         .shareAdapter({ vmId: id, ...(share && { share }), term }, { timeoutMs: shareMs });
+      await vms.caughtUp();
+      return { vm: view(visible(id)) };
+    },
+    async setPartition({ id, member }) {
+      const { state } = visible(id);
+      if (state.status !== 'running')
+        throw new ConnectError(`VM ${id} runs no program at the moment: it enters a partition while one does`, Code.FailedPrecondition);
+      await bus
+        .client(nodev1.NodeAgentService, state.nodeId)
+        .setVmPartition({ vmId: id, ...(member && { member }), term }, { timeoutMs: shareMs });
       await vms.caughtUp();
       return { vm: view(visible(id)) };
     },
@@ -94,6 +110,9 @@ function vmView({ id, state, bootedAt, epoch }: VmRecord, nodeName: (id: string)
     tenant: state.tenant,
     epoch: BigInt(epoch),
     functionDetached: running && state.detached === true,
+    partitions: running
+      ? (state.partitions ?? []).map(({ partition, membership }) => ({ partition, membership: memberships[membership] }))
+      : [],
     ...(running &&
       state.share !== undefined && { adapterShare: { weight: state.share.weight, bytesPerSecond: BigInt(state.share.bytesPerSecond) } }),
   });

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { HostAdapter, PeerMemory } from '@verbena/hca';
-import type { FabricOptions, PeerPort } from '../types.ts';
+import type { FabricOptions, PeerPort, Route } from '../types.ts';
 import { ENDPOINT_BYTES, LEAST_SECRET_BYTES } from './handshake.ts';
 import { parseEndpoint } from './endpoint.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
@@ -99,6 +99,14 @@ export class WireTransport {
     this.#links.set(endpoint, link);
     this.#tell({ kind: 'peer', link, endpoint });
     return link;
+  }
+
+  /** LIDs of other processes, and whether their links are up. */
+  routes(): Route[] {
+    return [...this.#endpoints].map(([lid, endpoint]) => {
+      const link = this.#links.get(endpoint);
+      return { lid, endpoint, up: link !== undefined && this.#adapter.isLinkUp(link) };
+    });
   }
 
   close(): void {

@@ -48,6 +48,8 @@ class RecordingPort implements PortBinding {
       detach: () => note('detach'),
       counters: () => noTraffic,
       setShare: () => note('share'),
+      pkeys: () => [],
+      setMembership: () => note('partition'),
       resources: () => 0,
     };
   }

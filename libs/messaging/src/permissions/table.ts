@@ -39,7 +39,7 @@ export const parts = {
     serves: [],
     calls: [
       rpcs(jobv1.JobService, 'submitJob', 'getJob', 'listJobs', 'cancelJob', 'watchJob'),
-      rpcs(nodev1.NodeService, 'listNodes', 'drainNode', 'resumeNode', 'getCounters'),
+      rpcs(nodev1.NodeService, 'listNodes', 'drainNode', 'resumeNode', 'getCounters', 'getPort', 'enablePort'),
       all(vmv1.VmService),
       rpcs(imagev1.ImageService, 'registerImage', 'getImage', 'listImages'),
       all(storagev1.ChunkService),
@@ -65,6 +65,9 @@ export const parts = {
         'readCounters',
         'shareAdapter',
         'plugVmFunction',
+        'setVmPartition',
+        'readPort',
+        'setPortEnabled',
       ),
       rpcs(imagev1.ImageService, 'matchImage', 'distribute'),
       rpcs(storagev1.OutputService, 'sealOutput'),

@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import type { Message } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { IoPath, JobSpec } from "../../job/v1/job_pb.js";
-import type { AdapterShare } from "../../vm/v1/vm_pb.js";
+import type { AdapterShare, PartitionMember } from "../../vm/v1/vm_pb.js";
 
 /**
  * Describes the file verbena/node/v1/node.proto.
@@ -116,6 +116,13 @@ export declare type Node = Message<"verbena.node.v1.Node"> & {
    * @generated from field: uint64 epoch = 18;
    */
   epoch: bigint;
+
+  /**
+   * An operator has taken its port of the subnet down.
+   *
+   * @generated from field: bool port_disabled = 19;
+   */
+  portDisabled: boolean;
 };
 
 /**
@@ -169,6 +176,13 @@ export declare type RegisterNodeResponse = Message<"verbena.node.v1.RegisterNode
    * @generated from field: google.protobuf.Duration lease = 4;
    */
   lease?: Duration | undefined;
+
+  /**
+   * Its port of the subnet is to be down.
+   *
+   * @generated from field: bool port_disabled = 5;
+   */
+  portDisabled: boolean;
 };
 
 /**
@@ -1222,6 +1236,270 @@ export declare type PlugVmFunctionResponse = Message<"verbena.node.v1.PlugVmFunc
 export declare const PlugVmFunctionResponseSchema: GenMessage<PlugVmFunctionResponse>;
 
 /**
+ * @generated from message verbena.node.v1.SetVmPartitionRequest
+ */
+export declare type SetVmPartitionRequest = Message<"verbena.node.v1.SetVmPartitionRequest"> & {
+  /**
+   * @generated from field: string vm_id = 1;
+   */
+  vmId: string;
+
+  /**
+   * @generated from field: verbena.vm.v1.PartitionMember member = 2;
+   */
+  member?: PartitionMember | undefined;
+
+  /**
+   * @generated from field: uint64 term = 3;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message verbena.node.v1.SetVmPartitionRequest.
+ * Use `create(SetVmPartitionRequestSchema)` to create a new message.
+ */
+export declare const SetVmPartitionRequestSchema: GenMessage<SetVmPartitionRequest>;
+
+/**
+ * @generated from message verbena.node.v1.SetVmPartitionResponse
+ */
+export declare type SetVmPartitionResponse = Message<"verbena.node.v1.SetVmPartitionResponse"> & {
+};
+
+/**
+ * Describes the message verbena.node.v1.SetVmPartitionResponse.
+ * Use `create(SetVmPartitionResponseSchema)` to create a new message.
+ */
+export declare const SetVmPartitionResponseSchema: GenMessage<SetVmPartitionResponse>;
+
+/**
+ * SubnetPort is a node's port of the subnet as it is now, in the manner of ibstat and smpquery.
+ *
+ * @generated from message verbena.node.v1.SubnetPort
+ */
+export declare type SubnetPort = Message<"verbena.node.v1.SubnetPort"> & {
+  /**
+   * @generated from field: uint32 lid = 1;
+   */
+  lid: number;
+
+  /**
+   * @generated from field: string guid = 2;
+   */
+  guid: string;
+
+  /**
+   * @generated from field: bool enabled = 3;
+   */
+  enabled: boolean;
+
+  /**
+   * Where other processes reach it; empty when the subnet lies in one process.
+   *
+   * @generated from field: string endpoint = 4;
+   */
+  endpoint: string;
+
+  /**
+   * @generated from field: repeated verbena.node.v1.VmPkeys vms = 5;
+   */
+  vms: VmPkeys[];
+
+  /**
+   * @generated from field: repeated verbena.node.v1.SubnetRoute routes = 6;
+   */
+  routes: SubnetRoute[];
+};
+
+/**
+ * Describes the message verbena.node.v1.SubnetPort.
+ * Use `create(SubnetPortSchema)` to create a new message.
+ */
+export declare const SubnetPortSchema: GenMessage<SubnetPort>;
+
+/**
+ * VmPkeys is the P_Key table of a VM, by index: the first is its job's. 0 where there is none; the 16th bit says that it is a full member.
+ *
+ * @generated from message verbena.node.v1.VmPkeys
+ */
+export declare type VmPkeys = Message<"verbena.node.v1.VmPkeys"> & {
+  /**
+   * @generated from field: string vm_id = 1;
+   */
+  vmId: string;
+
+  /**
+   * @generated from field: repeated uint32 pkeys = 2;
+   */
+  pkeys: number[];
+};
+
+/**
+ * Describes the message verbena.node.v1.VmPkeys.
+ * Use `create(VmPkeysSchema)` to create a new message.
+ */
+export declare const VmPkeysSchema: GenMessage<VmPkeys>;
+
+/**
+ * @generated from message verbena.node.v1.SubnetRoute
+ */
+export declare type SubnetRoute = Message<"verbena.node.v1.SubnetRoute"> & {
+  /**
+   * @generated from field: uint32 lid = 1;
+   */
+  lid: number;
+
+  /**
+   * @generated from field: string endpoint = 2;
+   */
+  endpoint: string;
+
+  /**
+   * The link there is open. One that nobody has used is not.
+   *
+   * @generated from field: bool up = 3;
+   */
+  up: boolean;
+};
+
+/**
+ * Describes the message verbena.node.v1.SubnetRoute.
+ * Use `create(SubnetRouteSchema)` to create a new message.
+ */
+export declare const SubnetRouteSchema: GenMessage<SubnetRoute>;
+
+/**
+ * @generated from message verbena.node.v1.GetPortRequest
+ */
+export declare type GetPortRequest = Message<"verbena.node.v1.GetPortRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message verbena.node.v1.GetPortRequest.
+ * Use `create(GetPortRequestSchema)` to create a new message.
+ */
+export declare const GetPortRequestSchema: GenMessage<GetPortRequest>;
+
+/**
+ * @generated from message verbena.node.v1.GetPortResponse
+ */
+export declare type GetPortResponse = Message<"verbena.node.v1.GetPortResponse"> & {
+  /**
+   * @generated from field: verbena.node.v1.SubnetPort port = 1;
+   */
+  port?: SubnetPort | undefined;
+};
+
+/**
+ * Describes the message verbena.node.v1.GetPortResponse.
+ * Use `create(GetPortResponseSchema)` to create a new message.
+ */
+export declare const GetPortResponseSchema: GenMessage<GetPortResponse>;
+
+/**
+ * @generated from message verbena.node.v1.EnablePortRequest
+ */
+export declare type EnablePortRequest = Message<"verbena.node.v1.EnablePortRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: bool enabled = 2;
+   */
+  enabled: boolean;
+};
+
+/**
+ * Describes the message verbena.node.v1.EnablePortRequest.
+ * Use `create(EnablePortRequestSchema)` to create a new message.
+ */
+export declare const EnablePortRequestSchema: GenMessage<EnablePortRequest>;
+
+/**
+ * @generated from message verbena.node.v1.EnablePortResponse
+ */
+export declare type EnablePortResponse = Message<"verbena.node.v1.EnablePortResponse"> & {
+  /**
+   * @generated from field: verbena.node.v1.Node node = 1;
+   */
+  node?: Node | undefined;
+};
+
+/**
+ * Describes the message verbena.node.v1.EnablePortResponse.
+ * Use `create(EnablePortResponseSchema)` to create a new message.
+ */
+export declare const EnablePortResponseSchema: GenMessage<EnablePortResponse>;
+
+/**
+ * @generated from message verbena.node.v1.ReadPortRequest
+ */
+export declare type ReadPortRequest = Message<"verbena.node.v1.ReadPortRequest"> & {
+};
+
+/**
+ * Describes the message verbena.node.v1.ReadPortRequest.
+ * Use `create(ReadPortRequestSchema)` to create a new message.
+ */
+export declare const ReadPortRequestSchema: GenMessage<ReadPortRequest>;
+
+/**
+ * @generated from message verbena.node.v1.ReadPortResponse
+ */
+export declare type ReadPortResponse = Message<"verbena.node.v1.ReadPortResponse"> & {
+  /**
+   * @generated from field: verbena.node.v1.SubnetPort port = 1;
+   */
+  port?: SubnetPort | undefined;
+};
+
+/**
+ * Describes the message verbena.node.v1.ReadPortResponse.
+ * Use `create(ReadPortResponseSchema)` to create a new message.
+ */
+export declare const ReadPortResponseSchema: GenMessage<ReadPortResponse>;
+
+/**
+ * @generated from message verbena.node.v1.SetPortEnabledRequest
+ */
+export declare type SetPortEnabledRequest = Message<"verbena.node.v1.SetPortEnabledRequest"> & {
+  /**
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * @generated from field: uint64 term = 2;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message verbena.node.v1.SetPortEnabledRequest.
+ * Use `create(SetPortEnabledRequestSchema)` to create a new message.
+ */
+export declare const SetPortEnabledRequestSchema: GenMessage<SetPortEnabledRequest>;
+
+/**
+ * @generated from message verbena.node.v1.SetPortEnabledResponse
+ */
+export declare type SetPortEnabledResponse = Message<"verbena.node.v1.SetPortEnabledResponse"> & {
+};
+
+/**
+ * Describes the message verbena.node.v1.SetPortEnabledResponse.
+ * Use `create(SetPortEnabledResponseSchema)` to create a new message.
+ */
+export declare const SetPortEnabledResponseSchema: GenMessage<SetPortEnabledResponse>;
+
+/**
  * @generated from enum verbena.node.v1.NodeState
  */
 export enum NodeState {
@@ -1308,6 +1586,26 @@ export declare const NodeService: GenService<{
     methodKind: "unary";
     input: typeof GetCountersRequestSchema;
     output: typeof GetCountersResponseSchema;
+  },
+  /**
+   * GetPort asks the node for its port of the subnet: state, P_Key tables, routes.
+   *
+   * @generated from rpc verbena.node.v1.NodeService.GetPort
+   */
+  getPort: {
+    methodKind: "unary";
+    input: typeof GetPortRequestSchema;
+    output: typeof GetPortResponseSchema;
+  },
+  /**
+   * EnablePort takes a node's port of the subnet down or up again. It stays so until it is changed.
+   *
+   * @generated from rpc verbena.node.v1.NodeService.EnablePort
+   */
+  enablePort: {
+    methodKind: "unary";
+    input: typeof EnablePortRequestSchema;
+    output: typeof EnablePortResponseSchema;
   },
 }>;
 
@@ -1414,6 +1712,30 @@ export declare const NodeAgentService: GenService<{
     methodKind: "unary";
     input: typeof PlugVmFunctionRequestSchema;
     output: typeof PlugVmFunctionResponseSchema;
+  },
+  /**
+   * @generated from rpc verbena.node.v1.NodeAgentService.SetVmPartition
+   */
+  setVmPartition: {
+    methodKind: "unary";
+    input: typeof SetVmPartitionRequestSchema;
+    output: typeof SetVmPartitionResponseSchema;
+  },
+  /**
+   * @generated from rpc verbena.node.v1.NodeAgentService.ReadPort
+   */
+  readPort: {
+    methodKind: "unary";
+    input: typeof ReadPortRequestSchema;
+    output: typeof ReadPortResponseSchema;
+  },
+  /**
+   * @generated from rpc verbena.node.v1.NodeAgentService.SetPortEnabled
+   */
+  setPortEnabled: {
+    methodKind: "unary";
+    input: typeof SetPortEnabledRequestSchema;
+    output: typeof SetPortEnabledResponseSchema;
   },
 }>;
 

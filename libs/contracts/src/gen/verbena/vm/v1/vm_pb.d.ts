@@ -92,6 +92,13 @@ export declare type Vm = Message<"verbena.vm.v1.Vm"> & {
    * @generated from field: bool function_detached = 14;
    */
   functionDetached: boolean;
+
+  /**
+   * Partitions of the subnet that it is in beside its job's.
+   *
+   * @generated from field: repeated verbena.vm.v1.PartitionMember partitions = 15;
+   */
+  partitions: PartitionMember[];
 };
 
 /**
@@ -161,6 +168,66 @@ export declare type SetAdapterShareResponse = Message<"verbena.vm.v1.SetAdapterS
  * Use `create(SetAdapterShareResponseSchema)` to create a new message.
  */
 export declare const SetAdapterShareResponseSchema: GenMessage<SetAdapterShareResponse>;
+
+/**
+ * @generated from message verbena.vm.v1.PartitionMember
+ */
+export declare type PartitionMember = Message<"verbena.vm.v1.PartitionMember"> & {
+  /**
+   * 0x7000 to 0x7ffe; those below are of jobs.
+   *
+   * @generated from field: uint32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * @generated from field: verbena.vm.v1.PartitionMembership membership = 2;
+   */
+  membership: PartitionMembership;
+};
+
+/**
+ * Describes the message verbena.vm.v1.PartitionMember.
+ * Use `create(PartitionMemberSchema)` to create a new message.
+ */
+export declare const PartitionMemberSchema: GenMessage<PartitionMember>;
+
+/**
+ * @generated from message verbena.vm.v1.SetPartitionRequest
+ */
+export declare type SetPartitionRequest = Message<"verbena.vm.v1.SetPartitionRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: verbena.vm.v1.PartitionMember member = 2;
+   */
+  member?: PartitionMember | undefined;
+};
+
+/**
+ * Describes the message verbena.vm.v1.SetPartitionRequest.
+ * Use `create(SetPartitionRequestSchema)` to create a new message.
+ */
+export declare const SetPartitionRequestSchema: GenMessage<SetPartitionRequest>;
+
+/**
+ * @generated from message verbena.vm.v1.SetPartitionResponse
+ */
+export declare type SetPartitionResponse = Message<"verbena.vm.v1.SetPartitionResponse"> & {
+  /**
+   * @generated from field: verbena.vm.v1.Vm vm = 1;
+   */
+  vm?: Vm | undefined;
+};
+
+/**
+ * Describes the message verbena.vm.v1.SetPartitionResponse.
+ * Use `create(SetPartitionResponseSchema)` to create a new message.
+ */
+export declare const SetPartitionResponseSchema: GenMessage<SetPartitionResponse>;
 
 /**
  * @generated from message verbena.vm.v1.PlugFunctionRequest
@@ -333,6 +400,35 @@ export enum VmState {
 export declare const VmStateSchema: GenEnum<VmState>;
 
 /**
+ * PartitionMembership is what a member of a partition may do: two limited members of one do not talk.
+ *
+ * @generated from enum verbena.vm.v1.PartitionMembership
+ */
+export enum PartitionMembership {
+  /**
+   * Not a member.
+   *
+   * @generated from enum value: PARTITION_MEMBERSHIP_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: PARTITION_MEMBERSHIP_LIMITED = 1;
+   */
+  LIMITED = 1,
+
+  /**
+   * @generated from enum value: PARTITION_MEMBERSHIP_FULL = 2;
+   */
+  FULL = 2,
+}
+
+/**
+ * Describes the enum verbena.vm.v1.PartitionMembership.
+ */
+export declare const PartitionMembershipSchema: GenEnum<PartitionMembership>;
+
+/**
  * VmService shows the map of VMs to physical nodes (R21). The scheduler serves it.
  *
  * @generated from service verbena.vm.v1.VmService
@@ -373,6 +469,16 @@ export declare const VmService: GenService<{
     methodKind: "unary";
     input: typeof PlugFunctionRequestSchema;
     output: typeof PlugFunctionResponseSchema;
+  },
+  /**
+   * SetPartition puts a VM into a partition of the subnet beside its job's while its program runs, or takes it out.
+   *
+   * @generated from rpc verbena.vm.v1.VmService.SetPartition
+   */
+  setPartition: {
+    methodKind: "unary";
+    input: typeof SetPartitionRequestSchema;
+    output: typeof SetPartitionResponseSchema;
   },
 }>;
 

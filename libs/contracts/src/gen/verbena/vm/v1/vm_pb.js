@@ -10,7 +10,7 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
  * Describes the file verbena/vm/v1/vm.proto.
  */
 export const file_verbena_vm_v1_vm = /*@__PURE__*/
-  fileDesc("ChZ2ZXJiZW5hL3ZtL3YxL3ZtLnByb3RvEg12ZXJiZW5hLnZtLnYxItECCgJWbRIKCgJpZBgBIAEoCRIPCgdub2RlX2lkGAIgASgJEhEKCW5vZGVfbmFtZRgDIAEoCRIlCgVzdGF0ZRgEIAEoDjIWLnZlcmJlbmEudm0udjEuVm1TdGF0ZRIUCgxpbWFnZV9kaWdlc3QYBSABKAkSFAoMbWVtb3J5X2J5dGVzGAYgASgEEg0KBXZjcHVzGAcgASgNEg4KBmpvYl9pZBgIIAEoCRIMCgRyYW5rGAkgASgNEi0KCWJvb3RlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGdGVuYW50GAsgASgJEg0KBWVwb2NoGAwgASgEEjIKDWFkYXB0ZXJfc2hhcmUYDSABKAsyGy52ZXJiZW5hLnZtLnYxLkFkYXB0ZXJTaGFyZRIZChFmdW5jdGlvbl9kZXRhY2hlZBgOIAEoCCK+AQoMQWRhcHRlclNoYXJlEhoKBndlaWdodBgBIAEoDUIKukgHKgUY/wEoARKRAQoQYnl0ZXNfcGVyX3NlY29uZBgCIAEoBEJ3ukh0ugFxCgRyYXRlEjJhIHJhdGUgaXMgMCwgb3IgMTAwMCB0byA2NzEwODg2NDAwMCBieXRlcyBhIHNlY29uZBo1dGhpcyA9PSAwdSB8fCAodGhpcyA+PSAxMDAwdSAmJiB0aGlzIDw9IDY3MTA4ODY0MDAwdSkiZAoWU2V0QWRhcHRlclNoYXJlUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQASiAARIyCgVzaGFyZRgCIAEoCzIbLnZlcmJlbmEudm0udjEuQWRhcHRlclNoYXJlQga6SAPIAQEiOAoXU2V0QWRhcHRlclNoYXJlUmVzcG9uc2USHQoCdm0YASABKAsyES52ZXJiZW5hLnZtLnYxLlZtIj8KE1BsdWdGdW5jdGlvblJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEogAESEAoIYXR0YWNoZWQYAiABKAgiNQoUUGx1Z0Z1bmN0aW9uUmVzcG9uc2USHQoCdm0YASABKAsyES52ZXJiZW5hLnZtLnYxLlZtIk4KDkxpc3RWbXNSZXF1ZXN0EgsKA2FsbBgBIAEoCBIRCglwYWdlX3NpemUYAiABKA0SHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMogAgiSgoPTGlzdFZtc1Jlc3BvbnNlEh4KA3ZtcxgBIAMoCzIRLnZlcmJlbmEudm0udjEuVm0SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiYKDEdldFZtUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQASiAASIuCg1HZXRWbVJlc3BvbnNlEh0KAnZtGAEgASgLMhEudmVyYmVuYS52bS52MS5WbSq7AQoHVm1TdGF0ZRIYChRWTV9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFZNX1NUQVRFX0NSRUFURUQQARIUChBWTV9TVEFURV9CT09USU5HEAISEQoNVk1fU1RBVEVfSURMRRADEhQKEFZNX1NUQVRFX1JVTk5JTkcQBBITCg9WTV9TVEFURV9QQVVTRUQQBRIWChJWTV9TVEFURV9TSFVUX0RPV04QBhIUChBWTV9TVEFURV9DUkFTSEVEEAcy1AIKCVZtU2VydmljZRJICgdMaXN0Vm1zEh0udmVyYmVuYS52bS52MS5MaXN0Vm1zUmVxdWVzdBoeLnZlcmJlbmEudm0udjEuTGlzdFZtc1Jlc3BvbnNlEkIKBUdldFZtEhsudmVyYmVuYS52bS52MS5HZXRWbVJlcXVlc3QaHC52ZXJiZW5hLnZtLnYxLkdldFZtUmVzcG9uc2USYAoPU2V0QWRhcHRlclNoYXJlEiUudmVyYmVuYS52bS52MS5TZXRBZGFwdGVyU2hhcmVSZXF1ZXN0GiYudmVyYmVuYS52bS52MS5TZXRBZGFwdGVyU2hhcmVSZXNwb25zZRJXCgxQbHVnRnVuY3Rpb24SIi52ZXJiZW5hLnZtLnYxLlBsdWdGdW5jdGlvblJlcXVlc3QaIy52ZXJiZW5hLnZtLnYxLlBsdWdGdW5jdGlvblJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("ChZ2ZXJiZW5hL3ZtL3YxL3ZtLnByb3RvEg12ZXJiZW5hLnZtLnYxIo8DCgJWbRIKCgJpZBgBIAEoCRIPCgdub2RlX2lkGAIgASgJEhEKCW5vZGVfbmFtZRgDIAEoCRIlCgVzdGF0ZRgEIAEoDjIWLnZlcmJlbmEudm0udjEuVm1TdGF0ZRIUCgxpbWFnZV9kaWdlc3QYBSABKAkSFAoMbWVtb3J5X2J5dGVzGAYgASgEEg0KBXZjcHVzGAcgASgNEg4KBmpvYl9pZBgIIAEoCRIMCgRyYW5rGAkgASgNEi0KCWJvb3RlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGdGVuYW50GAsgASgJEg0KBWVwb2NoGAwgASgEEjIKDWFkYXB0ZXJfc2hhcmUYDSABKAsyGy52ZXJiZW5hLnZtLnYxLkFkYXB0ZXJTaGFyZRIZChFmdW5jdGlvbl9kZXRhY2hlZBgOIAEoCBI8CgpwYXJ0aXRpb25zGA8gAygLMh4udmVyYmVuYS52bS52MS5QYXJ0aXRpb25NZW1iZXJCCLpIBZIBAhAQIr4BCgxBZGFwdGVyU2hhcmUSGgoGd2VpZ2h0GAEgASgNQgq6SAcqBRj/ASgBEpEBChBieXRlc19wZXJfc2Vjb25kGAIgASgEQne6SHS6AXEKBHJhdGUSMmEgcmF0ZSBpcyAwLCBvciAxMDAwIHRvIDY3MTA4ODY0MDAwIGJ5dGVzIGEgc2Vjb25kGjV0aGlzID09IDB1IHx8ICh0aGlzID49IDEwMDB1ICYmIHRoaXMgPD0gNjcxMDg4NjQwMDB1KSJkChZTZXRBZGFwdGVyU2hhcmVSZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABKIABEjIKBXNoYXJlGAIgASgLMhsudmVyYmVuYS52bS52MS5BZGFwdGVyU2hhcmVCBrpIA8gBASI4ChdTZXRBZGFwdGVyU2hhcmVSZXNwb25zZRIdCgJ2bRgBIAEoCzIRLnZlcmJlbmEudm0udjEuVm0idQoPUGFydGl0aW9uTWVtYmVyEiAKCXBhcnRpdGlvbhgBIAEoDUINukgKKggY/v8BKIDgARJACgptZW1iZXJzaGlwGAIgASgOMiIudmVyYmVuYS52bS52MS5QYXJ0aXRpb25NZW1iZXJzaGlwQgi6SAWCAQIQASJlChNTZXRQYXJ0aXRpb25SZXF1ZXN0EhYKAmlkGAEgASgJQgq6SAdyBRABKIABEjYKBm1lbWJlchgCIAEoCzIeLnZlcmJlbmEudm0udjEuUGFydGl0aW9uTWVtYmVyQga6SAPIAQEiNQoUU2V0UGFydGl0aW9uUmVzcG9uc2USHQoCdm0YASABKAsyES52ZXJiZW5hLnZtLnYxLlZtIj8KE1BsdWdGdW5jdGlvblJlcXVlc3QSFgoCaWQYASABKAlCCrpIB3IFEAEogAESEAoIYXR0YWNoZWQYAiABKAgiNQoUUGx1Z0Z1bmN0aW9uUmVzcG9uc2USHQoCdm0YASABKAsyES52ZXJiZW5hLnZtLnYxLlZtIk4KDkxpc3RWbXNSZXF1ZXN0EgsKA2FsbBgBIAEoCBIRCglwYWdlX3NpemUYAiABKA0SHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMogAgiSgoPTGlzdFZtc1Jlc3BvbnNlEh4KA3ZtcxgBIAMoCzIRLnZlcmJlbmEudm0udjEuVm0SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiYKDEdldFZtUmVxdWVzdBIWCgJpZBgBIAEoCUIKukgHcgUQASiAASIuCg1HZXRWbVJlc3BvbnNlEh0KAnZtGAEgASgLMhEudmVyYmVuYS52bS52MS5WbSq7AQoHVm1TdGF0ZRIYChRWTV9TVEFURV9VTlNQRUNJRklFRBAAEhQKEFZNX1NUQVRFX0NSRUFURUQQARIUChBWTV9TVEFURV9CT09USU5HEAISEQoNVk1fU1RBVEVfSURMRRADEhQKEFZNX1NUQVRFX1JVTk5JTkcQBBITCg9WTV9TVEFURV9QQVVTRUQQBRIWChJWTV9TVEFURV9TSFVUX0RPV04QBhIUChBWTV9TVEFURV9DUkFTSEVEEAcqfAoTUGFydGl0aW9uTWVtYmVyc2hpcBIkCiBQQVJUSVRJT05fTUVNQkVSU0hJUF9VTlNQRUNJRklFRBAAEiAKHFBBUlRJVElPTl9NRU1CRVJTSElQX0xJTUlURUQQARIdChlQQVJUSVRJT05fTUVNQkVSU0hJUF9GVUxMEAIyrQMKCVZtU2VydmljZRJICgdMaXN0Vm1zEh0udmVyYmVuYS52bS52MS5MaXN0Vm1zUmVxdWVzdBoeLnZlcmJlbmEudm0udjEuTGlzdFZtc1Jlc3BvbnNlEkIKBUdldFZtEhsudmVyYmVuYS52bS52MS5HZXRWbVJlcXVlc3QaHC52ZXJiZW5hLnZtLnYxLkdldFZtUmVzcG9uc2USYAoPU2V0QWRhcHRlclNoYXJlEiUudmVyYmVuYS52bS52MS5TZXRBZGFwdGVyU2hhcmVSZXF1ZXN0GiYudmVyYmVuYS52bS52MS5TZXRBZGFwdGVyU2hhcmVSZXNwb25zZRJXCgxQbHVnRnVuY3Rpb24SIi52ZXJiZW5hLnZtLnYxLlBsdWdGdW5jdGlvblJlcXVlc3QaIy52ZXJiZW5hLnZtLnYxLlBsdWdGdW5jdGlvblJlc3BvbnNlElcKDFNldFBhcnRpdGlvbhIiLnZlcmJlbmEudm0udjEuU2V0UGFydGl0aW9uUmVxdWVzdBojLnZlcmJlbmEudm0udjEuU2V0UGFydGl0aW9uUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message verbena.vm.v1.Vm.
@@ -41,46 +41,67 @@ export const SetAdapterShareResponseSchema = /*@__PURE__*/
   messageDesc(file_verbena_vm_v1_vm, 3);
 
 /**
+ * Describes the message verbena.vm.v1.PartitionMember.
+ * Use `create(PartitionMemberSchema)` to create a new message.
+ */
+export const PartitionMemberSchema = /*@__PURE__*/
+  messageDesc(file_verbena_vm_v1_vm, 4);
+
+/**
+ * Describes the message verbena.vm.v1.SetPartitionRequest.
+ * Use `create(SetPartitionRequestSchema)` to create a new message.
+ */
+export const SetPartitionRequestSchema = /*@__PURE__*/
+  messageDesc(file_verbena_vm_v1_vm, 5);
+
+/**
+ * Describes the message verbena.vm.v1.SetPartitionResponse.
+ * Use `create(SetPartitionResponseSchema)` to create a new message.
+ */
+export const SetPartitionResponseSchema = /*@__PURE__*/
+  messageDesc(file_verbena_vm_v1_vm, 6);
+
+/**
  * Describes the message verbena.vm.v1.PlugFunctionRequest.
  * Use `create(PlugFunctionRequestSchema)` to create a new message.
  */
 export const PlugFunctionRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_vm_v1_vm, 4);
+  messageDesc(file_verbena_vm_v1_vm, 7);
 
 /**
  * Describes the message verbena.vm.v1.PlugFunctionResponse.
  * Use `create(PlugFunctionResponseSchema)` to create a new message.
  */
 export const PlugFunctionResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_vm_v1_vm, 5);
+  messageDesc(file_verbena_vm_v1_vm, 8);
 
 /**
  * Describes the message verbena.vm.v1.ListVmsRequest.
  * Use `create(ListVmsRequestSchema)` to create a new message.
  */
 export const ListVmsRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_vm_v1_vm, 6);
+  messageDesc(file_verbena_vm_v1_vm, 9);
 
 /**
  * Describes the message verbena.vm.v1.ListVmsResponse.
  * Use `create(ListVmsResponseSchema)` to create a new message.
  */
 export const ListVmsResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_vm_v1_vm, 7);
+  messageDesc(file_verbena_vm_v1_vm, 10);
 
 /**
  * Describes the message verbena.vm.v1.GetVmRequest.
  * Use `create(GetVmRequestSchema)` to create a new message.
  */
 export const GetVmRequestSchema = /*@__PURE__*/
-  messageDesc(file_verbena_vm_v1_vm, 8);
+  messageDesc(file_verbena_vm_v1_vm, 11);
 
 /**
  * Describes the message verbena.vm.v1.GetVmResponse.
  * Use `create(GetVmResponseSchema)` to create a new message.
  */
 export const GetVmResponseSchema = /*@__PURE__*/
-  messageDesc(file_verbena_vm_v1_vm, 9);
+  messageDesc(file_verbena_vm_v1_vm, 12);
 
 /**
  * Describes the enum verbena.vm.v1.VmState.
@@ -93,6 +114,20 @@ export const VmStateSchema = /*@__PURE__*/
  */
 export const VmState = /*@__PURE__*/
   tsEnum(VmStateSchema);
+
+/**
+ * Describes the enum verbena.vm.v1.PartitionMembership.
+ */
+export const PartitionMembershipSchema = /*@__PURE__*/
+  enumDesc(file_verbena_vm_v1_vm, 1);
+
+/**
+ * PartitionMembership is what a member of a partition may do: two limited members of one do not talk.
+ *
+ * @generated from enum verbena.vm.v1.PartitionMembership
+ */
+export const PartitionMembership = /*@__PURE__*/
+  tsEnum(PartitionMembershipSchema);
 
 /**
  * VmService shows the map of VMs to physical nodes (R21). The scheduler serves it.
