@@ -2,8 +2,8 @@
  * The adapters of a process as its main thread sees them: domains come and go, threads get contexts and may die, timers tick.
  * It belongs to no domain itself, so it can ring no doorbell.
  */
-import { VB_EVENT_DEVICE_FATAL, VB_EVENT_PKEY_CHANGE, VB_QPS_ERR } from '@verbena/guest-abi';
-import { AdapterMemory, RETIRED, type DomainRow, type QpRow } from './adapter-memory.ts';
+import { VB_EVENT_DEVICE_FATAL, VB_EVENT_PKEY_CHANGE } from '@verbena/guest-abi';
+import { AdapterMemory, RETIRED, type DomainRow } from './adapter-memory.ts';
 import { releaseCommandLock, withCommandLock } from './command-lock.ts';
 import { dropCq, retireCq } from './completion-queues.ts';
 import { FirmwareInstance } from './firmware-instance.ts';
@@ -16,22 +16,13 @@ import { announcePorts, portWith, setPkey, setPort, type PortSettings } from './
 import { leaveAll } from './multicast.ts';
 import { openPort } from './ports.ts';
 import { setShare, shapeAll, type DomainShare } from './shaping.ts';
+import { heldLocks, peerOf, queuePairsOf } from './queue-pairs-in-use.ts';
 import { dropQp } from './queue-pairs.ts';
-import type { AdapterCounters, FirmwareModules, PeerMemory } from './types.ts';
+import type { AdapterCounters, DomainErrors, FirmwareModules, PeerMemory } from './types.ts';
 import type { WireInit } from './wire-engine.ts';
 
 const MAIN_THREAD = 0;
 const NO_DOMAIN = VBF_DOMAINS;
-
-/** Drops are those of unreliable service. */
-export interface DomainErrors {
-  readonly rxErrors: number;
-  readonly txWaits: number;
-  readonly packetsSent: number;
-  readonly packetsReceived: number;
-  readonly txDrops: number;
-  readonly rxDrops: number;
-}
 
 export class HostAdapter {
   readonly memory: AdapterMemory;
@@ -162,9 +153,9 @@ export class HostAdapter {
     const failed = this.#locked(() => {
       row.publish('unplugged', 1);
       leaveAll(this.memory, slot);
-      return this.#queuePairsOf(slot).flatMap((qp) => {
+      return queuePairsOf(this.memory, slot).flatMap((qp) => {
         if (qp.get('link') !== 0) this.#main.core.qp_gone(qp.get('qpn'));
-        const peer = this.#peerOf(qp);
+        const peer = peerOf(this.memory, qp);
         return peer === undefined ? [qp.get('qpn')] : [qp.get('qpn'), peer.get('qpn')];
       });
     });
@@ -196,26 +187,15 @@ export class HostAdapter {
     for (const qpn of failed) this.#main.core.qp_error(qpn);
   }
 
-  #queuePairsOf(slot: number): QpRow[] {
-    const all = Array.from({ length: this.memory.header.get('qp_high') }, (_, i) => this.memory.qp(i));
-    return all.filter((qp) => qp.get('qpn') !== 0 && qp.get('qpn') !== RETIRED && qp.get('slot') === slot);
-  }
-
   #dropQueuePairs(slot: number, domain: DomainRow): number[] {
     const peers: number[] = [];
-    for (const qp of this.#queuePairsOf(slot)) {
-      const peer = this.#peerOf(qp);
+    for (const qp of queuePairsOf(this.memory, slot)) {
+      const peer = peerOf(this.memory, qp);
       if (peer !== undefined && peer.get('slot') !== slot) peers.push(peer.get('qpn'));
       if (qp.get('link') !== 0) this.#main.core.qp_gone(qp.get('qpn'));
       dropQp({ memory: this.memory, firmware: this.#main, domain }, qp);
     }
     return peers;
-  }
-
-  #peerOf(qp: QpRow): QpRow | undefined {
-    const peer = this.memory.qp(qp.get('dest_qpn'));
-    const connected = qp.get('dest_qpn') !== 0 && peer.get('qpn') === qp.get('dest_qpn') && peer.get('dest_qpn') === qp.get('qpn');
-    return connected && peer.load('state') !== VB_QPS_ERR ? peer : undefined;
   }
 
   #dropTables(slot: number): void {
@@ -299,14 +279,7 @@ export class HostAdapter {
 
   /** How many locks of the data path are held now. Zero when no guest runs: anything else is a lock that a dead thread left. */
   heldLocks(): number {
-    const high = this.memory.header.get('qp_high');
-    let held = 0;
-    for (let i = 1; i < high; i++) {
-      const qp = this.memory.qp(i);
-      held += (qp.load('sq_lock') === 0 ? 0 : 1) + (qp.load('rq_lock') === 0 ? 0 : 1);
-    }
-    for (let i = 1; i < this.memory.header.get('srq_high'); i++) if (this.memory.srq(i).load('lock') !== 0) held++;
-    return held;
+    return heldLocks(this.memory);
   }
 
   tick(nowMs: number): void {

@@ -2,7 +2,7 @@
 export { Retired } from './collect-garbage.ts';
 export { compileOptimised } from './compile-optimised.ts';
 export { firmwareBytes, loadFirmware } from './firmware.ts';
-export { HostAdapter, type DomainErrors } from './host-adapter.ts';
+export { HostAdapter } from './host-adapter.ts';
 export { memoryBytes } from './memory-size.ts';
 export { LIMITS, VF_LIMITS, type Limits } from './limits.ts';
 export type { PortSettings } from './management.ts';
@@ -12,4 +12,13 @@ export { TRANSITIONS, transitionFor, type Transition } from './qp-states.ts';
 export { LINK_KEY_BYTES, WIRE_BROKEN, WIRE_BUSY, WIRE_LEARN, WireEngine, type LinkStatus, type WireInit } from './wire-engine.ts';
 export { streamOver } from './stream.ts';
 export type { WasiStream } from './firmware-instance.ts';
-export type { Adapter, AdapterCounters, AdapterWorkerInit, CommandResult, FirmwareModules, PeerMemory, PortMessage } from './types.ts';
+export type {
+  Adapter,
+  AdapterCounters,
+  AdapterWorkerInit,
+  CommandResult,
+  DomainErrors,
+  FirmwareModules,
+  PeerMemory,
+  PortMessage,
+} from './types.ts';

@@ -61,6 +61,16 @@ export interface AdapterCounters {
   readonly bytesReceived: number;
 }
 
+/** Drops are those of unreliable service. */
+export interface DomainErrors {
+  readonly rxErrors: number;
+  readonly txWaits: number;
+  readonly packetsSent: number;
+  readonly packetsReceived: number;
+  readonly txDrops: number;
+  readonly rxDrops: number;
+}
+
 /** What the main thread tells the threads of a partition's members. */
 export type PortMessage =
   { readonly kind: 'learn'; readonly peer: PeerMemory } | { readonly kind: 'forget'; readonly slot: number; readonly epoch: number };
