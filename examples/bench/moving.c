@@ -3,6 +3,8 @@
  *   moving dirty MIB PAGES      holds so many MiB of numbers, and writes so many pages of them in each millisecond, until it is ended
  *   moving latency SECONDS      ranks 0 and 1 bounce 8 bytes, and all add up 8 bytes; the mean and the worst of each 10 ms
  *   moving work STEPS           each rank computes for a while, and exchanges with its neighbours: how long that takes in all
+ *   moving overlap SECONDS P    the same exchange in each step, and so much computation that it takes P percent of the time: how long
+ *                               that takes in all, and what it would have taken had all steps been as long as the usual one
  */
 #include <mpi.h>
 #include <stdio.h>
@@ -115,15 +117,66 @@ static void work(int rank, int size, int steps)
   if (rank == 0) printf("work %d %.6f\n", steps, (now() - begun) / 1e9);
 }
 
+static double compute(long turns)
+{
+  double x = 1;
+  for (long i = 0; i < turns; i++) x = x * 0.999 + 1e-3;
+  return x;
+}
+
+static void exchange(int rank, int size)
+{
+  static double out[halo], in[halo];
+  for (int i = 0; i < 20; i++)
+    MPI_Sendrecv(out, halo, MPI_DOUBLE, (rank + 1) % size, 0, in, halo, MPI_DOUBLE, (rank + size - 1) % size, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
+static int by_length(const void *a, const void *b)
+{
+  long long x = *(const long long *)a, y = *(const long long *)b;
+  return (x > y) - (x < y);
+}
+
+static void overlap(int rank, int size, double seconds, double percent)
+{
+  enum { trials = 50, trial_turns = 2000000, most_steps = 1 << 18 };
+  static long long steps[most_steps];
+  volatile double sink;
+  long plan[2];
+  long long from = now();
+  sink = compute(trial_turns);
+  double turns_per_ns = (double)trial_turns / (now() - from);
+  from = now();
+  for (int i = 0; i < trials; i++) exchange(rank, size);
+  double exchange_ns = (double)(now() - from) / trials, step_ns = exchange_ns * 100 / (100 - percent);
+  plan[0] = (long)(turns_per_ns * (step_ns - exchange_ns));
+  plan[1] = (long)(seconds * 1e9 / step_ns);
+  if (plan[1] > most_steps) plan[1] = most_steps;
+  MPI_Bcast(plan, 2, MPI_LONG, 0, MPI_COMM_WORLD);
+  if (rank == 0) ready();
+  long long begun = now();
+  for (long i = 0; i < plan[1]; i++) {
+    from = now();
+    sink = compute(plan[0]);
+    exchange(rank, size);
+    steps[i] = now() - from;
+  }
+  (void)sink;
+  double all = (now() - begun) / 1e9;
+  qsort(steps, plan[1], sizeof *steps, by_length);
+  if (rank == 0) printf("overlap %.0f %.6f %.6f\n", percent, all, plan[1] * (steps[plan[1] / 2] / 1e9));
+}
+
 int main(int argc, char **argv)
 {
   int rank, size;
   if (argc == 4 && strcmp(argv[1], "dirty") == 0) return dirty(atol(argv[2]), atol(argv[3]));
-  if (argc != 3) return 64;
+  if (argc != 3 && (argc != 4 || strcmp(argv[1], "overlap") != 0)) return 64;
   MPI_Init(&argc, &argv);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   if (strcmp(argv[1], "latency") == 0) latency(rank, atof(argv[2]));
+  else if (argc == 4) overlap(rank, size, atof(argv[2]), atof(argv[3]));
   else work(rank, size, atoi(argv[2]));
   MPI_Finalize();
   return 0;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { medianMove, medianOf, readBins, type MigrationResults } from './migration-experiments.ts';
+import { medianMove, medianOf, medianOverlap, readBins, type MigrationResults } from './migration-experiments.ts';
 import { migrationFindings, migrationReport } from './migration-report.ts';
 import type { Moved } from './moving-job.ts';
 
@@ -12,7 +12,7 @@ const moved = (totalMs: number, downtimeMs: number): Moved => ({
 });
 const results: MigrationResults = {
   machine: { cpu: 'a <fast> one', cores: 2, memoryBytes: 2 ** 33, node: 'v24', when: '2026-11-21' },
-  plan: { rounds: 3, sizes: [8, 48], rates: [0], usedMib: 48, seconds: 3, ranks: 4, steps: 10 },
+  plan: { rounds: 3, sizes: [8, 48], rates: [0], usedMib: 48, seconds: 3, ranks: 4, steps: 10, shares: [0, 50] },
   rows: [
     { experiment: 'size', way: 'tcp', x: 48, moves: [moved(400, 80), moved(500, 90), moved(2_000, 70)] },
     { experiment: 'size', way: 'rdma', x: 48, moves: [moved(100, 20)] },
@@ -27,7 +27,12 @@ const results: MigrationResults = {
       allreduce: [],
     },
   ],
-  work: { still: [2, 3, 2.5], moving: [3] },
+  work: { 'no migration': [2, 3, 2.5], 'migration thread, typical': [3], 'progress engine': [4] },
+  overlaps: [
+    { design: 'mt', percent: 50, lostMs: 30, moved: moved(300, 20) },
+    { design: 'mt', percent: 50, lostMs: -5, moved: moved(300, 20) },
+    { design: 'pe', percent: 50, lostMs: 600, moved: moved(300, 20) },
+  ],
   skipped: ['latency while a VM moves over <rdma>: the job failed'],
 };
 
@@ -38,6 +43,14 @@ describe('figures of moves', () => {
     expect(medianMove(results, 'size', 'rdma, page by page', 48, 'totalMs')).toBe(200);
     expect(medianMove(results, 'size', 'tcp', 8, 'totalMs')).toBeUndefined();
     expect(medianMove(results, 'rate', 'tcp', 0, 'totalMs')).toBeUndefined();
+  });
+
+  it('of what is hidden are between nothing and all of the move', () => {
+    expect([medianOverlap(results, 'mt', 50), medianOverlap(results, 'pe', 50), medianOverlap(results, 'mt', 0)]).toEqual([
+      95,
+      0,
+      undefined,
+    ]);
   });
 
   it('of latency are read from lines of four words, and nothing else is one', () => {
@@ -64,6 +77,7 @@ describe('the report on migration', () => {
     expect(html).toContain('over &#60;rdma&#62;: the job failed');
     expect(html).not.toContain('<fast>');
     expect(html).toContain('1 of 3');
+    expect(html).toContain('<td>migration thread, worst case</td>');
     expect(html).toContain('&#34;bytes&#34;: 48000000');
   });
 });

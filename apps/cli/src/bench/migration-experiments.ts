@@ -5,7 +5,7 @@
  */
 import type { GuestImage } from '@verbena/guest-image';
 import { machine, type Results } from './experiments.ts';
-import { MovingJob, type Moved, type MoveWish } from './moving-job.ts';
+import { MovingJob, type Design, type Moved, type MoveWish } from './moving-job.ts';
 import type { Session } from '../endpoint/session.ts';
 
 export interface MigrationPlan {
@@ -20,6 +20,8 @@ export interface MigrationPlan {
   /** Of the program on many VMs of which one moves. */
   readonly ranks: number;
   readonly steps: number;
+  /** Percent of its time that the program of the overlap computes. */
+  readonly shares: readonly number[];
 }
 
 export const quickMigrationPlan: MigrationPlan = {
@@ -30,10 +32,11 @@ export const quickMigrationPlan: MigrationPlan = {
   seconds: 3,
   ranks: 4,
   steps: 150,
+  shares: [0, 50, 90],
 };
 export const fullMigrationPlan: MigrationPlan = {
   ...{ rounds: 5, sizes: [8, 16, 32, 64, 128], rates: [0, 1, 4, 16, 64], usedMib: 48 },
-  ...{ seconds: 5, ranks: 8, steps: 400 },
+  ...{ seconds: 5, ranks: 8, steps: 400, shares: [0, 10, 25, 50, 75, 90] },
 };
 
 export const ways: Readonly<Record<string, MoveWish>> = {
@@ -43,6 +46,27 @@ export const ways: Readonly<Record<string, MoveWish>> = {
   'rdma, page by page': { transport: 'rdma', clustering: false },
   'tcp, stop and copy': { transport: 'tcp', mode: 'stopcopy' },
 };
+
+/**
+ * How one of many VMs moves (R54). The worst case of the migration thread is a move in which nothing overlaps: all ranks stand while the memory travels.
+ */
+export const designs: Readonly<Record<string, MoveWish | undefined>> = {
+  'no migration': undefined,
+  'progress engine': { transport: 'rdma', design: 'pe' },
+  'migration thread, worst case': { transport: 'rdma', design: 'mt', mode: 'stopcopy' },
+  'migration thread, typical': { transport: 'rdma', design: 'mt' },
+};
+export const typical = 'migration thread, typical';
+export const still = 'no migration';
+
+/** What a program lost to a move in the middle of it, and how long the move took. */
+export interface Overlap {
+  readonly design: Design;
+  /** Of its time in which it computes. */
+  readonly percent: number;
+  readonly lostMs: number;
+  readonly moved: Moved;
+}
 
 export interface MoveRow {
   readonly experiment: 'size' | 'rate';
@@ -71,8 +95,9 @@ export interface MigrationResults {
   readonly plan: MigrationPlan;
   readonly rows: readonly MoveRow[];
   readonly traces: readonly LatencyTrace[];
-  /** Seconds of the program on all ranks, by whether one of them moved. */
-  readonly work: Readonly<Record<'still' | 'moving', readonly number[]>>;
+  /** Seconds of the program on all ranks, by how one of them moved. */
+  readonly work: Readonly<Record<string, readonly number[]>>;
+  readonly overlaps: readonly Overlap[];
   readonly skipped: readonly string[];
 }
 
@@ -89,7 +114,8 @@ export async function measureMigration(
 ): Promise<MigrationResults> {
   const rows: MoveRow[] = [];
   const traces: LatencyTrace[] = [];
-  const work = { still: [] as number[], moving: [] as number[] };
+  const work = Object.fromEntries(Object.keys(designs).map((name) => [name, [] as number[]]));
+  const overlaps: Overlap[] = [];
   const skipped: string[] = [];
   const attempt = async (what: string, action: () => Promise<void>): Promise<void> => {
     signal.throwIfAborted();
@@ -135,19 +161,32 @@ export async function measureMigration(
       const output = await job.output();
       traces.push({ transport, moved, bounce: readBins(output, 'bounce'), allreduce: readBins(output, 'allreduce') });
     });
-  for (let round = 0; round < plan.rounds; round++)
-    for (const how of ['still', 'moving'] as const)
-      await attempt(
-        `${plan.ranks} VMs, ${how === 'still' ? 'none moves' : 'one moves'}, round ${round + 1} of ${plan.rounds}`,
-        async () => {
-          const job = await start(['work', plan.steps], plan.ranks);
-          if (how === 'moving') await job.move(plan.ranks - 1, { transport: 'rdma' });
-          const seconds = Number(/^work \d+ ([\d.]+)$/m.exec(await job.output())?.[1] ?? Number.NaN);
-          if (Number.isNaN(seconds)) throw new Error('the program did not say how long it took');
-          work[how].push(seconds);
-        },
-      );
-  return { machine: machine(), plan, rows, traces, work, skipped };
+  const rounds = `of ${plan.rounds}`;
+  for (let round = 1; round <= plan.rounds; round++)
+    for (const [name, wish] of Object.entries(designs))
+      await attempt(`${plan.ranks} VMs, ${name}, round ${round} ${rounds}`, async () => {
+        const job = await start(['work', plan.steps], plan.ranks);
+        if (wish !== undefined) await job.move(plan.ranks - 1, wish);
+        const [seconds = Number.NaN] = readLine(await job.output(), 'work').slice(1);
+        work[name]?.push(seconds);
+      });
+  for (let round = 1; round <= plan.rounds; round++)
+    for (const percent of plan.shares)
+      for (const design of ['pe', 'mt'] as const)
+        await attempt(`overlap with ${percent}% of computation, ${design}, round ${round} ${rounds}`, async () => {
+          const job = await start(['overlap', plan.seconds, percent], 2);
+          const moved = await job.move(1, { transport: 'rdma', design });
+          const [, took = Number.NaN, usual = Number.NaN] = readLine(await job.output(), 'overlap');
+          overlaps.push({ design, percent, lostMs: (took - usual) * 1_000, moved });
+        });
+  return { machine: machine(), plan, rows, traces, work, overlaps, skipped };
+}
+
+/** The numbers of the line that begins with a word. @throws Error when the program has not written it */
+function readLine(output: string, what: string): number[] {
+  const line = output.split('\n').find((each) => each.startsWith(`${what} `));
+  if (line === undefined) throw new Error(`the program did not say how long "${what}" took`);
+  return line.split(' ').slice(1).map(Number);
 }
 
 /** Lines "what ms mean worst". */
@@ -165,6 +204,12 @@ export function medianOf(values: readonly number[]): number | undefined {
   const middle = sorted.length >> 1;
   const upper = sorted[middle];
   return sorted.length % 2 === 1 || upper === undefined ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
+}
+
+/** Percent of the time of moves that was hidden behind the program's own work: 100 when it took no longer than without a move. */
+export function medianOverlap({ overlaps }: Pick<MigrationResults, 'overlaps'>, design: Design, percent: number): number | undefined {
+  const own = overlaps.filter((each) => each.design === design && each.percent === percent);
+  return medianOf(own.map(({ lostMs, moved }) => 100 * Math.min(1, Math.max(0, 1 - lostMs / moved.totalMs))));
 }
 
 /** Of all moves of a way in an experiment. */

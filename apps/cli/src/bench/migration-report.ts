@@ -2,7 +2,18 @@
 import { escape } from '../terminal/markup.ts';
 import { humanBytes } from '../terminal/units.ts';
 import { lineChart, short, type Axis } from './charts.ts';
-import { medianMove, medianOf, ways, type Bin, type LatencyTrace, type MigrationResults } from './migration-experiments.ts';
+import {
+  designs,
+  medianMove,
+  medianOf,
+  medianOverlap,
+  still,
+  typical,
+  ways,
+  type Bin,
+  type LatencyTrace,
+  type MigrationResults,
+} from './migration-experiments.ts';
 import type { Moved } from './moving-job.ts';
 import { figure, page, paper, table } from './page.ts';
 
@@ -54,6 +65,27 @@ function trace(results: MigrationResults, { transport, moved, bounce, allreduce 
   )}<p>${String(results.plan.seconds)} s in all.</p>`;
 }
 
+/** By how much of its time the program computes. */
+function overlap(results: MigrationResults): string {
+  const { shares } = results.plan;
+  const names = { pe: 'progress engine', mt: 'migration thread' } as const;
+  const lines = (['pe', 'mt'] as const)
+    .map((design) => ({
+      name: names[design],
+      // Both axes are logarithmic; the table has the zeroes.
+      points: shares.map((x) => ({ x, y: medianOverlap(results, design, x) ?? 0 })).filter(({ x, y }) => x > 0 && y > 0),
+    }))
+    .filter(({ points }) => points.length > 0);
+  const axis: Axis = { name: '% of its time that the program computes', tick: (value) => short(value) };
+  const rows = shares.map((x) => [String(x), medianOverlap(results, 'pe', x), medianOverlap(results, 'mt', x)]);
+  return (
+    (lines.length === 0
+      ? ''
+      : figure(lineChart('Overlap', '%', lines, axis), 'Percent of the time of a move that cost the program nothing')) +
+    table(['% computation', names.pe, names.mt], rows)
+  );
+}
+
 /** What one can say at a glance, with its figures. */
 export function migrationFindings(results: MigrationResults): string[] {
   const said: string[] = [];
@@ -70,10 +102,10 @@ export function migrationFindings(results: MigrationResults): string[] {
   const [together, single] = [at('rdma', 'totalMs'), at('rdma, page by page', 'totalMs')];
   if (together !== undefined && single !== undefined)
     said.push(`Page by page, RDMA takes ${short(single)} ms instead of ${short(together)} ms.`);
-  const [still, moving] = [medianOf(results.work.still), medianOf(results.work.moving)];
-  if (still !== undefined && moving !== undefined)
+  const [usual, moving] = [medianOf(results.work[still] ?? []), medianOf(results.work[typical] ?? [])];
+  if (usual !== undefined && moving !== undefined)
     said.push(
-      `A program on ${String(results.plan.ranks)} VMs takes ${short(moving)} s when one of them moves, and ${short(still)} s when none does: a ratio of ${short(moving / still)}.`,
+      `A program on ${String(results.plan.ranks)} VMs takes ${short(moving)} s when one of them moves, and ${short(usual)} s when none does: a ratio of ${short(moving / usual)}.`,
     );
   return said;
 }
@@ -95,11 +127,10 @@ export function migrationReport(results: MigrationResults): string {
     `<h2>A program on ${String(plan.ranks)} VMs, of which one moves</h2>${paper(texts.ipdps)}`,
     table(
       ['seconds', 'median', 'all'],
-      [
-        ['no migration', medianOf(work.still), work.still.map(short).join(', ')],
-        ['one moves (progress engine)', medianOf(work.moving), work.moving.map(short).join(', ')],
-      ],
+      Object.keys(designs).map((name) => [name, medianOf(work[name] ?? []), (work[name] ?? []).map(short).join(', ')]),
     ),
+    `<p>In the worst case of the migration thread all ranks stand while the memory travels.</p>`,
+    `<h2>What of a move is hidden behind computation</h2>${overlap(results)}`,
     skipped.length === 0 ? '' : `<h2>Not measured</h2><ul>${skipped.map((each) => `<li>${escape(each)}</li>`).join('')}</ul>`,
     `<details><summary>Raw numbers</summary><pre>${escape(JSON.stringify(results, null, 1))}</pre></details>`,
   ];

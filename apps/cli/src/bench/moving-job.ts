@@ -19,7 +19,11 @@ export interface MoveWish {
   readonly transport: 'tcp' | 'rdma';
   readonly clustering?: boolean;
   readonly mode?: 'precopy' | 'stopcopy';
+  readonly design?: Design;
 }
+
+/** When ranks stop: while they compute, or in MPI calls only. */
+export type Design = 'mt' | 'pe';
 
 /** A migration that has completed; times in milliseconds. */
 export interface Moved {
@@ -76,15 +80,16 @@ export class MovingJob {
   }
 
   /** Moves the VM of a rank to the host with the most room. @throws CliError when it stays where it is */
-  async move(rank: number, { transport, clustering = true, mode = 'precopy' }: MoveWish): Promise<Moved> {
+  async move(rank: number, { transport, clustering = true, mode = 'precopy', design = 'mt' }: MoveWish): Promise<Moved> {
     const signal = { signal: this.#signal };
     const { job } = await this.#session.client(jobv1.JobService).getJob({ id: this.id }, signal);
     const vmId = job?.ranks.find((each) => each.rank === rank)?.vmId ?? '';
     const client = this.#session.client(migrationv1.MigrationService);
-    const { MigrationTransport, MigrationMode } = migrationv1;
+    const { MigrationDesign, MigrationTransport, MigrationMode } = migrationv1;
     const transfer = {
       transport: transport === 'rdma' ? MigrationTransport.RDMA : MigrationTransport.TCP,
       clusterBytes: clustering ? 0 : pageBytes,
+      design: design === 'pe' ? MigrationDesign.PE : MigrationDesign.MT,
     };
     const wish = { vmId, transfer, mode: mode === 'precopy' ? MigrationMode.PRECOPY : MigrationMode.STOPCOPY };
     const { migration } = await client.migrateVm(wish, signal);
