@@ -72,6 +72,21 @@ function inPlace(bench: SuspendBench): void {
     expect((await one.end()).stdout).toContain('computed');
   });
 
+  it('stops one that computes at its poll: to be moved, or for as long as it is paused', async () => {
+    const one = await bench.start(['polls']);
+    await one.says('computing');
+    await one.move();
+    await one.says('went on at 1');
+    await one.domain.pause();
+    expect(one.domain.state).toBe('paused');
+    const { length } = one.stdout;
+    await one.domain.resume();
+    while (!one.stdout.slice(length).includes('went on at 1')) await pause(1);
+    expect(one.stdout).not.toContain('wrong');
+    await one.program.kill('seen enough');
+    expect((await one.end()).cause).toBe('killed');
+  });
+
   it('refuses a program without Asyncify, and one whose calls are too deep, which goes on', async () => {
     const plain = await bench.boot(await compileGuestFile('suspend-guest.c'));
     const one = await bench.start(['sleep', 'n', '1']);

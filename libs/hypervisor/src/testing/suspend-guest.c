@@ -151,6 +151,22 @@ static int deep(int n)
   return below + room[n % 1024] - (char)n;
 }
 
+/* Computes for ever, and looks up in its loop as the toolchain's polls do. */
+static void polls(void)
+{
+  puts("computing");
+  unsigned answered = 0, expected = 0;
+  double x = 1;
+  for (uint64_t turn = 0;; turn++) {
+    x = x * 0.5 + (double)(turn % 3);
+    if (vb_event_page()->poll == 0) continue;
+    expected++;
+    if (vb_hypercall_block(VB_HC_POLL, 0, 0, 0, 0) == 0) answered++;
+    if (x < 0 || answered != expected) puts("wrong: a local has changed");
+    if (vb_event_page()->poll == 0) printf("went on at %d\n", (int)vb_boot_info()->host_index);
+  }
+}
+
 int main(int argc, char **argv)
 {
   const char *what = argv[1];
@@ -158,6 +174,7 @@ int main(int argc, char **argv)
   if (!strcmp(what, "files")) files(argc, argv);
   if (!strcmp(what, "sleep")) sleeper(argc, argv);
   if (!strcmp(what, "compute")) compute(argc, argv);
+  if (!strcmp(what, "polls")) polls();
   if (!strcmp(what, "channels")) channels(argc, argv);
   if (!strcmp(what, "deep")) puts("deep"), printf("deep %d\n", deep(atoi(argv[2])));
   return 0;
