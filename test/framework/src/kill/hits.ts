@@ -6,6 +6,7 @@ const madeBy = [
   // Between these two a job stays for less than a millisecond.
   ['JobSubmitted', 'queued'],
   ['JobMatched', 'queued'],
+  ['JobRequeued', 'queued'],
   ['JobPlaced', 'placed'],
   ['DistributionPlanned', 'image under way'],
   ['NodeReceived', 'image under way'],
@@ -23,8 +24,8 @@ const madeBy = [
 const migrationMadeBy = [
   ['MigrationStarted', 'begun'],
   ['MigrationRoundDone', 'rounds'],
-  ['MigrationQuiescing', 'quiescing'],
-  ['MigrationSuspended', 'suspended'],
+  // The ranks come to a stand, the VM is suspended and its last pages are sent.
+  ['MigrationQuiescing', 'standing still'],
   ['MigrationHandedOver', 'handed over'],
   ['MigrationCompleted', 'moved'],
 ] as const;
