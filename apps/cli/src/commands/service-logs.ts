@@ -19,7 +19,7 @@ export interface ServiceLogOptions {
 
 const usualLimit = 500;
 /** Those that may have had nothing to say yet. */
-const known: ReadonlySet<string> = new Set([...busServices, 'node-agent']);
+const known: ReadonlySet<string> = new Set([...busServices, 'node-agent', 'verbena', 'nats']);
 
 function filterOf({ service, since, level = 'trace', trace }: ServiceLogOptions): RecordFilter {
   const leastLevel = levelNumber(level);
