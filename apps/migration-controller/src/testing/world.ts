@@ -2,32 +2,20 @@
  * A cluster as the migration controller sees it: nodes that hold copies of VMs and move bytes by counting them. It watches what must always hold:
  * of each VM at most one copy runs, and it is the owner's.
  */
-import type { DescService } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ServiceImpl } from '@connectrpc/connect';
 import { imagev1, migrationv1, nodev1, vmv1 } from '@verbena/contracts';
 import { evolveVm, noVm, type VmEvent, type VmState } from '@verbena/domain-vm';
-import { createMemoryEventStore, type EventStore } from '@verbena/event-sourcing';
-import type { RunningService } from '@verbena/service-kit';
-import { manualClock, mortal, testContext, type Fate, type ManualClock, type Mortal } from '@verbena/service-kit/testing';
-import { startMigrationController } from '../migration-controller.ts';
 import type { MigrationConfig } from '../run/work.ts';
+import { Stage } from './stage.ts';
 import { withTrouble, type Trouble } from './trouble.ts';
 
 export type Copy = 'running' | 'quiet' | 'suspended' | 'incoming' | 'restored';
 
-export interface World {
-  readonly clock: ManualClock;
-  readonly store: EventStore;
-  /** What was asked of the nodes and the scheduler, in order: "node-0 suspend". */
-  readonly calls: string[];
-  /** Calls that fail: for good with FAILED_PRECONDITION, once with UNAVAILABLE. */
-  readonly failing: Map<string, 'always' | 'once'>;
+export interface World extends Stage {
   /** By VM and node: what there is of it. */
   readonly copies: Map<string, Copy>;
   /** Migrations that hold room. */
   readonly holds: Set<string>;
-  readonly life: Mortal;
-  fate: Fate;
   /** Called as a node takes a call, and as it answers; what it throws is what the controller sees. */
   trouble: Trouble;
   migrate(vmId?: string, targetNodeId?: string, mode?: migrationv1.MigrationMode, design?: migrationv1.MigrationDesign): Promise<string>;
@@ -36,10 +24,8 @@ export interface World {
   cancel(id: string): Promise<unknown>;
   /** Lets everything go on until the migration has ended; a controller that has died has a successor. */
   toItsEnd(id: string): Promise<migrationv1.Migration>;
-  story(id: string): Promise<readonly string[]>;
   owner(vmId: string): Promise<VmState>;
   append(stream: string, event: VmEvent, epoch?: number): Promise<void>;
-  stop(): Promise<void>;
 }
 
 const jobId = 'job-1';
@@ -48,16 +34,11 @@ const created = { imageDigest: 'sha256:0', memoryBytes: 1 << 20, vcpus: 1, tenan
 const over = new Set(['completed', 'failed', 'cancelled']);
 
 export async function world(config: Partial<MigrationConfig> = {}): Promise<World> {
-  const clock = manualClock();
-  const store = createMemoryEventStore({ now: () => clock.now() });
-  const context = await testContext({ clock });
-  const { bus } = context;
-  const calls: string[] = [];
-  const failing = new Map<string, 'always' | 'once'>();
+  const stage = await Stage.open();
+  const made: { world?: World } = {};
+  const { bus, store } = stage;
   const copies = new Map<string, Copy>();
   const holds = new Set<string>();
-  const serve = <S extends DescService>(service: S, some: Partial<ServiceImpl<S>>, address?: string) =>
-    bus.serve(service, some as ServiceImpl<S>, address);
   const append: World['append'] = async (stream, event, epoch = 1) => {
     const metadata = { actor: 'node', tenant: 'default', correlationId: jobId, epoch };
     const result = await store.append([{ stream, expectedVersion: 'any', events: [event] }], { metadata });
@@ -78,13 +59,7 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
         return { rank, vmId, nodeId: state.status === 'none' ? '' : state.nodeId };
       }),
     );
-  const call = (what: string): void => {
-    calls.push(what);
-    const how = failing.get(what);
-    if (how === undefined) return;
-    if (how === 'once') failing.delete(what);
-    throw new ConnectError(`${what} fails`, how === 'once' ? Code.Unavailable : Code.FailedPrecondition);
-  };
+  const call = (what: string): void => stage.call(what);
   const need = (name: string, ...wanted: readonly Copy[]): void => {
     const copy = copies.get(name);
     if (copy === undefined || !wanted.includes(copy))
@@ -166,14 +141,13 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
       },
     };
   };
-  const troubles: { trouble: Trouble } = { trouble: () => undefined };
   for (const nodeId of ['node-0', 'node-1', 'node-2'])
-    await serve(
+    await stage.serve(
       migrationv1.MigrationAgentService,
-      withTrouble(agent(nodeId), (...what) => troubles.trouble(nodeId, ...what)),
+      withTrouble(agent(nodeId), (...what) => made.world?.trouble(nodeId, ...what)),
       nodeId,
     );
-  await serve(migrationv1.MoveService, {
+  await stage.serve(migrationv1.MoveService, {
     async reserveMove({ migrationId, targetNodeId }) {
       call('scheduler reserve');
       holds.add(migrationId);
@@ -190,7 +164,7 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
       return { ranks: await places() };
     },
   });
-  await serve(imagev1.ImageService, {
+  await stage.serve(imagev1.ImageService, {
     async *distribute({ nodeIds }) {
       call('image-manager distribute');
       for (const nodeId of nodeIds) images.add(nodeId);
@@ -205,70 +179,30 @@ export async function world(config: Partial<MigrationConfig> = {}): Promise<Worl
     const rank = id === 'vm-a' ? 0 : 1;
     return { id, nodeId: state.nodeId, state: wire, vcpus: 1, memoryBytes: 64n, jobId, rank, tenant: 'default', epoch };
   };
-  await serve(vmv1.VmService, {
+  await stage.serve(vmv1.VmService, {
     getVm: async ({ id }) => ({ vm: await wireVm(id) }),
     listVms: async () => ({ vms: await Promise.all(Object.keys(homes).map(wireVm)) }),
   });
   const node = (id: string) => ({ id, state: nodev1.NodeState.READY, cores: 2, coresUsed: 1, memoryBytes: 1000n });
-  await serve(nodev1.NodeService, { listNodes: () => ({ nodes: ['node-0', 'node-1', 'node-2'].map(node) }) });
+  await stage.serve(nodev1.NodeService, { listNodes: () => ({ nodes: ['node-0', 'node-1', 'node-2'].map(node) }) });
 
-  const fates: { fate: Fate } = { fate: () => false };
-  const lives: Mortal[] = [];
-  const begin = (): Promise<RunningService> => {
-    const life = mortal(bus, store, (moment) => lives.at(-1) === life && fates.fate(moment));
-    lives.push(life);
-    return startMigrationController({ ...context, bus: life.bus }, { store: life.store, undoMs: 2_000, ...config });
-  };
-  let controller = await begin();
+  await stage.begin({ undoMs: 2_000, ...config });
   const client = bus.client(migrationv1.MigrationService);
   const get = async (id: string): Promise<migrationv1.Migration | undefined> =>
     (await client.getMigration({ id }).catch(() => undefined))?.migration;
-  return {
-    clock,
-    store,
-    calls,
-    failing,
+  const own: Omit<World, keyof Stage> = {
     copies,
     holds,
-    get life() {
-      return lives.at(-1)!;
-    },
-    get fate() {
-      return fates.fate;
-    },
-    set fate(fate) {
-      fates.fate = fate;
-    },
-    get trouble() {
-      return troubles.trouble;
-    },
-    set trouble(trouble) {
-      troubles.trouble = trouble;
-    },
+    trouble: () => undefined,
     migrate: async (vmId = 'vm-a', targetNodeId = '', mode = migrationv1.MigrationMode.PRECOPY, design = migrationv1.MigrationDesign.MT) =>
       (await client.migrateVm({ vmId, targetNodeId, mode, transfer: { design } })).migration?.id ?? '',
     get: (id) => client.getMigration({ id }),
     phase: async (id) => (await get(id))?.phase ?? '',
     cancel: (id) => client.cancelMigration({ id }),
-    async toItsEnd(id) {
-      for (let turn = 0; turn < 3_000; turn++) {
-        if (lives.at(-1)?.dead === true) {
-          fates.fate = () => false;
-          controller = await begin();
-        }
-        const migration = await get(id);
-        if (migration !== undefined && over.has(migration.phase)) return migration;
-        if (turn % 10 === 9) await clock.advance(250);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      throw new Error(`${id} does not end; last were ${calls.slice(-6).join(', ')}`);
-    },
-    story: async (id) => (await store.readStream(id)).map(({ event }) => event.type),
+    toItsEnd: (id) => stage.untilOver(id, over, get),
     owner,
     append,
-    stop: async () => {
-      await controller.stop();
-      await context.dispose();
-    },
   };
+  made.world = Object.assign(stage, own);
+  return made.world;
 }
