@@ -49,15 +49,15 @@ describe.each(programs)('%s', (name) => {
   });
 
   test.each([
-    ['alone', 1, 1],
-    ['two neighbours', 2, 1],
-    ['two hosts', 2, 2],
-    ['three hosts', 3, 3],
-    ['four neighbours', 4, 1],
-    ['five on two hosts', 5, 2],
-    ['eight on three hosts', 8, 3],
-  ])('passes: %s', async (_, size, hosts) => {
-    expectGood(await run(image, { size, hosts }));
+    ['alone', 1, 1, 'bypass'],
+    ['two neighbours', 2, 1, 'ivc'],
+    ['two hosts', 2, 2, 'bypass'],
+    ['three hosts', 3, 3, 'bypass'],
+    ['four neighbours', 4, 1, 'bypass'],
+    ['five on two hosts', 5, 2, 'bypass'],
+    ['eight on three hosts, by channels and adapters', 8, 3, 'ivc'],
+  ] as const)('passes: %s', async (_, size, hosts, ioPath) => {
+    expectGood(await run(image, { size, hosts, ioPath }));
   });
 
   test('passes while its channels stop and go on again and again', async () => {
@@ -74,6 +74,32 @@ test.each([
   ['windows.c', []],
 ])('%s passes with sixteen ranks, and the heap of the C library', async (name, args) => {
   expectGood(await run(await build(name, []), { size: 16, hosts: 2, args }));
+});
+
+describe('whatever a table chooses', () => {
+  let images: readonly GuestImage[];
+  beforeAll(async () => {
+    images = await Promise.all(['levels.c', 'collectives.c', 'allreduce-lengths.c'].map((name) => build(name, guard)));
+  });
+
+  test.each([
+    'barrier * * * two-level; bcast * * * two-level; reduce * * * two-level; allreduce * * * two-level; allgather * * * two-level',
+    'barrier * * * dissemination; bcast * * * binomial; reduce * * * binomial; allreduce * * * doubling; allgather * * * ring',
+    'bcast * * * scatter-ring; allreduce * * * rabenseifner; allgather * * * bruck; alltoall * * * bruck',
+  ])('collectives are right: %s', async (table) => {
+    for (const image of images) expectGood(await run(image, { size: 7, hosts: 3, env: { VERBENA_MPI_TUNING: table } }));
+  });
+
+  test('a row that means nothing is told at the start', async () => {
+    const { exits, stderr } = await run(images[0]!, {
+      size: 1,
+      env: { VERBENA_MPI_TUNING: 'bcast * * * binomial; bcast here 4 * binomial' },
+    });
+    expect([exits[0]?.cause, stderr.join('')]).toEqual([
+      'mpi-abort',
+      expect.stringContaining('MPI_Init: VERBENA_MPI_TUNING: "bcast here 4 * binomial" is not COLLECTIVE WHERE RANKS BYTES ALGORITHM'),
+    ]);
+  });
 });
 
 test('a fatal error names its call, whichever family it is of', async () => {

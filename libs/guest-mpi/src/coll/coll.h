@@ -1,6 +1,6 @@
 /*
- * Collectives (MPI-3.1, chapter 5): one algorithm per file in this folder, chosen by size and type alone, so that every process
- * chooses the same and results repeat bit by bit.
+ * Collectives (MPI-3.1, chapter 5): one algorithm per file in this folder, chosen by a table (choice.h) so that every process chooses the same. Where
+ * ranks are may decide as well, but for a reduction only if its result does not depend on the order: results repeat bit by bit.
  *
  * Costs are in the usual model: alpha per message, beta per byte, gamma per byte reduced; p processes, n bytes per process unless a
  * file says otherwise, lg = ceil(log2 p).
@@ -78,6 +78,8 @@ void vbmpi_allreduce_in_place(void *inout, size_t count, const struct vbmpi_redu
 
 /* The algorithms. */
 void vbmpi_barrier_dissemination(struct vbmpi_comm *comm);
+void vbmpi_barrier_two_level(struct vbmpi_comm *comm);
+void vbmpi_bcast_two_level(void *buf, size_t count, MPI_Datatype type, int root, struct vbmpi_comm *comm);
 void vbmpi_bcast_binomial(void *buf, size_t count, MPI_Datatype type, int root, struct vbmpi_comm *comm);
 void vbmpi_bcast_scatter_ring(void *buf, size_t bytes, int root, struct vbmpi_comm *comm);
 void vbmpi_gather_binomial(const void *out, size_t out_count, MPI_Datatype out_type, void *in, size_t in_count, MPI_Datatype in_type, int root,
@@ -88,6 +90,7 @@ void vbmpi_scatter_binomial(const void *out, size_t out_count, MPI_Datatype out_
 void vbmpi_scatter_linear(const struct vbmpi_blocks *out, void *in, size_t in_count, MPI_Datatype in_type, int root, struct vbmpi_comm *comm);
 /* The allgathers find the own block in its place in `in`. */
 void vbmpi_allgather_doubling(void *in, size_t count, MPI_Datatype type, struct vbmpi_comm *comm);
+void vbmpi_allgather_two_level(void *in, size_t count, MPI_Datatype type, struct vbmpi_comm *comm);
 void vbmpi_allgather_bruck(void *in, size_t count, MPI_Datatype type, struct vbmpi_comm *comm);
 void vbmpi_allgather_ring(const struct vbmpi_blocks *in, struct vbmpi_comm *comm);
 void vbmpi_alltoall_bruck(const void *out, size_t out_count, MPI_Datatype out_type, void *in, size_t in_count, MPI_Datatype in_type,
@@ -97,6 +100,8 @@ void vbmpi_alltoall_in_place(const struct vbmpi_blocks *in, struct vbmpi_comm *c
 
 /* Reductions. `inout` holds this process's contribution and, where it gets one, receives the result. */
 void vbmpi_reduce_binomial(void *inout, size_t count, const struct vbmpi_reduction *reduction, int root, struct vbmpi_comm *comm);
+void vbmpi_reduce_two_level(void *inout, size_t count, const struct vbmpi_reduction *reduction, int root, struct vbmpi_comm *comm);
+void vbmpi_allreduce_two_level(void *inout, size_t count, const struct vbmpi_reduction *reduction, struct vbmpi_comm *comm);
 void vbmpi_allreduce_doubling(void *inout, size_t count, const struct vbmpi_reduction *reduction, struct vbmpi_comm *comm);
 /* `out` is the contribution, or MPI_IN_PLACE when it is in `in` already. Two processes. */
 void vbmpi_allreduce_pieces(const void *out, void *in, size_t count, const struct vbmpi_reduction *reduction, struct vbmpi_comm *comm);

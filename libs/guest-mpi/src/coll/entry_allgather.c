@@ -1,7 +1,6 @@
 /* MPI_Allgather and MPI_Allgatherv (MPI-3.1, section 5.7): checks and choice of algorithm. */
+#include "choice.h"
 #include "entry.h"
-
-#define LONG_ALLGATHER 65536u   /* bytes in all from which an allgather goes round a ring */
 
 void vbmpi_allgather(const void *out, size_t out_count, MPI_Datatype out_type, void *in, size_t in_count, MPI_Datatype in_type,
                      struct vbmpi_comm *comm) {
@@ -9,13 +8,21 @@ void vbmpi_allgather(const void *out, size_t out_count, MPI_Datatype out_type, v
   vbmpi_layout_of(in_type, false, &layout);
   if (out != MPI_IN_PLACE) vbmpi_coll_copy(out, out_count, out_type, vbmpi_at(in, (ptrdiff_t)in_count * comm->rank, layout.extent), in_count, in_type);
   if (comm->size == 1) return;
-  if (in_count * layout.size * (size_t)comm->size >= LONG_ALLGATHER) {
-    struct vbmpi_blocks blocks = vbmpi_equal_blocks(in, in_count, in_type);
-    vbmpi_allgather_ring(&blocks, comm);
-  } else if ((comm->size & (comm->size - 1)) == 0) {
-    vbmpi_allgather_doubling(in, in_count, in_type, comm);
-  } else {
-    vbmpi_allgather_bruck(in, in_count, in_type, comm);
+  uint32_t able = VBMPI_ABLE(VBMPI_RING) | VBMPI_ABLE(VBMPI_BRUCK);
+  if ((comm->size & (comm->size - 1)) == 0) able |= VBMPI_ABLE(VBMPI_DOUBLING);
+  struct vbmpi_blocks blocks = vbmpi_equal_blocks(in, in_count, in_type);
+  switch (vbmpi_choose(VBMPI_ALLGATHER, comm, in_count * layout.size * (size_t)comm->size, able, true)) {
+    case VBMPI_TWO_LEVEL:
+      vbmpi_allgather_two_level(in, in_count, in_type, comm);
+      break;
+    case VBMPI_DOUBLING:
+      vbmpi_allgather_doubling(in, in_count, in_type, comm);
+      break;
+    case VBMPI_BRUCK:
+      vbmpi_allgather_bruck(in, in_count, in_type, comm);
+      break;
+    default:
+      vbmpi_allgather_ring(&blocks, comm);
   }
 }
 

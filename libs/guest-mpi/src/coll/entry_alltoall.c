@@ -1,7 +1,6 @@
 /* MPI_Alltoall, MPI_Alltoallv and MPI_Alltoallw (MPI-3.1, section 5.8): checks and choice of algorithm. */
+#include "choice.h"
 #include "entry.h"
-
-#define SHORT_BLOCK 1024u   /* bytes per block up to which all-to-all uses Bruck's algorithm */
 
 static size_t bytes_of(size_t count, MPI_Datatype type) {
   struct vbmpi_layout layout;
@@ -28,7 +27,8 @@ static int alltoall(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendt
   if (result == MPI_SUCCESS && sendbuf != MPI_IN_PLACE) result = vbmpi_check_typed(c, sendbuf, sendcount, sendtype, call.function);
   if (result) return result;
   vbmpi_coll_agree(VBMPI_ANYTHING, VBMPI_ANYTHING, (size_t)recvcount, recvtype);
-  if (c->local == 0 && sendbuf != MPI_IN_PLACE && c->size >= 8 && bytes_of((size_t)recvcount, recvtype) <= SHORT_BLOCK) {
+  if (c->local == 0 && sendbuf != MPI_IN_PLACE &&
+      vbmpi_choose(VBMPI_ALLTOALL, c, bytes_of((size_t)recvcount, recvtype), VBMPI_ABLE(VBMPI_PAIRWISE) | VBMPI_ABLE(VBMPI_BRUCK), false) == VBMPI_BRUCK) {
     vbmpi_coll_begin(&call, c);
     vbmpi_alltoall_bruck(sendbuf, (size_t)sendcount, sendtype, recvbuf, (size_t)recvcount, recvtype, c);
     return vbmpi_coll_end(&call);

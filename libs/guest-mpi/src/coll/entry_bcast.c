@@ -1,11 +1,12 @@
 /* MPI_Barrier and MPI_Bcast (MPI-3.1, sections 5.3 and 5.4): checks and choice of algorithm. */
+#include "choice.h"
 #include "entry.h"
-
-#define LONG_BCAST 65536u   /* bytes from which a broadcast is scattered first */
 
 void vbmpi_barrier(struct vbmpi_comm *comm) {
   if (comm->local) {
     vbmpi_inter_barrier(comm);
+  } else if (vbmpi_choose(VBMPI_BARRIER, comm, 0, VBMPI_ABLE(VBMPI_DISSEMINATION), true) == VBMPI_TWO_LEVEL) {
+    vbmpi_barrier_two_level(comm);
   } else {
     vbmpi_barrier_dissemination(comm);
   }
@@ -24,7 +25,10 @@ void vbmpi_bcast(void *buf, size_t count, MPI_Datatype type, int root, struct vb
   vbmpi_layout_of(type, false, &layout);
   size_t bytes = count * layout.size;
   /* The type may differ between processes while its signature does not, so only the number of bytes may choose the algorithm. */
-  if (bytes < LONG_BCAST || comm->size < 4) {
+  enum vbmpi_algorithm algorithm = vbmpi_choose(VBMPI_BCAST, comm, bytes, VBMPI_ABLE(VBMPI_BINOMIAL) | VBMPI_ABLE(VBMPI_SCATTER_RING), true);
+  if (algorithm == VBMPI_TWO_LEVEL) {
+    vbmpi_bcast_two_level(buf, count, type, root, comm);
+  } else if (algorithm == VBMPI_BINOMIAL) {
     vbmpi_bcast_binomial(buf, count, type, root, comm);
   } else if (layout.contiguous) {
     vbmpi_bcast_scatter_ring((uint8_t *)buf + layout.true_lb, bytes, root, comm);

@@ -71,6 +71,7 @@ void vbmpi_comm_release(struct vbmpi_comm *comm) {
   vbmpi_group_release(comm->group);
   if (comm->local) vbmpi_comm_release(comm->local);
   free(comm->topology);
+  free(comm->locality);
   free(comm->from_world);
   free(comm);
 }
@@ -305,6 +306,7 @@ int PMPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *cr
   vbmpi_coll_enter_part("MPI_Comm_create_group", c);
   int context = vbmpi_context_agree(meeting);
   int result = vbmpi_coll_leave();
+  free(meeting->locality);
   free(meeting->from_world);
   free(meeting);
   if (result == MPI_SUCCESS && context < 0) result = vbmpi_no_context(c, "MPI_Comm_create_group");

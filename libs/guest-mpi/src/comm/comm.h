@@ -22,6 +22,7 @@ struct vbmpi_attribute {
 };
 
 struct vbmpi_topology;
+struct vbmpi_locality;
 
 /*
  * Point-to-point messages of a communicator travel in context `context`, those of its collectives in `context + 1`.
@@ -42,6 +43,8 @@ struct vbmpi_comm {
   struct vbmpi_attribute *attributes;
   struct vbmpi_topology *topology;
   struct vbmpi_comm *local;   /* of an inter-communicator; NULL otherwise */
+  uint32_t collectives;       /* begun: see coll/locality.h */
+  struct vbmpi_locality *locality;   /* where its ranks are, for the collective that has begun; NULL before the first */
   uint32_t schedules;         /* non-blocking and persistent collectives begun: the tag of the next */
   char name[MPI_MAX_OBJECT_NAME];
 };

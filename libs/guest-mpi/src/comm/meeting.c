@@ -12,6 +12,7 @@ struct vbmpi_comm *vbmpi_meeting_new(struct vbmpi_group *group, int tag, const c
 }
 
 void vbmpi_meeting_free(struct vbmpi_comm *meeting) {
+  free(meeting->locality);
   free(meeting->from_world);
   free(meeting);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "channel.h"
+#include "coll/locality.h"
 #include "device.h"
 #include "env/error.h"
 
@@ -183,11 +184,14 @@ void vbmpi_connect(const char *name) {
   create_all(device);
   vbmpi_channel_prepare();
   exchange_cards(device);
-  /* The second meeting keeps anyone from sending before everyone can receive. */
-  uint32_t ready = 1;
-  uint8_t *all = vbmpi_aligned((size_t)device->size * 4);
-  exchange(&ready, sizeof ready, all, (size_t)device->size * 4);
+  /* The second meeting keeps anyone from sending before everyone can receive, and agrees from which collectives on the new places hold. */
+  struct vbmpi_begun *all = vbmpi_aligned((size_t)device->size * sizeof *all), most = vbmpi_begun;
+  exchange(&most, sizeof most, (uint8_t *)all, (size_t)device->size * sizeof *all);
+  for (int rank = 0; rank < device->size; rank++)
+    for (uint32_t i = 0; i < VBMPI_PLACES_BUCKETS; i++)
+      if (all[rank].most[i] > most.most[i]) most.most[i] = all[rank].most[i];
   free(all);
+  vbmpi_places_changed(&most);
 }
 
 void vbmpi_reconnect(void) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coll/locality.h"
 #include "connect.h"
 #include "env/error.h"
 #include "wait.h"
@@ -86,6 +87,8 @@ void vbmpi_device_open(void) {
   if (device->size > 1) {
     create_memory(device);
     vbmpi_connect("MPI_Init");
+  } else {
+    vbmpi_places_changed(&vbmpi_begun);
   }
   vbmpi_calibrate_spin();
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "check/check.h"
+#include "coll/choice.h"
 #include "coll/coll.h"
 #include "device/device.h"
 #include "device/quiesce.h"
@@ -25,6 +26,7 @@ static void open_library(const char *function) {
   vbmpi_requests_grow();
   vbmpi_device_open();
   vbmpi_check_begin();
+  vbmpi_choice_prepare();
   vbmpi_comm_init();
   if (vbmpi_names_begin) vbmpi_names_begin();
   vbmpi_state = VBMPI_RUNNING;

@@ -22,6 +22,11 @@ static vbmpi_kernel *kernel_of(MPI_Op op, enum vbmpi_value value) {
   return kernel ? kernel : vbmpi_location_kernel(op, value);
 }
 
+/* Integers wrap around. What compares floating-point numbers may meet a NaN or zeros of both signs, which are equal and have different bits. */
+static bool is_exact(MPI_Op op, enum vbmpi_value value) {
+  return value >= VBMPI_I8 && value <= VBMPI_U64 && op != MPI_REPLACE && op != MPI_NO_OP;
+}
+
 /* Most programs reduce in the same way again and again; a predefined operation on a predefined type never changes. */
 static MPI_Op last_op = MPI_OP_NULL;
 static struct vbmpi_reduction last;
@@ -43,6 +48,7 @@ int vbmpi_reduction_of(MPI_Op op, MPI_Datatype type, struct vbmpi_comm *comm, co
   if (!is_predefined(op)) return vbmpi_fail(comm, MPI_ERR_OP, function, op == MPI_OP_NULL ? "the operation is MPI_OP_NULL" : "invalid operation");
   reduction->kernel = kernel_of(op, vbmpi_value_of(type));
   reduction->symmetric = op == MPI_SUM || op == MPI_PROD;
+  reduction->exact = is_exact(op, vbmpi_value_of(type));
   if (reduction->kernel == 0)
     return vbmpi_fail(comm, MPI_ERR_OP, function, "this predefined operation is not defined for this datatype (MPI-3.1, section 5.9.2)");
   if (vbmpi_basic_exists(type)) {

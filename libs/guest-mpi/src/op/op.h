@@ -26,6 +26,7 @@ struct vbmpi_reduction {
   MPI_Datatype type;
   bool commutes;
   bool symmetric;                  /* and gives the same bits when its operands change places */
+  bool exact;                      /* and in whatever order many of them are combined */
   struct vbmpi_layout layout;
 };
 
