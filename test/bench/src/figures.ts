@@ -88,6 +88,16 @@ export function figures(ours: Ours, peers: Peers, trips: RoundTrips): readonly F
       rounds: 7,
     },
     {
+      name: '8 B half round trip, one host, MPICH shm',
+      unit: 'us',
+      ours: side(program('pingpong'), 2, latency, us, 0, 'channels'),
+      peer: mpich(program('pingpong'), 2, latency, us),
+      smallerIsBetter: true,
+      floor: 1,
+      aim: 0.5,
+      rounds: 7,
+    },
+    {
       name: '8 B half round trip, MPICH tcp',
       unit: 'us',
       ours: side(program('pingpong'), 2, latency, us),

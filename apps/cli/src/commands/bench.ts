@@ -105,6 +105,55 @@ async function migration(context: CommandContext, { out, quick }: MigrationOptio
   }
 }
 
+interface TuneOptions {
+  readonly out: string;
+  readonly quick?: boolean;
+  readonly io: string;
+}
+
+/** Up to four ranks a host: more would share cores and measure that. */
+const ranksOnHost = Math.min(4, Math.max(2, 2 ** Math.floor(Math.log2(availableParallelism()))));
+
+async function tune(context: CommandContext, { out, quick, io }: TuneOptions): Promise<void> {
+  if (ioPaths[io] === undefined) throw usageError(`--io: there is no path ${io}`);
+  const [{ measureTuning, tableOf, tuningFile }, { BenchRunner }, { startTemporaryCluster }, { openSession }] = await Promise.all([
+    import('../bench/tune.ts'),
+    import('../bench/runner.ts'),
+    import('../run/temporary-cluster.ts'),
+    import('../endpoint/session.ts'),
+  ]);
+  const progress = progressLine(context.io, context.options);
+  const stop = catchStopSignals(() => cluster?.abandon());
+  let cluster: Awaited<ReturnType<typeof startTemporaryCluster>> | undefined;
+  try {
+    cluster = await startTemporaryCluster({ hosts: 2, cores: ranksOnHost, verbose: false, onStep: progress.show, signal: stop.signal });
+    const layouts = [
+      { where: 'one', ranks: ranksOnHost },
+      { where: 'spread', ranks: 2 },
+      { where: 'nested', ranks: 2 * ranksOnHost },
+    ] as const;
+    const plan = { layouts, rounds: quick ? 1 : 3, batchMs: quick ? 2 : 20, path: io };
+    const runner = new BenchRunner(openSession({ url: cluster.url }, undefined), context.io, stop.signal);
+    const samples = await measureTuning(runner, plan, progress.show);
+    progress.clear();
+    const rows = tableOf(samples);
+    const about = [
+      `Measured by "verbena bench tune" on ${new Date().toISOString()}, path ${io}: run a job with --mpi-tuning and this file.`,
+    ];
+    const file = resolve(context.io.cwd, out);
+    await writeFile(file, tuningFile(rows, about));
+    if (context.json) return await context.io.out(`${JSON.stringify({ rows, samples })}\n`);
+    await context.line(`${String(samples.length)} measurements, ${String(rows.length)} rows: the table is ${file}`);
+  } catch (error) {
+    if (stop.received === undefined) throw error;
+    throw new CliError('interrupted; no table was written', signalExitCode(stop.received), { cause: error });
+  } finally {
+    progress.clear();
+    await cluster?.stop();
+    stop.release();
+  }
+}
+
 export function registerBench({ program, action }: Registry): void {
   const bench = program.command('bench').summary('measure this machine').description('measure this machine');
   example(bench, 'verbena bench paper --quick');
@@ -135,5 +184,19 @@ export function registerBench({ program, action }: Registry): void {
       .option('--quick', 'fewer sizes and moves: two minutes')
       .action(action((context, _words, options: MigrationOptions) => migration(context, options))),
     'verbena bench migration --quick --out migration.html',
+  );
+  example(
+    bench
+      .command('tune')
+      .summary('find the quickest algorithms of collectives')
+      .description(
+        'measure every algorithm of the collectives of the MPI library between ranks of one host, of several hosts, and both, and write a table of the quickest by size. Jobs take it by --mpi-tuning. Leave the machine alone meanwhile.',
+      )
+      .option('--out <file>', 'the table', 'mpi.tuning')
+      .option('--io <path>', 'how the VMs reach the adapter', 'bypass')
+      .option('--quick', 'one short round: a minute')
+      .action(action((context, _words, options: TuneOptions) => tune(context, options))),
+    'verbena bench tune --out mpi.tuning',
+    'verbena run -n 8 --mpi-tuning mpi.tuning prog.c',
   );
 }

@@ -8,6 +8,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { bar } from '../terminal/progress.ts';
 import { imageName } from './read-image.ts';
 import { uploadInputs } from './input-files.ts';
+import { tuningVariables } from './mpi-tuning.ts';
 import { pushImage } from './push-image.ts';
 import { jobSpec, type JobOptions } from './run-options.ts';
 
@@ -26,11 +27,13 @@ export interface Submission {
 
 /** Submits; the job is durable when this resolves. */
 export async function submitJob(session: Session, submission: Submission): Promise<jobv1.Job> {
-  const { options, signal, onStep } = submission;
+  const { signal, onStep } = submission;
+  const tuning = await tuningVariables(submission.options.mpiTuning, submission.cwd);
+  const options = { ...submission.options, env: [...(submission.options.env ?? []), ...tuning] };
   const image = submission.image ? await upload(session, submission.image, submission) : (options.image ?? '');
   const inputFiles = await uploadInputs(session, options.input ?? [], submission.cwd, signal);
   onStep('submitting');
-  const spec = jobSpec({ ...submission, image, inputFiles });
+  const spec = jobSpec({ ...submission, options, image, inputFiles });
   const { job } = await session.client(jobv1.JobService).submitJob({ spec, idempotencyKey: randomUUID() }, { signal });
   if (!job) throw new CliError('the scheduler accepted the job without saying which it is', exitCodes.internal);
   return job;

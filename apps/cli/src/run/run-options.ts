@@ -29,6 +29,8 @@ export interface JobOptions extends RequeueOptions {
   readonly check?: boolean;
   /** Whether it counts messages and times calls, for "verbena job mpi". */
   readonly traceMpi?: boolean;
+  /** A file with rows for the library's table of collective algorithms. */
+  readonly mpiTuning?: string;
   /** Seconds between checkpoints. */
   readonly checkpointEvery?: number;
 }
@@ -79,6 +81,7 @@ export function addJobOptions(command: Command): Command {
     .option('--io-rate <size>', 'most bytes that each VM sends in a second', parseRate('--io-rate'))
     .option('--check', 'look for mistakes: handles left, overlapping buffers, ranks that disagree; sources are compiled with call sites')
     .option('--trace-mpi', 'record who sends how much to whom, and the time of MPI calls; "verbena job mpi" shows it')
+    .option('--mpi-tuning <file>', 'algorithms of collectives to use before the built-in ones, as "verbena bench tune" writes them')
     .option('--priority <number>', 'higher goes first', parsePriority);
   return addRequeueOptions(described).option(
     '--checkpoint-every <duration>',
