@@ -59,6 +59,13 @@ describe('a job whose ranks move while it runs', () => {
     await sameWhenMoved({ image, size: 4, hosts: 3, args: ['10', '5'], memoryBytes: 128 * 2 ** 20 }, [5], 20);
   }, 300_000);
 
+  it('chooses the same algorithms at all ranks, while where they are changes: collectives, one after the other', async () => {
+    const image = await imageOf(fileURLToPath(new URL('../../guests/migration/collecting.c', import.meta.url)));
+    const table = ['barrier', 'bcast', 'reduce', 'allreduce', 'allgather'].map((collective) => `${collective} nested * * two-level`);
+    const env = { VERBENA_MPI_TUNING: table.join(';') };
+    await sameWhenMoved({ image, size: 5, hosts: 3, args: ['1500'], env }, [6, 7], 30);
+  }, 300_000);
+
   it('computes what it computes without moving: conjugate gradients, with reductions over all ranks', async () => {
     await sameWhenMoved({ image: cg, size: 4, hosts: 2, args: ['100'] }, [3, 4], 30);
   }, 300_000);

@@ -20,6 +20,7 @@ export interface Travel {
   readonly size: number;
   readonly hosts: number;
   readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   readonly seed: number;
   /** Mean time between two moves. */
   readonly everyMs: number;
@@ -144,7 +145,7 @@ class TravellingJob {
     const place = this.#placeOf(rank, host);
     const program = await domain.exec({
       ...{ jobId: `job-travel-${String(this.#job)}`, rank, size: this.#travel.size, pkey: 0x9000 + this.#job, jobSeed: 1n },
-      ...{ args: ['guest', ...(this.#travel.args ?? [])], env: {}, scratchBytes: 64 * MIB, outputLimitBytes: 64 * MIB },
+      ...{ args: ['guest', ...(this.#travel.args ?? [])], env: this.#travel.env ?? {}, scratchBytes: 64 * MIB, outputLimitBytes: 64 * MIB },
       ...place,
     });
     this.#ranks[rank] = { rank, host, domain, program, scratchDir: place.scratchDir };

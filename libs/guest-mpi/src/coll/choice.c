@@ -22,7 +22,8 @@ static const char *const algorithms[VBMPI_ALGORITHMS] = {"dissemination", "binom
                                                          "rabenseifner",  "ring",     "bruck",        "pairwise", "two-level"};
 
 #define ROW(k, w, r, b, a) {VBMPI_##k, w, VBMPI_##a, r, b}
-/* For each collective the last rows fit anything, and one of them can do everything. */
+/* For each collective the last rows fit anything, and one of them can do everything. Those for nested ranks count where hosts are in different processes: within one, an
+ * adapter is as quick between hosts as within them, and two levels only have more steps. */
 static const struct row built_in[] = {
     ROW(BARRIER, VBMPI_NESTED, UINT32_MAX, UINT64_MAX, TWO_LEVEL),
     ROW(BARRIER, ANY_WHERE, UINT32_MAX, UINT64_MAX, DISSEMINATION),
@@ -106,11 +107,12 @@ static bool fits(const struct row *row, enum vbmpi_coll_kind kind, enum vbmpi_wh
 }
 
 enum vbmpi_algorithm vbmpi_choose(enum vbmpi_coll_kind kind, struct vbmpi_comm *comm, size_t bytes, uint32_t able, bool levels) {
-  enum vbmpi_where where = vbmpi_locality_of(comm)->where;
+  const struct vbmpi_locality *locality = vbmpi_locality_of(comm);
+  enum vbmpi_where where = locality->where;
   if (levels && where == VBMPI_NESTED) able |= VBMPI_ABLE(VBMPI_TWO_LEVEL);
   for (uint32_t i = 0; i < own_count; i++)
     if (fits(&own[i], kind, where, comm, bytes, able)) return own[i].algorithm;
   for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++)
-    if (fits(&built_in[i], kind, where, comm, bytes, able)) return built_in[i].algorithm;
+    if ((built_in[i].where != VBMPI_NESTED || locality->distant) && fits(&built_in[i], kind, where, comm, bytes, able)) return built_in[i].algorithm;
   vbmpi_fatal(MPI_ERR_INTERN, vbmpi_collective_or_call(), "the table of algorithms has no row for this call");
 }

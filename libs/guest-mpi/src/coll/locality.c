@@ -56,6 +56,7 @@ static struct vbmpi_locality *compute(const struct vbmpi_comm *comm, uint32_t wh
   struct vbmpi_locality *l = calloc(1, sizeof *l + (3 * size + 1) * sizeof(int));
   if (l == 0) no_memory();
   l->places = which;
+  l->distant = places[which]->settled.links != 0;
   l->leaders = (int *)(l + 1);
   l->members = l->leaders + size;
   l->first = l->members + size;

@@ -19,6 +19,7 @@ struct vbmpi_comm;
 /* What a rank tells when channels are set up, and the largest of all ranks' from then on. */
 struct vbmpi_begun {
   uint32_t most[VBMPI_PLACES_BUCKETS];
+  uint32_t links;       /* whether some ranks are in another process, so that it takes far longer to reach them */
 };
 extern struct vbmpi_begun vbmpi_begun;
 /* The ranks are where the device says; collectives up to these numbers go by where they were. */
@@ -30,6 +31,7 @@ enum vbmpi_where { VBMPI_ONE_HOST, VBMPI_SPREAD, VBMPI_NESTED };
 struct vbmpi_locality {
   uint32_t places;      /* of which change */
   enum vbmpi_where where;
+  bool distant;         /* some ranks of the job are in another process */
   int hosts;
   int host;             /* this rank's, counted by their lowest ranks */
   int on_host;          /* ranks there */

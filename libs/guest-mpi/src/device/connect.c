@@ -186,10 +186,12 @@ void vbmpi_connect(const char *name) {
   exchange_cards(device);
   /* The second meeting keeps anyone from sending before everyone can receive, and agrees from which collectives on the new places hold. */
   struct vbmpi_begun *all = vbmpi_aligned((size_t)device->size * sizeof *all), most = vbmpi_begun;
+  most.links = device->links;
   exchange(&most, sizeof most, (uint8_t *)all, (size_t)device->size * sizeof *all);
   for (int rank = 0; rank < device->size; rank++)
     for (uint32_t i = 0; i < VBMPI_PLACES_BUCKETS; i++)
       if (all[rank].most[i] > most.most[i]) most.most[i] = all[rank].most[i];
+  for (int rank = 0; rank < device->size; rank++) most.links |= all[rank].links;
   free(all);
   vbmpi_places_changed(&most);
 }
