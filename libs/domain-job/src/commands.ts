@@ -1,4 +1,4 @@
-import type { Assignment, RankEnd } from './events.ts';
+import type { Assignment, Growth, RankEnd } from './events.ts';
 import type { EndCause } from './exit-codes.ts';
 import type { JobSpec } from './spec.ts';
 
@@ -18,6 +18,12 @@ export type JobCommand =
   | Command<'RecordImageReady', { distributionId: string; nodes: number; rounds: number; bytes: number }>
   /** All VMs are up and the programs are about to be started: from here on only its policy lets the job run a second time. */
   | Command<'StartJob', { pkey: number; restoredFrom: string }>
+  /** Claims more ranks for a running job, one growth at a time. */
+  | Command<'GrantRanks', Growth>
+  | Command<'ConnectRanks', { first: number }>
+  | Command<'JoinRanks', { first: number }>
+  | Command<'MeetRanks', { first: number }>
+  | Command<'WithdrawRanks', { first: number; reason: string }>
   | Command<'RecordRankEnd', RankEnd>
   /** The map of VMs shows the rank's VM on another node. */
   | Command<'MoveRank', { rank: number; vmId: string; nodeId: string; nodeName: string; nodeEpoch: number; migrationId: string }>

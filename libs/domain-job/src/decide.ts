@@ -4,7 +4,7 @@ import type { JobEvent, RankEnd } from './events.ts';
 import { isCleanEnd, jobExitCode, type EndCause } from './exit-codes.ts';
 import { evolveJob, hasEnded, noJob, requeuesOf, type JobState, type KnownJob } from './state.ts';
 
-export type JobRefusal = 'unknown-job' | 'already-submitted' | 'wrong-state' | 'not-matched' | 'unknown-rank';
+export type JobRefusal = 'unknown-job' | 'already-submitted' | 'wrong-state' | 'not-matched' | 'unknown-rank' | 'growing';
 
 type Outcome = Decision<JobEvent, JobRefusal>;
 type Of<T extends JobCommand['type']> = Extract<JobCommand, { type: T }>;
@@ -27,6 +27,16 @@ export function decideJob(command: JobCommand, state: JobState): Outcome {
       return accept({ type: 'JobImageReady', data: { ...command.data, at: command.at } });
     case 'StartJob':
       return start(command, state);
+    case 'GrantRanks':
+      return grant(command, state);
+    case 'ConnectRanks':
+    case 'JoinRanks':
+    case 'WithdrawRanks':
+      return grow(command, state);
+    case 'MeetRanks':
+      return state.grown.some((each) => each.first === command.data.first && !each.met)
+        ? accept({ type: 'RanksMet', data: { ...command.data, at: command.at } })
+        : accept();
     case 'RecordRankEnd':
       return recordRankEnd(command, state);
     case 'MoveRank':
@@ -98,6 +108,25 @@ const programsOwn: ReadonlySet<EndCause> = new Set(['trapped', 'mpi-abort', 'no-
 /** Ranks that lose a peer fail in turn, and may be reported first: what a program did itself explains a failure that looked like ours. */
 function explains({ cause }: RankEnd, { end: { cause: decided } }: Extract<KnownJob, { status: 'ending' }>): boolean {
   return decided === 'internal' && programsOwn.has(cause);
+}
+
+/** More ranks are numbered on from those that the job has had, and are claimed one growth at a time. */
+function grant({ type, data, at }: Of<'GrantRanks'>, state: KnownJob): Outcome {
+  if (state.status !== 'running') return wrongState({ type, data, at }, state);
+  if (state.growing !== undefined) return refuse('growing', `job ${state.jobId} is getting other ranks at the moment`);
+  const next = state.assignments.length;
+  if (data.first !== next) return refuse('unknown-rank', `the next rank of job ${state.jobId} is ${next}`);
+  return accept({ type: 'RanksGranted', data: { ...data, at } });
+}
+
+function grow(command: Of<'ConnectRanks'> | Of<'JoinRanks'> | Of<'WithdrawRanks'>, state: KnownJob): Outcome {
+  const { first } = command.data;
+  const { at } = command;
+  const coming = state.growing?.first === first;
+  if (command.type === 'WithdrawRanks') return coming ? accept({ type: 'RanksWithdrawn', data: { ...command.data, at } }) : accept();
+  if (!coming) return refuse('unknown-rank', `no ranks from ${first} on are coming to job ${state.jobId}`);
+  if (state.status !== 'running') return wrongState(command, state);
+  return accept({ type: command.type === 'ConnectRanks' ? 'RanksConnecting' : 'RanksJoined', data: { first, at } });
 }
 
 /** What the map of VMs says: the rank's VM has another node by now. Again changes nothing. */

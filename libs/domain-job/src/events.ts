@@ -14,6 +14,25 @@ export interface Assignment {
   readonly reused: boolean;
 }
 
+/** One command of a request for more ranks. */
+export interface GrownCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly imageDigest: string;
+  readonly ranks: number;
+}
+
+/** Ranks that a running job gets together: one world of their own (MPI-3.1, section 10.3). */
+export interface Growth {
+  /** Unique among those of the job. */
+  readonly requestId: string;
+  /** The rank that asked. */
+  readonly parent: number;
+  readonly first: number;
+  readonly commands: readonly GrownCommand[];
+  readonly assignments: readonly Assignment[];
+}
+
 /** What the communication of a rank cost; see RankIo of the contract. */
 export interface RankIo {
   readonly driverDomainOperations: number;
@@ -64,6 +83,16 @@ export type JobEvent =
   | Event<'RankExited', RankEnd>
   /** Its VM has another owner by a migration. */
   | Event<'RankMoved', { rank: number; vmId: string; nodeId: string; nodeName: string; nodeEpoch: number; migrationId: string }>
+  /** The job gets more ranks, numbered on from those that it has had: they are claimed, and being brought up. Nobody has met them yet. */
+  | Event<'RanksGranted', Growth>
+  /** All ranks are asked to stop their channels for them; the event's position is the epoch. */
+  | Event<'RanksConnecting', { first: number }>
+  /** All ranks stand: from here on they are ranks of the job. */
+  | Event<'RanksJoined', { first: number }>
+  /** They run, and all others have been let go on with them. */
+  | Event<'RanksMet', { first: number }>
+  /** They were not met, and are being taken back. */
+  | Event<'RanksWithdrawn', { first: number; reason: string }>
   | Event<'JobEnding', { cause: EndCause; exitCode: number; reason: string }>
   /** The decision to place it anew; what there is of it is being taken back. */
   | Event<'JobRequeueing', { reason: string }>

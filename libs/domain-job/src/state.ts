@@ -7,7 +7,7 @@
  *                         +--Requeued-- requeueing <--Requeueing----------+--------------------+
  *   queued | distributing | booting | running | requeueing --Ending--> ending --> completed | failed | cancelled
  */
-import type { Assignment, JobEvent, RankEnd } from './events.ts';
+import type { Assignment, Growth, JobEvent, RankEnd } from './events.ts';
 import type { EndCause } from './exit-codes.ts';
 import type { JobSpec } from './spec.ts';
 
@@ -51,6 +51,15 @@ export interface Submitted {
   /** The checkpoint from which the ranks of the present attempt were started; empty when they began. */
   readonly restoredFrom: string;
   readonly ends: ReadonlyMap<number, RankEnd>;
+  /** Ranks that are claimed for it while it runs, and are not ranks of it yet. */
+  readonly growing: Growth | undefined;
+  /** What it got in this attempt, in order. */
+  readonly grown: readonly Grown[];
+}
+
+export interface Grown extends Omit<Growth, 'assignments'> {
+  /** They run, and the others know of them. */
+  readonly met: boolean;
 }
 
 export interface End {
@@ -127,6 +136,24 @@ export function evolveJob(state: JobState, event: JobEvent): JobState {
         evicted: [],
         reason: '',
       };
+    case 'RanksGranted':
+      return { ...state, growing: event.data };
+    case 'RanksConnecting':
+      return state;
+    case 'RanksJoined': {
+      if (state.growing === undefined) return state;
+      const { assignments, ...growth } = state.growing;
+      return {
+        ...state,
+        assignments: [...state.assignments, ...assignments],
+        growing: undefined,
+        grown: [...state.grown, { ...growth, met: false }],
+      };
+    }
+    case 'RanksMet':
+      return { ...state, grown: state.grown.map((each) => (each.first === event.data.first ? { ...each, met: true } : each)) };
+    case 'RanksWithdrawn':
+      return { ...state, growing: undefined };
     case 'RankExited':
       return { ...state, ends: new Map(state.ends).set(event.data.rank, event.data) };
     case 'RankMoved': {
@@ -142,6 +169,8 @@ export function evolveJob(state: JobState, event: JobEvent): JobState {
         assignments: [],
         evicted: [],
         ends: new Map(),
+        growing: undefined,
+        grown: [],
         startedAt: undefined,
         pkey: 0,
         reason: event.data.reason,
@@ -193,6 +222,8 @@ function submitted({ data }: Extract<JobEvent, { type: 'JobSubmitted' }>): JobSt
     pkey: 0,
     restoredFrom: '',
     ends: new Map(),
+    growing: undefined,
+    grown: [],
   };
 }
 

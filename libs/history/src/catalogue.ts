@@ -27,6 +27,11 @@ export const jobEvents: Shapes<JobEvent> = {
   // 2: what communication cost. 3: frames of the network card.
   RankExited: [withRankIo, withFrames],
   RankMoved: [],
+  RanksGranted: [],
+  RanksConnecting: [],
+  RanksJoined: [],
+  RanksMet: [],
+  RanksWithdrawn: [],
   JobEnding: [],
   JobRequeueing: [],
   JobRequeued: [],
