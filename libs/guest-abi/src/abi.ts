@@ -21,6 +21,16 @@ export const VB_CONTROL_EPOCH_SHIFT = 2;
 export const VB_CONTROL_PHASE_MASK = 3;
 export const VB_CONTROL_QUIESCE = 1;
 export const VB_CONTROL_CANCELLED = 2;
+export const VB_NO_PARENT = 0xffff_ffff;
+export const VB_SPAWN_VALUE_SHIFT = 8;
+export const VB_SPAWN_ANSWER_MASK = 0xff;
+export const VB_SPAWN_PENDING = 0;
+export const VB_SPAWN_GRANTED = 1;
+export const VB_SPAWN_NO_CORES = 2;
+export const VB_SPAWN_NO_PROGRAM = 3;
+export const VB_SPAWN_REFUSED = 4;
+export const VB_SPAWN_COMMANDS = 64;
+export const VB_SPAWN_MAX = 65536;
 export const VB_MPI_NOT_INITIALIZED = 0;
 export const VB_MPI_INITIALIZED = 1;
 export const VB_MPI_FINALIZED = 2;
@@ -33,6 +43,7 @@ export const VB_HC_CONSOLE = 1;
 export const VB_HC_ABORT = 2;
 export const VB_HC_HCA_COMMAND = 3;
 export const VB_HC_OUT_OF_MEMORY = 4;
+export const VB_HC_SPAWN = 5;
 export const VB_HC_BLOCK = 16;
 export const VB_HC_RENDEZVOUS = 17;
 export const VB_HC_SAFEPOINT = 18;
@@ -71,11 +82,20 @@ export const bootInfo = struct(
     job_id: cstring(64),
     vm_id: cstring(64),
     node_name: cstring(64),
+    world_first: u32,
+    world_size: u32,
+    first_size: u32,
+    parent: u32,
+    app_number: u32,
+    universe: u32,
   },
-  264,
+  288,
 );
 
-export const eventPage = struct('vb_event_page', { pending: u32, mask: u32, wakeups: u32, control: u32, poll: u32 }, 20);
+export const eventPage = struct('vb_event_page', { pending: u32, mask: u32, wakeups: u32, control: u32, poll: u32, spawn: u32 }, 24);
+
+export const spawnRequest = struct('vb_spawn_request', { commands: u32, reserved: u32 }, 8);
+export const spawnCommand = struct('vb_spawn_command', { most: u32, arguments: u32, bytes: u32, reserved: u32 }, 16);
 
 export const statusPage = struct(
   'vb_status_page',

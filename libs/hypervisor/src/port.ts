@@ -42,11 +42,31 @@ export interface DomainConfig {
   readonly vcpus: number;
 }
 
+/** Which processes of the job are the MPI_COMM_WORLD of one of them, and who asked for them (MPI-3.1, section 10.3). */
+export interface World {
+  /** They are consecutive. */
+  readonly first: number;
+  readonly size: number;
+  /** Processes that the job began with. */
+  readonly firstSize: number;
+  /** The process that spawned them; absent for those that the job began with. */
+  readonly parent?: number;
+  /** Which of the commands that were spawned together this process runs, from 0. */
+  readonly appNumber: number;
+  /** Processes that the job might have had at once when it began; 0 when nobody knows. */
+  readonly universe: number;
+}
+
 /** One program execution: an MPI rank. */
 export interface ProgramSpec {
   readonly jobId: string;
   readonly rank: number;
+  /** All processes that the job has had so far. */
   readonly size: number;
+  /** Default: all processes are one world. */
+  readonly world?: World;
+  /** How many rendezvous the others have made before; default 0. */
+  readonly rendezvous?: number;
   /** Index of this host among the job's hosts, and their number. */
   readonly hostIndex: number;
   readonly hosts: number;
@@ -73,7 +93,29 @@ export interface ProgramHandlers {
   output(stream: 'stdout' | 'stderr', data: Uint8Array): void | Promise<void>;
   /** The n-th rendezvous (from 0) of this rank: gives this rank's card, resolves with all cards by rank, concatenated. */
   rendezvous(generation: number, card: Uint8Array): Promise<Uint8Array>;
+  /** The program asks for more processes; absent where it gets none. When it is granted some, it has met them by then, or will. */
+  spawn?(request: SpawnRequest): Promise<SpawnAnswer>;
 }
+
+/** One command of MPI_Comm_spawn_multiple. Strings are the guest's, of any content. */
+export interface SpawnCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly most: number;
+  /** The info values; empty when not given. */
+  readonly soft: string;
+  readonly host: string;
+  readonly wdir: string;
+}
+export type SpawnRequest = readonly SpawnCommand[];
+
+export type SpawnAnswer =
+  | { readonly kind: 'granted'; readonly first: number }
+  /** There is room for so many. */
+  | { readonly kind: 'no-cores'; readonly free: number }
+  /** Which command, from 0, names no program. */
+  | { readonly kind: 'no-program'; readonly command: number }
+  | { readonly kind: 'refused' };
 
 /** `moved`: it was suspended and discarded here, and goes on elsewhere or has been saved. */
 export type ExitCause =
@@ -173,6 +215,8 @@ export interface RunningProgram {
    * @throws SuspendError `timeout`, `ended`, `busy`
    */
   quiesce(epoch: number, options?: QuiesceOptions): Promise<Quiesced>;
+  /** The job has more processes, on so many hosts: a guest that stands in its safepoint finds them when it is released with a new adapter. */
+  grow(size: number, hosts: number): void;
   /** Lets a guest go on that stands in its safepoint of this epoch, or withdraws a quiesce that is under way; otherwise does nothing. */
   release(epoch: number, mode: ReleaseMode): void;
   /**

@@ -13,7 +13,7 @@
  * stands still for it, as it does for a machine that sleeps.
  */
 import type { AdapterCounters } from '@verbena/hca';
-import type { IoPath, ProgramHandlers } from './port.ts';
+import type { IoPath, ProgramHandlers, World } from './port.ts';
 
 export type SuspendFailure =
   /** The image was made without Asyncify, or the guest's stack is too deep to be saved now. */
@@ -88,6 +88,8 @@ export interface ProgramState {
   readonly jobId: string;
   readonly rank: number;
   readonly size: number;
+  /** Absent where all processes are one world, and in states of older versions. */
+  readonly world?: World;
   readonly pkey: number;
   readonly jobSeed: bigint;
   readonly args: readonly string[];

@@ -2,7 +2,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { PeerPort } from '@verbena/fabric';
-import type { ProgramExit, ReleaseMode } from '@verbena/hypervisor';
+import type { ProgramExit, ReleaseMode, SpawnAnswer, SpawnRequest } from '@verbena/hypervisor';
+import type { Growth } from './growth.ts';
 import type { Share, ShareHooks, SharePlan } from './guest-share.ts';
 
 export type Ask =
@@ -11,16 +12,19 @@ export type Ask =
   | { readonly what: 'boot' | 'exec' | 'waitsFor' | 'close' }
   | { readonly what: 'kill'; readonly reason: string }
   | { readonly what: 'quiesce'; readonly epoch: number; readonly timeoutMs: number }
+  | { readonly what: 'grow'; readonly growth: Growth }
   | { readonly what: 'release'; readonly epoch: number; readonly mode: ReleaseMode };
 
 export type ToShare =
   | { readonly kind: 'ask'; readonly id: number; readonly ask: Ask }
+  | { readonly kind: 'spawned'; readonly rank: number; readonly answer: SpawnAnswer }
   | { readonly kind: 'cards'; readonly rank: number; readonly generation: number; readonly cards: Uint8Array };
 
 export type FromShare =
   | { readonly kind: 'answer'; readonly id: number; readonly result?: unknown; readonly error?: string }
   | { readonly kind: 'output'; readonly rank: number; readonly stream: 'stdout' | 'stderr'; readonly data: Uint8Array }
   | { readonly kind: 'rendezvous'; readonly rank: number; readonly generation: number; readonly card: Uint8Array }
+  | { readonly kind: 'spawn'; readonly rank: number; readonly request: SpawnRequest }
   | { readonly kind: 'exited'; readonly rank: number; readonly exit: ProgramExit };
 
 const lost = (rank: number): ProgramExit => ({
@@ -98,6 +102,11 @@ export class ForkedShare implements Share {
         void this.#hooks?.rendezvous(rank, generation, card).then((cards) => this.#send({ kind: 'cards', rank, generation, cards }));
         break;
       }
+      case 'spawn': {
+        const { rank, request } = message;
+        void this.#hooks?.spawn(rank, request).then((answer) => this.#send({ kind: 'spawned', rank, answer }));
+        break;
+      }
       case 'exited':
         this.#running.delete(message.rank);
         this.#hooks?.exited(message.rank, message.exit);
@@ -123,8 +132,13 @@ export class ForkedShare implements Share {
     await this.#ask({ what: 'kill', reason }).catch(() => undefined);
   }
 
-  async quiesce(epoch: number, timeoutMs: number): Promise<boolean> {
-    return (await this.#ask({ what: 'quiesce', epoch, timeoutMs }).catch(() => false)) === true;
+  async quiesce(epoch: number, timeoutMs: number): Promise<readonly number[] | undefined> {
+    return (await this.#ask({ what: 'quiesce', epoch, timeoutMs }).catch(() => undefined)) as readonly number[] | undefined;
+  }
+
+  async grow(growth: Growth): Promise<void> {
+    await this.#ask({ what: 'grow', growth });
+    for (const { rank, host } of growth.newcomers) if (this.#plan.ranks.some((each) => each.host === host)) this.#running.add(rank);
   }
 
   async release(epoch: number, mode: ReleaseMode): Promise<void> {

@@ -7,8 +7,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GuestImage } from '@verbena/guest-image';
-import { WorkerPool, type IoPath, type ProgramExit } from '@verbena/hypervisor';
+import { WorkerPool, type IoPath, type ProgramExit, type SpawnRequest } from '@verbena/hypervisor';
 import { ForkedShare } from './forked-share.ts';
+import { Rendezvous, spawnInto, Standstill } from './growth.ts';
 import { keepQuiescing, type Quiescing, type QuiescingTally } from './quiescing.ts';
 import { LocalShare, type Share, type SharePlan } from './guest-share.ts';
 
@@ -33,6 +34,10 @@ export interface GuestRun {
   readonly limitMs?: number;
   /** Stops and renews the channels while the programs run. */
   readonly quiescing?: Quiescing;
+  /** Cores that are free beside those of the ranks, for MPI_Comm_spawn; those of ranks that have ended are free, too. Default 4. */
+  readonly spareCores?: number;
+  /** Programs that MPI_Comm_spawn may name beside the running one. */
+  readonly programs?: Readonly<Record<string, GuestImage>>;
   /** Threads for the guests of one run after the other; who made them closes them. Default: new ones, for this run alone. */
   readonly threads?: WorkerPool;
   /** Called with the process ids of the shares when all programs run. */
@@ -50,31 +55,10 @@ export interface GuestRunResult {
   readonly quiescing: QuiescingTally | undefined;
 }
 
-/** Hands every rank's card to every rank, once all of a round are there. */
-export class Rendezvous {
-  readonly #size: number;
-  readonly #rounds = new Map<number, { cards: Uint8Array[]; given: number; all: Promise<Uint8Array>; done: (all: Uint8Array) => void }>();
-
-  constructor(size: number) {
-    this.#size = size;
-  }
-
-  meet(generation: number, rank: number, card: Uint8Array): Promise<Uint8Array> {
-    let round = this.#rounds.get(generation);
-    if (round === undefined) {
-      const { promise, resolve } = Promise.withResolvers<Uint8Array>();
-      round = { cards: [], given: 0, all: promise, done: resolve };
-      this.#rounds.set(generation, round);
-    }
-    round.cards[rank] = card;
-    if (++round.given === this.#size) round.done(new Uint8Array(Buffer.concat(round.cards)));
-    return round.all;
-  }
-}
-
 /** Threads that the guests of many runs share: what a run costs is mostly starting its threads. */
 export const guestThreads = (): WorkerPool => new WorkerPool({ size: 8 });
 
+const defaultSpareCores = 4;
 let jobs = 0;
 const MIB = 2 ** 20;
 
@@ -112,6 +96,7 @@ function plansOf(run: GuestRun, scratchDir: string): SharePlan[] {
       stdin: run.stdin,
       spinNs: run.spinNs,
       ioPath: run.ioPath ?? 'bypass',
+      universe: size + (run.spareCores ?? defaultSpareCores),
       args: run.args ?? [],
       env: run.env ?? {},
     },
@@ -123,12 +108,24 @@ function plansOf(run: GuestRun, scratchDir: string): SharePlan[] {
 }
 
 async function execute(run: GuestRun, shares: readonly Share[]): Promise<GuestRunResult> {
-  const { size, limitMs = 60_000 } = run;
+  const { size, hosts = 1, limitMs = 60_000, image, programs = {}, spareCores = defaultSpareCores } = run;
   const rendezvous = new Rendezvous(size);
-  const texts = Array.from({ length: size }, () => ({ stdout: '', stderr: '' }));
-  const decoders = texts.map(() => ({ stdout: new TextDecoder(), stderr: new TextDecoder() }));
-  const waitsFor = texts.map(() => '');
-  const exits = texts.map(() => Promise.withResolvers<ProgramExit>());
+  const job = new Standstill(shares, size, rendezvous);
+  const texts: { stdout: string; stderr: string }[] = [];
+  const newDecoders = () => ({ stdout: new TextDecoder(), stderr: new TextDecoder() });
+  const decoders: ReturnType<typeof newDecoders>[] = [];
+  const waitsFor: string[] = [];
+  const exits: PromiseWithResolvers<ProgramExit>[] = [];
+  let ended = 0;
+  const begins = (rank: number): void => {
+    texts[rank] = { stdout: '', stderr: '' };
+    decoders[rank] = newDecoders();
+    waitsFor[rank] = '';
+    exits[rank] = Promise.withResolvers<ProgramExit>();
+  };
+  for (let rank = 0; rank < size; rank++) begins(rank);
+  const running = (): number => exits.length - ended;
+  const spawning = { image, programs, firstSize: size, hosts, universe: size + spareCores, running, begins };
   const killAll = (reason: string): void => {
     for (const share of shares) void share.kill(reason).catch(() => undefined);
   };
@@ -139,8 +136,10 @@ async function execute(run: GuestRun, shares: readonly Share[]): Promise<GuestRu
       if (text !== undefined && decoder !== undefined) text[stream] += decoder[stream].decode(data, { stream: true });
     },
     rendezvous: (rank: number, generation: number, card: Uint8Array) => rendezvous.meet(generation, rank, card),
+    spawn: (rank: number, request: SpawnRequest) => spawnInto(job, spawning, rank, request),
     /** The end of one rank in failure is the end of the job, as it is under a scheduler. */
     exited(rank: number, exit: ProgramExit): void {
+      ended++;
       exits[rank]?.resolve(exit);
       if (exit.cause !== 'exited') killAll('another rank failed');
     },
@@ -154,12 +153,14 @@ async function execute(run: GuestRun, shares: readonly Share[]): Promise<GuestRu
   }, limitMs);
   const over = new AbortController();
   for (const { promise } of exits) void promise.then(() => over.abort());
-  const quiescing = run.quiescing === undefined ? undefined : keepQuiescing(shares, run.quiescing, over.signal);
-  const ended = await Promise.all(exits.map(({ promise }) => promise));
+  const quiescing = run.quiescing === undefined ? undefined : keepQuiescing(job, run.quiescing, over.signal);
+  const results: ProgramExit[] = [];
+  // There may be more of them meanwhile.
+  for (let rank = 0; rank < exits.length; rank++) results[rank] = (await exits[rank]?.promise) as ProgramExit;
   clearTimeout(limit);
   return {
     quiescing: await quiescing,
-    exits: ended,
+    exits: results,
     stdout: texts.map((each) => each.stdout),
     stderr: texts.map((each) => each.stderr),
     waitsFor,

@@ -4,8 +4,10 @@
  */
 import { createSubnet, type PeerPort, type Subnet } from '@verbena/fabric';
 import { createEmbeddedHypervisor, WorkerPool } from '@verbena/hypervisor';
-import type { Domain, DomainCounters, Hypervisor, IoPath, ProgramExit, ReleaseMode, RunningProgram } from '@verbena/hypervisor';
+import type { Domain, DomainCounters, Hypervisor, IoPath, ProgramExit, ProgramSpec } from '@verbena/hypervisor';
+import type { ReleaseMode, RunningProgram, SpawnAnswer, SpawnRequest } from '@verbena/hypervisor';
 import { vmId } from '@verbena/ids';
+import type { Growth, Newcomer } from './growth.ts';
 
 /** Structured-cloneable. */
 export interface SharePlan {
@@ -23,6 +25,8 @@ export interface SharePlan {
   readonly spinNs: number | undefined;
   readonly ioPath: IoPath;
   readonly scratchDir: string;
+  /** Processes that it might have at once: MPI_UNIVERSE_SIZE. */
+  readonly universe: number;
   /** Where to listen for the other shares; undefined when there are none. */
   readonly fabric: { readonly listen: string; readonly secret: string } | undefined;
 }
@@ -32,6 +36,7 @@ export interface ShareHooks {
   /** Resolves with everybody's cards. */
   rendezvous(rank: number, generation: number, card: Uint8Array): Promise<Uint8Array>;
   exited(rank: number, exit: ProgramExit): void;
+  spawn(rank: number, request: SpawnRequest): Promise<SpawnAnswer>;
 }
 
 export interface Share {
@@ -41,8 +46,10 @@ export interface Share {
   boot(): Promise<void>;
   exec(hooks: ShareHooks): Promise<void>;
   kill(reason: string): Promise<void>;
-  /** Asks all programs to stop their channels; false when one of them has ended or has not stopped in time. */
-  quiesce(epoch: number, timeoutMs: number): Promise<boolean>;
+  /** Asks the programs to stop their channels that have not ended: those that have stopped, or undefined when one has not in time. */
+  quiesce(epoch: number, timeoutMs: number): Promise<readonly number[] | undefined>;
+  /** Starts those of the new ranks that are to be here, and tells the ranks that stand here of all. */
+  grow(growth: Growth): Promise<void>;
   /** Lets those go on that have stopped, and withdraws the request from the others. */
   release(epoch: number, mode: ReleaseMode): Promise<void>;
   /** What each rank waits for, by rank. */
@@ -60,7 +67,9 @@ export class LocalShare implements Share {
   readonly #ticker: NodeJS.Timeout;
   readonly #hypervisors = new Map<number, Hypervisor>();
   readonly #domains = new Map<number, Domain>();
-  readonly #programs: RunningProgram[] = [];
+  readonly #programs = new Map<number, RunningProgram>();
+  readonly #ended = new Set<number>();
+  #hooks: ShareHooks | undefined;
   readonly ports: PeerPort[] = [];
 
   private constructor(plan: SharePlan, subnet: Subnet, threads: WorkerPool | undefined) {
@@ -91,52 +100,75 @@ export class LocalShare implements Share {
   }
 
   async boot(): Promise<void> {
-    const { job, image, memoryBytes, ranks } = this.#plan;
-    await Promise.all(
-      ranks.map(async ({ rank, host }) => {
-        const hypervisor = this.#hypervisors.get(host);
-        if (hypervisor === undefined) throw new Error(`rank ${String(rank)} has no host`);
-        const id = vmId(`vm-guests-${String(job)}-${String(rank)}`);
-        const content = { digest: image.digest, wasm: new Uint8Array(image.wasm) };
-        const domain = await hypervisor.createDomain({ id, name: id, image: content, memoryBytes, vcpus: 1 });
-        await domain.boot();
-        this.#domains.set(rank, domain);
-      }),
-    );
+    await Promise.all(this.#plan.ranks.map(({ rank, host }) => this.#boot(rank, host, this.#plan.image)));
+  }
+
+  async #boot(rank: number, host: number, image: SharePlan['image']): Promise<void> {
+    const { job, memoryBytes } = this.#plan;
+    const hypervisor = this.#hypervisors.get(host);
+    if (hypervisor === undefined) throw new Error(`rank ${String(rank)} has no host`);
+    const id = vmId(`vm-guests-${String(job)}-${String(rank)}`);
+    const content = { digest: image.digest, wasm: new Uint8Array(image.wasm) };
+    const domain = await hypervisor.createDomain({ id, name: id, image: content, memoryBytes, vcpus: 1 });
+    await domain.boot();
+    this.#domains.set(rank, domain);
   }
 
   async exec(hooks: ShareHooks): Promise<void> {
-    const { job, size, hosts, ranks, args, env, stdin, scratchDir, ioPath } = this.#plan;
+    const { size, hosts, ranks, args, stdin, universe } = this.#plan;
+    this.#hooks = hooks;
+    const world = { first: 0, size, firstSize: size, appNumber: 0, universe };
     for (const { rank, host } of ranks) {
-      const domain = this.#domains.get(rank);
-      if (domain === undefined) throw new Error(`rank ${String(rank)} was not booted`);
-      const program = await domain.exec({
-        ...{ jobId: `job-guests-${String(job)}`, rank, size, hostIndex: host, hosts, nodeName: `host-${String(host)}` },
-        ...{ pkey: 0x8000 + job, ioPath, jobSeed: BigInt(job), args: ['guest', ...args], env },
-        ...(stdin === undefined ? {} : { stdin }),
-        ...{ scratchDir, scratchBytes: 64 * MIB, outputLimitBytes: 64 * MIB },
-        handlers: {
-          output: (stream, data) => hooks.output(rank, stream, data),
-          rendezvous: (generation, card) => hooks.rendezvous(rank, generation, card),
-        },
-      });
-      this.#programs.push(program);
-      void program.exit.then((exit) => hooks.exited(rank, exit));
+      const input = stdin === undefined ? {} : { stdin };
+      await this.#exec({ rank, host, args: ['guest', ...args], world, rendezvous: 0 }, { size, hosts, ...input });
     }
   }
 
-  async quiesce(epoch: number, timeoutMs: number): Promise<boolean> {
-    const stopped = await Promise.allSettled(this.#programs.map((program) => program.quiesce(epoch, { timeoutMs })));
-    return stopped.every(({ status }) => status === 'fulfilled');
+  async #exec({ rank, host, args, world, rendezvous }: Omit<Newcomer, 'image'>, job: Pick<ProgramSpec, 'size' | 'hosts' | 'stdin'>) {
+    const { job: number, env, scratchDir, ioPath } = this.#plan;
+    const [domain, hooks] = [this.#domains.get(rank), this.#hooks];
+    if (domain === undefined || hooks === undefined) throw new Error(`rank ${String(rank)} was not booted`);
+    const program = await domain.exec({
+      ...{ jobId: `job-guests-${String(number)}`, rank, hostIndex: host, nodeName: `host-${String(host)}`, ...job },
+      ...{ pkey: 0x8000 + number, ioPath, jobSeed: BigInt(number), args, env, world, rendezvous },
+      ...{ scratchDir, scratchBytes: 64 * MIB, outputLimitBytes: 64 * MIB },
+      handlers: {
+        output: (stream, data) => hooks.output(rank, stream, data),
+        rendezvous: (generation, card) => hooks.rendezvous(rank, generation, card),
+        spawn: (request) => hooks.spawn(rank, request),
+      },
+    });
+    this.#programs.set(rank, program);
+    void program.exit.then((exit) => {
+      this.#ended.add(rank);
+      hooks.exited(rank, exit);
+    });
+  }
+
+  async quiesce(epoch: number, timeoutMs: number): Promise<readonly number[] | undefined> {
+    const standing = [...this.#programs].filter(([rank]) => !this.#ended.has(rank) && !this.#hasFinalized(rank));
+    const stopped = await Promise.allSettled(standing.map(([, program]) => program.quiesce(epoch, { timeoutMs })));
+    return stopped.every(({ status }) => status === 'fulfilled') ? standing.map(([rank]) => rank) : undefined;
+  }
+
+  #hasFinalized(rank: number): boolean {
+    return this.#domains.get(rank)?.activity().mpiState === 'finalized';
+  }
+
+  async grow({ size, hosts, newcomers }: Growth): Promise<void> {
+    const here = newcomers.filter(({ host }) => this.#hypervisors.has(host));
+    await Promise.all(here.map(({ rank, host, image }) => this.#boot(rank, host, image)));
+    for (const program of this.#programs.values()) program.grow(size, hosts);
+    for (const newcomer of here) await this.#exec(newcomer, { size, hosts });
   }
 
   release(epoch: number, mode: ReleaseMode): Promise<void> {
-    for (const program of this.#programs) program.release(epoch, mode);
+    for (const program of this.#programs.values()) program.release(epoch, mode);
     return Promise.resolve();
   }
 
   async kill(reason: string): Promise<void> {
-    await Promise.all(this.#programs.map((program) => program.kill(reason)));
+    await Promise.all([...this.#programs.values()].map((program) => program.kill(reason)));
   }
 
   waitsFor(): Promise<ReadonlyMap<number, string>> {

@@ -5,7 +5,7 @@ import type { GuestImage } from '@verbena/guest-image';
 import { createEmbeddedHypervisor, WorkerPool } from '@verbena/hypervisor';
 import type { Domain, DriverDomainView, Hypervisor, IoPath, ProgramExit, RunningProgram } from '@verbena/hypervisor';
 import { vmId } from '@verbena/ids';
-import { Rendezvous } from './guest-runner.ts';
+import { Rendezvous } from './growth.ts';
 
 const MIB = 2 ** 20;
 

@@ -3,7 +3,7 @@
  * adapters were new, or in the middle of stopping. What the hypervisor's users do for a move or a checkpoint, without either.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Share } from './guest-share.ts';
+import type { Standstill } from './growth.ts';
 
 export interface Quiescing {
   readonly seed: number;
@@ -33,30 +33,30 @@ function randomOf(seed: number): () => number {
 }
 
 /** Works until `over` is aborted, then withdraws what it has begun. */
-export async function keepQuiescing(shares: readonly Share[], plan: Quiescing, over: AbortSignal): Promise<QuiescingTally> {
+export async function keepQuiescing(job: Standstill, plan: Quiescing, over: AbortSignal): Promise<QuiescingTally> {
   const { seed, everyMs, most = Infinity, patienceMs = 5000 } = plan;
   const random = randomOf(seed);
   const tally: QuiescingTally = { same: 0, renewed: 0, withdrawn: 0, late: 0 };
   const pause = (ms: number): Promise<unknown> => sleep(ms, undefined, { signal: over }).catch(() => undefined);
-  const release = (epoch: number, mode: 'same' | 'new-adapter'): Promise<unknown> =>
-    Promise.all(shares.map((share) => share.release(epoch, mode)));
-  for (let epoch = 1; !over.aborted && epoch <= most; epoch++) {
+  for (let attempt = 1; !over.aborted && attempt <= most; attempt++) {
     await pause(random() * 2 * everyMs);
     const choice = random();
-    const stopped = Promise.all(shares.map((share) => share.quiesce(epoch, patienceMs))).then((all) => all.every(Boolean));
-    if (choice < 0.3) {
-      await pause(random() * 3);
-      await release(epoch, 'same');
-      tally.withdrawn++;
-      await stopped;
-    } else if (!(await stopped)) {
-      await release(epoch, 'same');
-      if (!over.aborted) tally.late++;
-    } else {
-      const mode = choice < 0.6 ? 'same' : 'new-adapter';
-      await release(epoch, mode);
-      tally[mode === 'same' ? 'same' : 'renewed']++;
-    }
+    await job.turn(async (epoch) => {
+      const stopped = job.stop(epoch, patienceMs);
+      if (choice < 0.3) {
+        await pause(random() * 3);
+        await job.release(epoch, 'same');
+        tally.withdrawn++;
+        await stopped;
+      } else if (!(await stopped)) {
+        await job.release(epoch, 'same');
+        if (!over.aborted) tally.late++;
+      } else {
+        const mode = choice < 0.6 ? 'same' : 'new-adapter';
+        await job.release(epoch, mode);
+        tally[mode === 'same' ? 'same' : 'renewed']++;
+      }
+    });
   }
   return tally;
 }

@@ -1,8 +1,10 @@
 /** The process of a ForkedShare. */
+import type { SpawnAnswer } from '@verbena/hypervisor';
 import { LocalShare } from './guest-share.ts';
 import type { Ask, FromShare, ToShare } from './forked-share.ts';
 
 let share: LocalShare | undefined;
+const spawning = new Map<number, (answer: SpawnAnswer) => void>();
 const waiting = new Map<string, (cards: Uint8Array) => void>();
 
 function say(message: FromShare): void {
@@ -22,6 +24,11 @@ const exec = (): Promise<void> =>
         waiting.set(`${String(rank)}/${String(generation)}`, resolve);
         say({ kind: 'rendezvous', rank, generation, card: card.slice() });
       }),
+    spawn: (rank, request) =>
+      new Promise((resolve) => {
+        spawning.set(rank, resolve);
+        say({ kind: 'spawn', rank, request });
+      }),
     exited: (rank, exit) => say({ kind: 'exited', rank, exit }),
   });
 
@@ -40,6 +47,8 @@ async function answer(ask: Ask): Promise<unknown> {
       return opened().kill(ask.reason);
     case 'quiesce':
       return opened().quiesce(ask.epoch, ask.timeoutMs);
+    case 'grow':
+      return opened().grow(ask.growth);
     case 'release':
       return opened().release(ask.epoch, ask.mode);
     case 'waitsFor':
@@ -52,6 +61,10 @@ async function answer(ask: Ask): Promise<unknown> {
 process.on('message', (message: ToShare) => {
   if (message.kind === 'cards') {
     waiting.get(`${String(message.rank)}/${String(message.generation)}`)?.(message.cards);
+    return;
+  }
+  if (message.kind === 'spawned') {
+    spawning.get(message.rank)?.(message.answer);
     return;
   }
   const { id, ask } = message;

@@ -13,7 +13,7 @@ import { createEmbeddedHypervisor, WorkerPool } from '@verbena/hypervisor';
 import type { Domain, Hypervisor, ProgramExit, RunningProgram, SuspendedProgram } from '@verbena/hypervisor';
 import { vmId } from '@verbena/ids';
 import { applyRecords, DirtyPages, encodeCluster } from '@verbena/live-migration';
-import { Rendezvous } from './guest-runner.ts';
+import { Rendezvous } from './growth.ts';
 
 export interface Travel {
   readonly image: GuestImage;

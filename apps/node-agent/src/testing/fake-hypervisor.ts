@@ -24,7 +24,8 @@ export type FakeProgram = (machine: FakeMachine) => Promise<Partial<ProgramExit>
 const awake: DomainActivity = { blocked: false, activity: 0n, waitsFor: '', mpiState: 'initialized' };
 
 /** Functions of TypeScript cannot leave their thread. */
-const neverMoves: Pick<RunningProgram, 'memory' | 'quiesce' | 'release' | 'suspend' | 'throttle'> = {
+const neverMoves: Pick<RunningProgram, 'memory' | 'quiesce' | 'release' | 'grow' | 'suspend' | 'throttle'> = {
+  grow: () => undefined,
   memory: () => new Uint8Array(new SharedArrayBuffer(0)),
   quiesce: () => Promise.reject(new SuspendError('not-suspendable', 'a fake program cannot be quiesced')),
   release: () => undefined,

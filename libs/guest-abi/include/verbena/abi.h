@@ -42,8 +42,8 @@ struct vb_boot_info {
   uint32_t domain_slot;     /* this domain's number at the adapter */
   uint32_t vcpus;
   uint64_t memory_bytes;    /* limit of the guest's memory */
-  uint32_t rank;            /* MPI rank of this VM in its job */
-  uint32_t size;            /* MPI processes of the job */
+  uint32_t rank;            /* number of this VM's process in its job: its MPI rank unless it was spawned */
+  uint32_t size;            /* MPI processes that the job has had so far; grows when it gets more (VB_HC_SPAWN) */
   uint32_t host_index;      /* which host of the job this VM is on, from 0: equal numbers are co-resident */
   uint32_t hosts;           /* how many different hosts the job has */
   uint32_t lid;             /* local identifier of the port */
@@ -55,7 +55,14 @@ struct vb_boot_info {
   char job_id[64];
   char vm_id[64];
   char node_name[64];
+  uint32_t world_first;     /* process of the job that is rank 0 of this one's MPI_COMM_WORLD, and how many that has */
+  uint32_t world_size;
+  uint32_t first_size;      /* processes that the job began with */
+  uint32_t parent;          /* process that asked for this one's world; VB_NO_PARENT when it began with the job */
+  uint32_t app_number;      /* which of the commands that were asked for this one runs, from 0 */
+  uint32_t universe;        /* processes that the job might have at once when it began; 0 when nobody knows */
 };
+#define VB_NO_PARENT 0xffffffffu
 
 /* Event channels, at VB_EVENT_PAGE_ADDR. A channel carries no payload (R3). Whoever raises channel c sets bit c of `pending`
  * with an atomic OR, then adds 1 to `wakeups` and notifies it; the guest sleeps on `wakeups` in VB_HC_BLOCK. */
@@ -66,6 +73,7 @@ struct vb_event_page {
   uint32_t wakeups;
   uint32_t control;         /* written by the hypervisor: 0 = run, otherwise (epoch << VB_CONTROL_EPOCH_SHIFT) | VB_CONTROL_* */
   uint32_t poll;            /* written by the hypervisor: VB_POLL_*; a program that computes looks at it in its loops */
+  uint32_t spawn;           /* written by the hypervisor: the answer to VB_HC_SPAWN, (value << VB_SPAWN_VALUE_SHIFT) | VB_SPAWN_* */
 };
 #define VB_CHANNEL_TIMER 0u
 #define VB_CHANNEL_CQ 1u      /* a completion arrived in an armed CQ */
@@ -83,6 +91,31 @@ struct vb_event_page {
 #define VB_POLL_SUSPEND 2u  /* this and all others: call VB_HC_POLL */
 #define VB_POLL_PAUSE 4u
 #define VB_POLL_THROTTLE 8u
+
+/* Answers to VB_HC_SPAWN; the guest clears the word before it asks. Until they have come, a job's processes are asked to their safepoint and find more
+ * of them in the boot information. */
+#define VB_SPAWN_VALUE_SHIFT 8u
+#define VB_SPAWN_ANSWER_MASK 0xffu
+#define VB_SPAWN_PENDING 0u
+#define VB_SPAWN_GRANTED 1u      /* value: the first of the new processes */
+#define VB_SPAWN_NO_CORES 2u     /* value: how many processes there is room for */
+#define VB_SPAWN_NO_PROGRAM 3u   /* value: the command, from 0, whose program is not there */
+#define VB_SPAWN_REFUSED 4u      /* this job gets no more processes, or not now */
+
+/* The request of VB_HC_SPAWN: this, then for each command its header and its NUL-terminated strings: the program, the info values soft, host and wdir
+ * (empty when not given), and the arguments. */
+struct vb_spawn_request {
+  uint32_t commands;        /* 1 to VB_SPAWN_COMMANDS */
+  uint32_t reserved;
+};
+struct vb_spawn_command {
+  uint32_t most;            /* processes */
+  uint32_t arguments;
+  uint32_t bytes;           /* of its strings */
+  uint32_t reserved;
+};
+#define VB_SPAWN_COMMANDS 64u
+#define VB_SPAWN_MAX 65536u     /* bytes of a request */
 
 /* Guest status, at VB_STATUS_PAGE_ADDR: for crash and deadlock reports. The host reads it without trusting it. */
 #define VB_MPI_NOT_INITIALIZED 0u
@@ -112,10 +145,11 @@ struct vb_status_page {
 #define VB_HC_ABORT 2u            /* hypercall: (code, addr, len) MPI_Abort with a text; ends the whole job; does not return */
 #define VB_HC_HCA_COMMAND 3u      /* hypercall: (opcode, in, in_len, out) set-up command to the adapter's backend, see hca.h */
 #define VB_HC_OUT_OF_MEMORY 4u    /* hypercall: (bytes) the heap could not grow by so much; if the program then ends badly, this was why */
+#define VB_HC_SPAWN 5u            /* hypercall: (addr, len) asks for more processes (struct vb_spawn_request); the answer comes in event_page.spawn */
 #define VB_HC_BLOCK 16u           /* hypercall_block: (seen, timeout_lo, timeout_hi) sleep until event_page.wakeups != seen or the
                                      time-out in nanoseconds has passed; timeout of all ones: no limit. -> 0 woken, 1 timed out */
 #define VB_HC_RENDEZVOUS 17u      /* hypercall_block: (in, in_len, out, out_cap) exchange of business cards: every rank gives in_len
-                                     (<= VB_CARD_MAX) bytes, the same for all; out receives size*in_len bytes by rank -> bytes */
+                                     (<= VB_CARD_MAX) bytes, the same for all; out receives size*in_len bytes by rank -> bytes; zeros for who has left the job */
 #define VB_HC_SAFEPOINT 18u       /* hypercall_block: (epoch, flags) this guest's channels are quiet for this epoch, VB_SAFEPOINT_*; sleeps
                                      until it may go on -> VB_SAFEPOINT_SAME or VB_SAFEPOINT_NEW_ADAPTER */
 #define VB_HC_POLL 19u            /* hypercall_block: () from a program that computes; sleeps only while it is paused -> 0 */

@@ -9,6 +9,7 @@
 #include "coll/entry.h"
 #include "device/device.h"
 #include "env/error.h"
+#include "process/parent.h"
 #include "topo/topo.h"
 
 struct vbmpi_table vbmpi_comms = {.what = "communicator"};
@@ -33,6 +34,7 @@ struct vbmpi_comm *vbmpi_comm_new(struct vbmpi_group *group, int context, uint32
   if (comm == 0) return 0;
   comm->group = group;
   comm->size = group->size;
+  comm->known = vbmpi_device.size;
   comm->from_world = is_identity(group) ? 0 : inverse(group);
   comm->rank = comm->from_world ? comm->from_world[vbmpi_device.rank] : vbmpi_device.rank;
   group->rank = comm->rank;
@@ -51,9 +53,14 @@ struct vbmpi_comm *vbmpi_comm_new(struct vbmpi_group *group, int context, uint32
   return comm;
 }
 
+struct vbmpi_group *vbmpi_group_of_world(void) {
+  struct vbmpi_group *world = vbmpi_group_new(vbmpi_device.world_size);
+  for (int i = 0; i < world->size; i++) world->world[i] = vbmpi_device.world_first + i;
+  return world;
+}
+
 void vbmpi_comm_init(void) {
-  struct vbmpi_group *world = vbmpi_group_new(vbmpi_device.size);
-  for (int i = 0; i < world->size; i++) world->world[i] = i;
+  struct vbmpi_group *world = vbmpi_group_of_world();
   struct vbmpi_group *self = vbmpi_group_new(1);
   self->world[0] = vbmpi_device.rank;
   struct vbmpi_comm *comm_world = vbmpi_comm_new(world, 0, 1);
@@ -329,6 +336,7 @@ static int release_handle(MPI_Comm *comm, const char *function) {
   result = vbmpi_coll_leave();
   vbmpi_table_remove(&vbmpi_comms, VBMPI_INDEX(*comm));
   vbmpi_comm_release(c);
+  if (*comm == vbmpi_parent) vbmpi_parent = MPI_COMM_NULL;
   *comm = MPI_COMM_NULL;
   return result;
 }

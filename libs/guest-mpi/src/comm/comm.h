@@ -12,7 +12,7 @@ struct vbmpi_group {
   int references;
   int size;
   int rank;        /* of this process, or MPI_UNDEFINED */
-  int world[];     /* rank in the group -> rank in MPI_COMM_WORLD */
+  int world[];     /* rank in the group -> process of the job; the job's first ones are numbered as in their MPI_COMM_WORLD */
 };
 
 struct vbmpi_attribute {
@@ -36,7 +36,8 @@ struct vbmpi_comm {
   int size;
   int context;
   struct vbmpi_group *group;
-  int *from_world;            /* rank in MPI_COMM_WORLD -> rank here; NULL when they are equal */
+  int *from_world;            /* process of the job -> rank here; NULL when they are equal */
+  int known;                  /* processes that the job had when this was made: none of the later ones is here */
   MPI_Errhandler errhandler;
   int collective_tag;         /* tag of messages of its collectives; differs only for MPI_Comm_create_group */
   int references;             /* the handle, and pending requests */
@@ -62,10 +63,13 @@ static inline struct vbmpi_group *vbmpi_group_of(MPI_Group handle) {
   return (struct vbmpi_group *)vbmpi_table_get(&vbmpi_groups, VBMPI_INDEX(handle));
 }
 static inline int vbmpi_comm_rank_of_world(const struct vbmpi_comm *comm, int world) {
+  if (__builtin_expect(world >= comm->known, 0)) return MPI_UNDEFINED;
   return comm->from_world ? comm->from_world[world] : world;
 }
 
 struct vbmpi_group *vbmpi_group_new(int size);
+/* Of the processes of MPI_COMM_WORLD. */
+struct vbmpi_group *vbmpi_group_of_world(void);
 void vbmpi_group_release(struct vbmpi_group *group);
 
 /* Makes a communicator of a group, which it takes over; rank and tables follow. NULL without memory. No communication. */
@@ -116,7 +120,7 @@ int vbmpi_inter_split(struct vbmpi_comm *comm, int color, int key, const char *f
 #define VBMPI_MEETING_CONTEXT 4
 struct vbmpi_comm *vbmpi_meeting_new(struct vbmpi_group *group, int tag, const char *function);
 void vbmpi_meeting_free(struct vbmpi_comm *meeting);
-/* Of all processes, in their order. */
+/* Of all processes of the job, in their order; it grows with the job. */
 struct vbmpi_comm *vbmpi_meeting_of_all(void);
 /* Makes an inter-communicator of the group of `local` and that which the leader meets; between the entry of a collective and its end, which it is. */
 int vbmpi_inter_make(struct vbmpi_comm *local, int leader, struct vbmpi_comm *peer, int remote_leader, int tag, const char *function, MPI_Comm *made);

@@ -27,8 +27,11 @@ static int *predefined(int key) {
     case MPI_HOST: return &host;
     case MPI_IO: return &io;
     case MPI_WTIME_IS_GLOBAL: return &global;
-    case MPI_UNIVERSE_SIZE: universe = vbmpi_device.size; return &universe;
-    case MPI_APPNUM: return &app;
+    case MPI_UNIVERSE_SIZE: 
+      universe = (int)vb_boot_info()->universe;
+      if (universe < vbmpi_device.world_size) universe = vbmpi_device.world_size;
+      return &universe;
+    case MPI_APPNUM: app = (int)vb_boot_info()->app_number; return &app;
     case MPI_LASTUSEDCODE: return &vbmpi_last_code;
     default: return 0;
   }

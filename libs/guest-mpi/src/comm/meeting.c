@@ -19,8 +19,14 @@ void vbmpi_meeting_free(struct vbmpi_comm *meeting) {
 
 struct vbmpi_comm *vbmpi_meeting_of_all(void) {
   static struct vbmpi_comm *all;
-  if (all) return all;
+  if (all && all->size == vbmpi_device.size) return all;
   struct vbmpi_group *group = vbmpi_group_new(vbmpi_device.size);
   for (int i = 0; i < group->size; i++) group->world[i] = i;
-  return all = vbmpi_meeting_new(group, 0, vbmpi_collective_or_call());
+  if (all == 0) return all = vbmpi_meeting_new(group, 0, vbmpi_collective_or_call());
+  /* Requests may hold it: it stays where it is. */
+  vbmpi_group_release(all->group);
+  group->rank = vbmpi_device.rank;
+  all->group = group;
+  all->size = all->known = group->size;
+  return all;
 }

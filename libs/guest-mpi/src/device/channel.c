@@ -7,6 +7,7 @@
 #include "env/error.h"
 #include "pt2pt/protocol.h"
 #include "pt2pt/request.h"
+#include "quiesce.h"
 
 _Static_assert(sizeof(struct vb_ivc_entry) == 128, "an entry of a ring is two cache lines");
 _Static_assert(sizeof(struct vbmpi_header) == VB_IVC_HEADER, "a channel's header is the device's");
@@ -64,7 +65,7 @@ void vbmpi_channel_post(struct vbmpi_peer *peer, const struct vbmpi_header *head
   uint32_t offset = (header->sequence % vbmpi_device.slots) * (uint32_t)vbmpi_device.buffer_bytes;
   int32_t result = vb_ivc_post(peer->slot, header, payload, (uint32_t)bytes, offset);
   /* Who has left after MPI_Finalize waits for nothing more. */
-  if (__builtin_expect(result == VB_ENODEV && vbmpi_device.finalizing, 0)) return;
+  if (__builtin_expect(result == VB_ENODEV && (vbmpi_device.finalizing || vbmpi_has_left(peer)), 0)) return;
   must(result, "take a message", (int)(peer - vbmpi_device.peers));
 }
 

@@ -112,6 +112,7 @@ static void create_all(struct vbmpi_device *device) {
 
 /* After a move there is nothing to destroy, and every command is refused; who has stayed gives back what it had. */
 static void destroy_all(struct vbmpi_device *device) {
+  if (device->size == 1) return;
   for (int rank = 0; rank < device->size; rank++)
     if (rank != device->rank) try_command(VB_CMD_DESTROY_QP, &(struct vb_cmd_handle){.handle = device->peers[rank].qpn}, sizeof(struct vb_cmd_handle), 0);
   vbmpi_register_forget();
@@ -162,6 +163,9 @@ static void exchange_cards(struct vbmpi_device *device) {
     for (int rank = 0; rank < device->size; rank++) {
       const uint8_t *theirs = all + bytes * (size_t)rank;
       memcpy(&card, theirs, sizeof card);
+      /* No card: that process has left the job. */
+      device->peers[rank].gone = card.version == 0;
+      if (device->peers[rank].gone) continue;
       if (card.version != CARD_VERSION || card.slots != device->slots || card.buffer_bytes != device->buffer_bytes)
         vbmpi_fatal(MPI_ERR_OTHER, function, "rank %d was built or configured differently: the ranks must run one program with one environment", rank);
       device->peers[rank].lid = card.lid;
@@ -197,8 +201,9 @@ void vbmpi_connect(const char *name) {
 }
 
 void vbmpi_reconnect(void) {
-  vbmpi_take_late();
+  if (vbmpi_device.size > 1) vbmpi_take_late();
   vbmpi_device.incarnation++;
   destroy_all(&vbmpi_device);
+  vbmpi_device_grow();
   vbmpi_connect(vbmpi_collective_or_call());
 }

@@ -29,7 +29,9 @@ static uint32_t power_of_two(uint32_t least) {
  * the longest RDMA WRITE (VERBENA_RDMA_MAX, in bytes). */
 static void choose_sizes(struct vbmpi_device *device) {
   const char *wish = getenv("VERBENA_EAGER_MAX");
-  long eager = wish ? strtol(wish, 0, 10) : device->size > 64 ? 2048 : 8192;
+  /* All processes must choose the same, those that are spawned later too. */
+  uint32_t first = vb_boot_info()->first_size;
+  long eager = wish ? strtol(wish, 0, 10) : first > 64 ? 2048 : 8192;
   if (eager < 0) eager = 0;
   if (eager > (1 << 20)) eager = 1 << 20;
   device->eager_max = (size_t)eager;
@@ -39,7 +41,7 @@ static void choose_sizes(struct vbmpi_device *device) {
   size_t bytes = sizeof(struct vbmpi_header) + (device->eager_max > 128 ? device->eager_max : 128);
   device->buffer_bytes = (bytes + 63) & ~(size_t)63;
   uint32_t slots = 128;
-  while (slots > 16 && slots * device->buffer_bytes * (size_t)device->size > (8u << 20)) slots /= 2;
+  while (slots > 16 && slots * device->buffer_bytes * (size_t)first > (8u << 20)) slots /= 2;
   device->slots = slots;
   device->give_back = (slots - VBMPI_RESERVED) / 2;
   device->piggyback = (slots - VBMPI_RESERVED) / 4;
@@ -61,7 +63,8 @@ static void create_memory(struct vbmpi_device *device) {
   device->send_ring = cq_ring(&device->send_mask, (uint32_t)others * VBMPI_SQ_ENTRIES);
   device->send_buffers = vbmpi_aligned(VBMPI_SEND_BUFFERS * device->buffer_bytes);
   device->recv_buffers = vbmpi_aligned(others * each);
-  uint8_t *buffers = device->recv_buffers, *rings = vbmpi_aligned(others * ring_bytes);
+  device->rings = vbmpi_aligned(others * ring_bytes);
+  uint8_t *buffers = device->recv_buffers, *rings = device->rings;
   for (int rank = 0; rank < device->size; rank++) {
     if (rank == device->rank) continue;
     struct vbmpi_peer *peer = &device->peers[rank];
@@ -73,6 +76,25 @@ static void create_memory(struct vbmpi_device *device) {
   }
 }
 
+void vbmpi_device_grow(void) {
+  struct vbmpi_device *device = &vbmpi_device;
+  int size = (int)vb_boot_info()->size;
+  if (size <= device->size) return;
+  struct vbmpi_peer *peers = realloc(device->peers, (size_t)size * sizeof *peers);
+  if (peers == 0) vbmpi_fatal(MPI_ERR_NO_MEM, vbmpi_collective_or_call(), "no memory for %d connections", size);
+  memset(peers + device->size, 0, (size_t)(size - device->size) * sizeof *peers);
+  device->peers = peers;
+  device->size = size;
+  free(device->recv_ring);
+  free(device->send_ring);
+  free(device->send_buffers);
+  free(device->recv_buffers);
+  free(device->rings);
+  create_memory(device);
+  /* One that was alone has not measured it, and cannot do so within progress. */
+  if (device->poll_ps == 0) device->poll_ps = 20000;
+}
+
 void vbmpi_device_open(void) {
   struct vbmpi_device *device = &vbmpi_device;
   volatile struct vb_boot_info *boot = vb_boot_info();
@@ -80,6 +102,8 @@ void vbmpi_device_open(void) {
     vbmpi_fatal(MPI_ERR_OTHER, "MPI_Init", "this program was built for version %u of the guest interface", VB_ABI_VERSION);
   device->rank = (int)boot->rank;
   device->size = (int)boot->size;
+  device->world_first = (int)boot->world_first;
+  device->world_size = (int)boot->world_size;
   device->peers = calloc((size_t)device->size, sizeof *device->peers);
   if (device->peers == 0) vbmpi_fatal(MPI_ERR_NO_MEM, "MPI_Init", "no memory for %d connections", device->size);
   choose_sizes(device);

@@ -87,16 +87,18 @@ struct vbmpi_peer {
   uint32_t lid;
   uint32_t host;
   uint32_t slot;
+  bool gone;                 /* that process has left the job: nothing is sent to it any more */
   bool channel;              /* on the same host, and reached through shared memory (channel.h) */
   uint16_t sq_buffer[VBMPI_SQ_ENTRIES];   /* send buffer of each work request, or NO_BUFFER */
   uint32_t sq_write[VBMPI_SQ_ENTRIES];    /* request of each RDMA WRITE with immediate, DIRECT, or 0 */
 };
 
 struct vbmpi_device {
-  int rank, size;
+  int rank, size;                   /* of all processes of the job: it grows when some are spawned (vbmpi_device_grow) */
+  int world_first, world_size;      /* those of MPI_COMM_WORLD are consecutive */
   bool has_channels;                /* to ranks on the same host, if there are any */
   int channels;                     /* ranks that are reached through shared memory */
-  struct vbmpi_peer *peers;         /* by rank in MPI_COMM_WORLD */
+  struct vbmpi_peer *peers;         /* by process of the job; another array after the job has grown: hold no pointer over progress */
   size_t eager_max;
   size_t write_max;                 /* bytes of one RDMA WRITE; the adapter's limit is 2^30 */
   uint32_t slots;                   /* receive buffers per peer */
@@ -110,7 +112,7 @@ struct vbmpi_device {
   uint32_t recv_cq, send_cq, pd;
   uint32_t signaled;                /* signalled work requests not yet seen complete */
   uint32_t send_mr, send_lkey, recv_mr, recv_lkey;
-  uint8_t *send_buffers, *recv_buffers;
+  uint8_t *send_buffers, *recv_buffers, *rings;
   uint16_t free_buffers[VBMPI_SEND_BUFFERS];   /* stack of send buffer numbers */
   uint32_t free_buffers_used;
   uint32_t pending_peers;           /* peers with a pending list */
@@ -122,13 +124,16 @@ struct vbmpi_device {
   bool finalizing;
   uint32_t control;         /* the hypervisor's control word, as far as it has been answered */
   uint32_t callbacks;       /* functions of the program that the library is calling: their polls must not make progress */
-  struct vbmpi_request *gates;   /* by rank, while the channels are stopped: each is the first of its peer's pending list */
+  struct vbmpi_request *gates;   /* by process, while the channels are stopped: each is the first of its peer's pending list */
+  int gated;                        /* how many processes there were then */
   bool links;                       /* some peer may be in another process: the adapter wants to be polled */
 };
 extern struct vbmpi_device vbmpi_device;
 
 /* Creates queues and buffers, exchanges business cards, connects every peer. Ends the job when the adapter refuses. */
 void vbmpi_device_open(void);
+/* Makes room for the processes that the job has got, while nothing is connected. */
+void vbmpi_device_grow(void);
 
 /* Whether one message may be posted to `peer` now, ahead of nothing that waits. */
 static inline bool vbmpi_can_post(const struct vbmpi_peer *peer) {

@@ -35,16 +35,33 @@ static void wait_to_be_ended(void) {
   }
 }
 
-static void transport_failed(int rank, uint8_t status) {
-  if (vbmpi_device.finalizing) return;
-  wait_to_be_ended();
-  vbmpi_fatal(MPI_ERR_OTHER, vbmpi_collective_or_call(), "the connection to rank %d is lost (%s): has that process ended?", rank, status_text(status));
-}
-
 /* The entry that comes next, once its generation says that it is whole. */
 static inline const struct vb_cqe *next_cqe(const struct vb_cqe *ring, uint32_t mask, uint32_t count) {
   const struct vb_cqe *cqe = &ring[count & mask];
   return __atomic_load_n(&cqe->generation, __ATOMIC_ACQUIRE) == count + 1 ? cqe : 0;
+}
+
+static inline const uint8_t *message_of(const struct vbmpi_peer *peer, const struct vb_cqe *cqe) {
+  return cqe->flags & VB_CQE_F_INLINE ? cqe->inline_data : peer->buffers + (uint32_t)cqe->wr_id * vbmpi_device.buffer_bytes;
+}
+
+/* Whether the word that it leaves has come from a process, be it unread. */
+static bool leaves(int rank) {
+  const struct vbmpi_device *device = &vbmpi_device;
+  if (vbmpi_has_left(&device->peers[rank])) return true;
+  for (uint32_t count = device->recv_count; next_cqe(device->recv_ring, device->recv_mask, count) != 0; count++) {
+    const struct vb_cqe *cqe = next_cqe(device->recv_ring, device->recv_mask, count);
+    if ((int)(uint32_t)(cqe->wr_id >> 32) != rank || cqe->status != VB_WC_SUCCESS || cqe->opcode == VB_WC_RECV_RDMA_IMM) continue;
+    const struct vbmpi_header *header = (const struct vbmpi_header *)message_of(&device->peers[rank], cqe);
+    if ((header->kind & VBMPI_KIND_MASK) == VBMPI_MARK && vbmpi_means_end((uint32_t)header->tag)) return true;
+  }
+  return false;
+}
+
+static void transport_failed(int rank, uint8_t status) {
+  if (vbmpi_device.finalizing || leaves(rank)) return;
+  wait_to_be_ended();
+  vbmpi_fatal(MPI_ERR_OTHER, vbmpi_collective_or_call(), "the connection to rank %d is lost (%s): has that process ended?", rank, status_text(status));
 }
 
 static inline void consumed_receive(void) {
@@ -59,7 +76,7 @@ static inline void consumed_receive(void) {
 /* A one-sided stream of messages is answered by credits alone. What finds no place in a full send queue goes when there is one (take_send): the peer
  * may have nothing left to send with, and then nothing more would come that reminds us. */
 static inline void give_credit(struct vbmpi_peer *peer) {
-  if (peer->owed < vbmpi_device.give_back || !vbmpi_has_slot(peer)) return;
+  if (peer->owed < vbmpi_device.give_back || !vbmpi_has_slot(peer) || vbmpi_has_left(peer)) return;
   struct vbmpi_header header = {.kind = VBMPI_CREDIT};
   /* Whoever stops its channels has to see the end of everything that it has posted. */
   if (vbmpi_device.gates) peer->unsignaled = VBMPI_SIGNAL_EVERY;
@@ -69,10 +86,6 @@ static inline void give_credit(struct vbmpi_peer *peer) {
 static inline void account_credit(struct vbmpi_peer *peer) {
   peer->owed++;
   give_credit(peer);
-}
-
-static inline const uint8_t *message_of(const struct vbmpi_peer *peer, const struct vb_cqe *cqe) {
-  return cqe->flags & VB_CQE_F_INLINE ? cqe->inline_data : peer->buffers + (uint32_t)cqe->wr_id * vbmpi_device.buffer_bytes;
 }
 
 /* However it came; false for one that cost no credit. */

@@ -7,10 +7,17 @@
 #include "device.h"
 #include "env/error.h"
 #include "pt2pt/protocol.h"
+#include "wait.h"
 
 /* What a MARK says, in the low bits of its tag; the epoch is above. */
 enum mark { STOPPED = 1, QUIET = 2, ENDED = 3 };
 #define MARK(epoch, what) (((epoch) << VB_CONTROL_EPOCH_SHIFT) | (uint32_t)(what))
+
+bool vbmpi_means_end(uint32_t mark) { return (mark & VB_CONTROL_PHASE_MASK) == ENDED; }
+bool vbmpi_has_left(const struct vbmpi_peer *peer) { return peer->gone || vbmpi_means_end(peer->mark); }
+
+/* This process has said ENDED: nobody waits for it any more. */
+static bool left;
 
 static bool reached(uint32_t mark, uint32_t epoch, enum mark what) {
   return mark >> VB_CONTROL_EPOCH_SHIFT == epoch && (mark & VB_CONTROL_PHASE_MASK) >= (uint32_t)what;
@@ -29,6 +36,7 @@ static void send_mark(struct vbmpi_peer *peer, uint32_t mark) {
 static void close_gates(void) {
   struct vbmpi_device *device = &vbmpi_device;
   device->gates = calloc((size_t)device->size, sizeof *device->gates);
+  device->gated = device->size;
   if (device->gates == 0) vbmpi_fatal(MPI_ERR_NO_MEM, vbmpi_collective_or_call(), "no memory to stop %d channels", device->size);
   for (int rank = 0; rank < device->size; rank++) {
     struct vbmpi_peer *peer = &device->peers[rank];
@@ -47,7 +55,7 @@ static void close_gates(void) {
 static void open_gates(void) {
   struct vbmpi_device *device = &vbmpi_device;
   if (device->gates == 0) return;
-  for (int rank = 0; rank < device->size; rank++) {
+  for (int rank = 0; rank < device->gated; rank++) {
     struct vbmpi_peer *peer = &device->peers[rank];
     if (rank == device->rank) continue;
     peer->pending_first = device->gates[rank].next;
@@ -85,6 +93,7 @@ static bool post_granted(struct vbmpi_peer *peer, bool *left) {
 
 /* Goes as far as it can with one peer; true when anything happened. */
 static bool drain_peer(struct vbmpi_peer *peer, uint32_t epoch, bool *quiet) {
+  if (vbmpi_has_left(peer)) return false;
   bool left = false, any = post_granted(peer, &left);
   if (!reached(peer->marked, epoch, STOPPED) && vbmpi_has_slot(peer)) {
     send_mark(peer, MARK(epoch, STOPPED));
@@ -102,13 +111,15 @@ static bool drain_peer(struct vbmpi_peer *peer, uint32_t epoch, bool *quiet) {
 static void stop_at_safepoint(uint32_t control, uint32_t flags) {
   int32_t result = vb_hypercall_block(VB_HC_SAFEPOINT, control >> VB_CONTROL_EPOCH_SHIFT, flags, 0, 0);
   vbmpi_device.control = control;
-  if (result == VB_SAFEPOINT_NEW_ADAPTER && vbmpi_device.size > 1) vbmpi_reconnect();
+  if (result == VB_SAFEPOINT_NEW_ADAPTER && vb_boot_info()->size > 1) vbmpi_reconnect();
   open_gates();
 }
 
+/* Of MPI_COMM_WORLD: then this process is about to. Those of other worlds come and go. */
 static bool somebody_has_ended(void) {
-  for (int rank = 0; rank < vbmpi_device.size; rank++)
-    if ((vbmpi_device.peers[rank].mark & VB_CONTROL_PHASE_MASK) == ENDED) return true;
+  if (left) return true;
+  for (int i = 0; i < vbmpi_device.world_size; i++)
+    if (vbmpi_has_left(&vbmpi_device.peers[vbmpi_device.world_first + i])) return true;
   return false;
 }
 
@@ -139,6 +150,14 @@ void vbmpi_poll(void) {
 }
 
 void vbmpi_quiesce_end(void) {
-  for (int rank = 0; rank < vbmpi_device.size; rank++)
-    if (rank != vbmpi_device.rank && vbmpi_has_slot(&vbmpi_device.peers[rank])) send_mark(&vbmpi_device.peers[rank], ENDED);
+  struct vbmpi_device *device = &vbmpi_device;
+  left = true;
+  open_gates();
+  for (int rank = 0; rank < device->size; rank++)
+    if (rank != device->rank && !vbmpi_has_left(&device->peers[rank]) && vbmpi_has_slot(&device->peers[rank])) send_mark(&device->peers[rank], ENDED);
+  if (device->world_size == device->size) return;
+  /* Those of other worlds go on: what was sent to them, this included, must be with them before this process is gone. */
+  uint64_t until = vbmpi_now_ns() + 1000000000u;
+  while (device->signaled != 0 && vbmpi_now_ns() < until)
+    if (!vbmpi_progress()) vbmpi_nap(100000);
 }

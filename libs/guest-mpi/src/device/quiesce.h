@@ -23,7 +23,7 @@
  *
  * Before MPI_Init has connected the channels nobody looks at the control word: a rank that waits for others in MPI_Init answers when it is
  * over. Behind the last barrier of MPI_Finalize a rank answers no more, and tells its peers by MARK ENDED: who is still in that barrier then
- * leaves the attempt alone and ends, too.
+ * leaves the attempt alone and ends, too. Processes of other worlds (MPI_Comm_spawn) go on without it.
  *
  * Reentrancy: an attempt begins, goes on and ends in vbmpi_progress before that looks at any queue, and nowhere else. Handlers of messages never
  * call progress. A user's function that progress calls (a reduction of a non-blocking collective) may not call MPI; if it does all the same,
@@ -33,6 +33,9 @@
 #define VBMPI_QUIESCE_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+struct vbmpi_peer;
 
 /* One step of the answer to a control word that is not answered yet; true when anything happened. */
 bool vbmpi_quiesce(void);
@@ -42,5 +45,9 @@ void vbmpi_poll(void);
 
 /* This rank needs no other any more, and answers nobody. */
 void vbmpi_quiesce_end(void);
+
+/* Whether a process needs nobody any more, and what is sent to it is lost; and whether a MARK says so. */
+bool vbmpi_has_left(const struct vbmpi_peer *peer);
+bool vbmpi_means_end(uint32_t mark);
 
 #endif

@@ -59,10 +59,8 @@ static bool sleep_once(uint64_t timeout) {
   volatile struct vb_event_page *events = vb_event_page();
   uint32_t seen = __atomic_load_n(&events->wakeups, __ATOMIC_SEQ_CST);
   __atomic_store_n(&events->pending, 0, __ATOMIC_SEQ_CST);
-  if (vbmpi_device.size > 1) {
-    arm();
-    if (vbmpi_progress()) return true;
-  }
+  if (vbmpi_device.size > 1) arm();
+  if (vbmpi_progress()) return true;
   return vb_hypercall_block(VB_HC_BLOCK, seen, (uint32_t)timeout, (uint32_t)(timeout >> 32), 0) == 0;
 }
 
@@ -93,6 +91,8 @@ void vbmpi_wait_turn(uint32_t *spins, vbmpi_describe *describe, const void *subj
   *spins = 0;
   sleep_until_event(UINT64_MAX, describe, subject);
 }
+
+void vbmpi_nap(uint64_t ns) { sleep_until_event(ns, 0, 0); }
 
 static uint32_t vain;
 

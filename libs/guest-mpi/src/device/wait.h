@@ -17,6 +17,9 @@ typedef void vbmpi_describe(char *text, size_t capacity, const void *subject);
 /* One turn of a waiting loop: progress, and sleep when `*spins` shows that polling has not helped for long. */
 void vbmpi_wait_turn(uint32_t *spins, vbmpi_describe *describe, const void *subject);
 
+/* Sleeps for so many nanoseconds, or until something happens. */
+void vbmpi_nap(uint64_t ns);
+
 /* One fruitless test or probe. A program that tests in a loop gives its core away once in a while. */
 void vbmpi_tested_in_vain(void);
 void vbmpi_tested_well(void);

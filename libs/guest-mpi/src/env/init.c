@@ -16,6 +16,7 @@
 #include "error.h"
 #include "init.h"
 #include "process/names.h"
+#include "process/parent.h"
 
 /* MPI_Init and MPI_Finalize; the library itself (vbmpi_state) also runs while a session is open. */
 static int world = VBMPI_NOT_STARTED;
@@ -32,6 +33,7 @@ static void open_library(const char *function) {
   vbmpi_state = VBMPI_RUNNING;
   vbmpi_trace_begin();
   vbmpi_page()->mpi_state = VB_MPI_INITIALIZED;
+  vbmpi_parent_meet(function);
 }
 
 static int start(int required, int *provided, const char *function) {

@@ -106,7 +106,7 @@ static bool serve(void) {
 }
 
 void vbmpi_names_begin(void) {
-  if (vbmpi_device.rank != 0 || vbmpi_device.size == 1) return;
+  if (vbmpi_device.rank != 0) return;
   listen();
   vbmpi_device.windows_progress = serve;
   vbmpi_device.windows_busy = true;

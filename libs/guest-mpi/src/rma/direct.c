@@ -53,15 +53,17 @@ void vbmpi_rma_withdraw(struct vbmpi_win *win) {
     if (win->sides[rank].lent) vbmpi_channel_revoke(win->sides[rank].lent_number);
 }
 
+static bool is_full(const struct vbmpi_peer *peer) { return !peer->channel && !vbmpi_has_slot(peer) && peer->pending_first == 0; }
+
 /* The adapter's side of both; the caller counts. */
 static bool move(struct vbmpi_win *win, int rank, void *data, size_t bytes, uint64_t address, bool reads) {
   struct vbmpi_rma_side *side = &win->sides[rank];
   if (!side->permitted || bytes == 0 || side->incarnation != vbmpi_device.incarnation) return false;
-  struct vbmpi_peer *peer = peer_of(win, rank);
   /* A full send queue empties by itself; a channel that is stopped takes messages, which wait. */
   uint32_t spins = 0;
-  while (!peer->channel && !vbmpi_has_slot(peer) && peer->pending_first == 0) vbmpi_wait_turn(&spins, vbmpi_rma_describe, win);
+  while (is_full(peer_of(win, rank))) vbmpi_wait_turn(&spins, vbmpi_rma_describe, win);
   if (side->incarnation != vbmpi_device.incarnation) return false;
+  struct vbmpi_peer *peer = peer_of(win, rank);
   struct vbmpi_direct direct = {.data = data, .bytes = bytes, .address = side->base, .offset = address - side->base, .key = side->key, .reads = reads};
   if (!vbmpi_post_direct(peer, &direct)) return false;
   side->moved = peer->sq_tail;

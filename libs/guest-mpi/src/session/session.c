@@ -106,7 +106,7 @@ int PMPI_Session_get_pset_info(MPI_Session handle, const char *name, MPI_Info *i
   int n, result = find_pset(session, handle, name, "MPI_Session_get_pset_info", &n);
   if (result) return result;
   char size[16];
-  snprintf(size, sizeof size, "%d", n == 0 ? vbmpi_device.size : 1);
+  snprintf(size, sizeof size, "%d", n == 0 ? vbmpi_device.world_size : 1);
   result = PMPI_Info_create(info);
   return result ? result : PMPI_Info_set(*info, "mpi_size", size);
 }
@@ -116,8 +116,8 @@ int PMPI_Group_from_session_pset(MPI_Session handle, const char *name, MPI_Group
   SESSION(session, handle, "MPI_Group_from_session_pset")
   int n, result = find_pset(session, handle, name, "MPI_Group_from_session_pset", &n);
   if (result) return result;
-  struct vbmpi_group *made = vbmpi_group_new(n == 0 ? vbmpi_device.size : 1);
-  for (int i = 0; i < made->size; i++) made->world[i] = n == 0 ? i : vbmpi_device.rank;
+  struct vbmpi_group *made = n == 0 ? vbmpi_group_of_world() : vbmpi_group_new(1);
+  if (n != 0) made->world[0] = vbmpi_device.rank;
   return vbmpi_group_publish(made, group);
 }
 VBMPI_ALIAS(Group_from_session_pset)

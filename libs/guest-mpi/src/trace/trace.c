@@ -24,7 +24,8 @@ struct flow {
 bool vbmpi_tracing;
 static struct call *calls;
 static struct function *functions;
-static struct flow *flows;   /* by rank in MPI_COMM_WORLD */
+static struct flow *flows;   /* by process of the job */
+static int flows_known;
 static uint32_t calls_used;
 static uint64_t calls_all, start;
 static int depth;
@@ -34,13 +35,24 @@ void vbmpi_trace_begin(void) {
   if (wish == 0 || *wish == '\0' || strcmp(wish, "0") == 0) return;
   calls = malloc(MOST_CALLS * sizeof *calls);
   functions = calloc(MOST_FUNCTIONS, sizeof *functions);
-  flows = calloc((size_t)vbmpi_device.size, sizeof *flows);
+  flows_known = vbmpi_device.size;
+  flows = calloc((size_t)flows_known, sizeof *flows);
   if (calls == 0 || functions == 0 || flows == 0) {
     fprintf(stderr, "rank %d: no memory to trace MPI calls\n", vbmpi_device.rank);
     return;
   }
   start = vbmpi_now_ns();
   vbmpi_tracing = true;
+}
+
+/* The job has got more processes. */
+static bool know_more_flows(void) {
+  struct flow *more = realloc(flows, (size_t)vbmpi_device.size * sizeof *flows);
+  if (more == 0) return false;
+  memset(more + flows_known, 0, (size_t)(vbmpi_device.size - flows_known) * sizeof *flows);
+  flows = more;
+  flows_known = vbmpi_device.size;
+  return true;
 }
 
 void vbmpi_trace_enter(struct vbmpi_scope *scope, const char *function) {
@@ -71,6 +83,7 @@ void vbmpi_trace_leave(const struct vbmpi_scope *scope) {
 }
 
 void vbmpi_trace_sent(int world, size_t bytes) {
+  if (world >= flows_known && !know_more_flows()) return;
   flows[world].messages++;
   flows[world].bytes += bytes;
 }
@@ -79,7 +92,7 @@ static void write_all(FILE *file) {
   unsigned long long elapsed = vbmpi_now_ns() - start;
   fprintf(file, "{\"verbena_mpi_trace\":1,\"rank\":%d,\"size\":%d,\"elapsed_ns\":%llu,\"calls\":%llu,\"dropped\":%llu}\n", vbmpi_device.rank, vbmpi_device.size,
           elapsed, (unsigned long long)calls_all, (unsigned long long)(calls_all - calls_used));
-  for (int peer = 0; peer < vbmpi_device.size; peer++)
+  for (int peer = 0; peer < flows_known; peer++)
     if (flows[peer].messages)
       fprintf(file, "{\"peer\":%d,\"messages\":%llu,\"bytes\":%llu}\n", peer, (unsigned long long)flows[peer].messages, (unsigned long long)flows[peer].bytes);
   for (uint32_t i = 0; i < MOST_FUNCTIONS && functions[i].name; i++)

@@ -2,6 +2,7 @@
 import { VB_HC_BLOCK, VB_HC_POLL, VB_HC_SAFEPOINT, VB_STACK_SIZE } from '@verbena/guest-abi';
 import type { DomainConfig, DomainState, IoPath } from '../port.ts';
 import { SuspendError, type OpenFile, type ProgramState } from '../suspended.ts';
+import { worldOf } from './boot.ts';
 import type { GuestModule } from './module-cache.ts';
 import { checkFilePath } from './program-files.ts';
 import { misshapen } from './state-shape.ts';
@@ -46,6 +47,9 @@ export function checkState(state: ProgramState, { config, module, openFiles, rec
     refuse(`it has ${String(memoryBytes)} bytes of memory`);
   if (memoryBytes !== received) refuse(`it has ${String(memoryBytes)} bytes of memory, and ${String(received)} were received`);
   if (!within(state.rank, state.size) || !within(state.size, 2 ** 20)) refuse(`rank ${String(state.rank)} of ${String(state.size)}`);
+  const { first, size: worldSize, firstSize } = worldOf(state);
+  if (first + worldSize > state.size || firstSize > state.size || !within(state.rank - first, worldSize))
+    refuse('its MPI_COMM_WORLD is impossible');
   if (!within(state.rendezvous, 2 ** 31)) refuse('its number of rendezvous is impossible');
   if (state.stackRecord % 16 !== 0 || !within(state.stackRecord, VB_STACK_SIZE)) refuse('its stack record lies outside its stack');
   for (const [name, value] of Object.entries(state.globals))

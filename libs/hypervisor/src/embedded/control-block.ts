@@ -58,7 +58,14 @@ export const VCPU_WAITING = 3;
 /** Paused: runs again when ATTENTION_PAUSE is cleared. */
 export const VCPU_PARKED = 4;
 
-export const fixedCounters = ['vmmOperations', 'dataPathVmmOperations', 'outputBytes', 'cpuSeconds', 'consoleLines'] as const;
+export const fixedCounters = [
+  'vmmOperations',
+  'dataPathVmmOperations',
+  'outputBytes',
+  'cpuSeconds',
+  'consoleLines',
+  'spawnRequests',
+] as const;
 export type FixedCounter = (typeof fixedCounters)[number];
 
 const wordCount = 16;

@@ -8,6 +8,7 @@ import {
   type ReleaseMode,
   type SuspendedProgram,
 } from '../suspended.ts';
+import { growBootInfo, worldOf } from './boot.ts';
 import { EXIT_KILLED, type ProgramOutcome } from './program-end.ts';
 import { readProgramFiles } from './program-files.ts';
 import type { Program, ProgramEnded, ProgramLeft } from './program.ts';
@@ -33,7 +34,7 @@ export interface ExecutionHost {
 const nothing = new Uint8Array(new SharedArrayBuffer(0));
 
 export class Execution implements RunningProgram {
-  readonly spec: ProgramSpec;
+  #spec: ProgramSpec;
   readonly temporaryDir: string;
   /** It was here before it was suspended. */
   resumed = false;
@@ -44,10 +45,14 @@ export class Execution implements RunningProgram {
   #ending = false;
 
   constructor(spec: ProgramSpec, temporaryDir: string, host: ExecutionHost) {
-    this.spec = spec;
+    this.#spec = spec;
     this.temporaryDir = temporaryDir;
     this.#host = host;
     this.#exit.promise.catch(() => undefined);
+  }
+
+  get spec(): ProgramSpec {
+    return this.#spec;
   }
 
   get exit(): Promise<ProgramExit> {
@@ -88,6 +93,13 @@ export class Execution implements RunningProgram {
     if (this.#program === undefined) return Promise.reject(new SuspendError('ended', 'the program does not run'));
     this.#program.throttle(1);
     return this.#program.safepoint.quiesce(epoch, options);
+  }
+
+  grow(size: number, hosts: number): void {
+    const memory = this.#program?.memory;
+    if (memory === undefined || size < this.#spec.size) return;
+    this.#spec = { ...this.#spec, world: worldOf(this.#spec), size, hosts };
+    growBootInfo(memory, size, hosts);
   }
 
   release(epoch: number, mode: ReleaseMode): void {

@@ -52,7 +52,7 @@ export function launch(launcher: Launcher, { spec, temporaryDir, resumed }: Exec
   machine.enterCores();
   const path = openHostPath({ ioPath, port, attachment, drivers, pkey, vmId: config.id, memory, control: control.shared });
   const { adapter, frontend, network, segment } = path;
-  const { rank, size, args, env, scratchDir, scratchBytes, outputLimitBytes } = spec;
+  const { rank, args, env, scratchDir, scratchBytes, outputLimitBytes } = spec;
   const limits = { scratchBytes, outputLimitBytes, memoryLimitBytes: config.memoryBytes, openFiles };
   const { suspendable } = module;
   const program = new Program({
@@ -67,7 +67,8 @@ export function launch(launcher: Launcher, { spec, temporaryDir, resumed }: Exec
         ...(segment && { segment }),
         ioPath,
         rank,
-        size,
+        rendezvous: spec.rendezvous ?? 0,
+        spawns: spec.handlers.spawn !== undefined,
         args,
         env,
         scratchDir,

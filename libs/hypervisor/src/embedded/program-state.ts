@@ -17,9 +17,10 @@ export interface StateParts {
 }
 
 export function stateOf({ config, spec, part, control, traffic, memoryBytes }: StateParts): ProgramState {
-  const { jobId, rank, size, pkey, jobSeed, args, env, scratchBytes, outputLimitBytes, ioPath = 'bypass' } = spec;
+  const { jobId, rank, size, world, pkey, jobSeed, args, env, scratchBytes, outputLimitBytes, ioPath = 'bypass' } = spec;
   return {
     ...{ jobId, rank, size, pkey, jobSeed, args: [...args], env: { ...env }, scratchBytes, outputLimitBytes, ioPath },
+    ...(world && { world: { ...world } }),
     ...{ imageDigest: config.image.digest, memoryBytes, memoryLimitBytes: config.memoryBytes },
     ...part,
     counters: keepCounters(control),
@@ -29,11 +30,12 @@ export function stateOf({ config, spec, part, control, traffic, memoryBytes }: S
 }
 
 export function specOf(spec: RestoreSpec, state: ProgramState): ProgramSpec {
-  const { jobId, rank, size, pkey, jobSeed, args, env, scratchBytes, outputLimitBytes, stdin, ioPath } = state;
+  const { jobId, rank, size, world, pkey, jobSeed, args, env, scratchBytes, outputLimitBytes, stdin, ioPath } = state;
   const { hostIndex, hosts, nodeName, scratchDir, handlers } = spec;
   return {
     ...{ jobId, rank, size, pkey, jobSeed, args, env, scratchBytes, outputLimitBytes, stdin, ioPath },
     ...{ hostIndex, hosts, nodeName, scratchDir, handlers },
+    ...(world && { world }),
   };
 }
 

@@ -4,7 +4,7 @@
  * A program ends when the vCPU's thread says `ended`, is lost, or is terminated here. It is asked before it is stopped: a vCPU that enters
  * the VMM, or sleeps in it, unwinds by itself and leaves the domain clean; one that computes on is terminated after a short grace.
  */
-import type { ProgramSpec } from '../port.ts';
+import type { ProgramSpec, SpawnAnswer, SpawnRequest } from '../port.ts';
 import { SuspendError } from '../suspended.ts';
 import { ConsoleReader, createConsoleRing } from './console-ring.ts';
 import {
@@ -20,7 +20,7 @@ import {
   type ControlBlock,
 } from './control-block.ts';
 import { Throttle } from './throttle.ts';
-import { askAtPoll, unwakeGuest, wakeGuest } from './guest-events.ts';
+import { answerSpawn, askAtPoll, unwakeGuest, wakeGuest } from './guest-events.ts';
 import { VB_POLL_PAUSE, VB_POLL_SUSPEND, VB_POLL_THROTTLE } from '@verbena/guest-abi';
 import { EXIT_INTERNAL, EXIT_KILLED, type ProgramOutcome } from './program-end.ts';
 import { GuestMemory } from './guest-memory.ts';
@@ -35,6 +35,7 @@ import type { TransferListItem } from 'node:worker_threads';
 const killGraceMs = 30;
 /** How long a program may take to unwind after it has ended. */
 const unwindMs = 1000;
+const refusedSpawn: SpawnAnswer = { kind: 'refused' };
 
 export interface ProgramEnded {
   readonly outcome: ProgramOutcome;
@@ -138,6 +139,8 @@ export class Program {
         return this.#options.onLog(message.line);
       case 'rendezvous':
         return void this.#rendezvous(message.generation, message.card);
+      case 'spawn':
+        return void this.#spawn(message.request);
       case 'safepoint':
         return this.#safepoint.reached(message.epoch, message.flags);
       case 'suspend-refused':
@@ -161,6 +164,15 @@ export class Program {
       thread.answer({ run: this.#run, failed: error instanceof Error ? error.message : String(error) });
     }
     control.ring();
+  }
+
+  async #spawn(request: SpawnRequest): Promise<void> {
+    const { spawn } = this.#options.spec.handlers;
+    const answer = await (spawn?.(request) ?? Promise.resolve(refusedSpawn)).catch((error: unknown) => {
+      this.#options.onLog(`a request for more processes failed: ${error instanceof Error ? error.message : String(error)}`);
+      return refusedSpawn;
+    });
+    if (this.#memory !== undefined) answerSpawn(this.#memory, answer);
   }
 
   #lost(error: Error): void {

@@ -1,4 +1,5 @@
 /** Whether something that came from elsewhere has the fields of a ProgramState, each of its type. What they say is checked in check-state.ts. */
+import type { World } from '../port.ts';
 import type { OpenFile, ProgramState, SuspendedCall } from '../suspended.ts';
 import { noTraffic } from './adapter-binding.ts';
 
@@ -49,8 +50,14 @@ const isCall = shapeOf<SuspendedCall>({
   begunNs: isLong,
 });
 
-const fields: { readonly [K in keyof ProgramState]: Is } = {
+const isWorld = shapeOf<World>({
+  ...{ first: isCount, size: isCount, firstSize: isCount, appNumber: isCount, universe: isCount },
+  parent: (value) => value === undefined || isCount(value),
+});
+
+const fields: { readonly [K in keyof Required<ProgramState>]: Is } = {
   ...{ imageDigest: isText, jobId: isText, rank: isCount, size: isCount, pkey: isCount, jobSeed: isLong },
+  world: (value) => value === undefined || isWorld(value),
   ...{ args: listOf(isText), env: recordOf(isText), scratchBytes: isCount, outputLimitBytes: isCount, ioPath: isText },
   ...{ memoryBytes: isCount, memoryLimitBytes: isCount, globals: recordOf(isWord), stackRecord: isCount, call: isCall },
   ...{ monotonicNs: isLong, cpuNs: isLong, stdin: isBytes },

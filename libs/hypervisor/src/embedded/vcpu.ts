@@ -36,10 +36,10 @@ export function runProgram(order: RunOrder, answers: MessagePort, post: (message
       wasi.close();
       leaveAdapter(adapter);
     };
-    const { rank, size } = order;
+    const { rank, spawns } = order;
     const context = {
-      ...{ vmm, clock, suspension, adapter, answers, run: order.run, rank, size },
-      generation: order.from?.rendezvous ?? 0,
+      ...{ vmm, clock, suspension, adapter, answers, run: order.run, rank, spawns },
+      generation: order.from?.rendezvous ?? order.rendezvous,
     };
     control.store(word.state, VCPU_RUNNING);
     if (order.from === undefined) post({ type: 'started' });

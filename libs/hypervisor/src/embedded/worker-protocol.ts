@@ -1,6 +1,6 @@
 /** Messages between the main thread and the thread of a vCPU. What must be fast or must work while a guest runs is in the control block instead. */
 import type { MessagePort } from 'node:worker_threads';
-import type { IoPath } from '../port.ts';
+import type { IoPath, SpawnRequest } from '../port.ts';
 import type { AdapterWorkerInit } from './adapter-binding.ts';
 import type { DriverDomainStart } from './paths/driver-domain-main.ts';
 import type { NetworkStart } from './paths/ethernet/network-stack.ts';
@@ -36,7 +36,10 @@ export interface RunOrder {
   readonly segment?: WebAssembly.Memory;
   readonly ioPath: IoPath;
   readonly rank: number;
-  readonly size: number;
+  /** Rendezvous that the others have made before; for a program that begins. */
+  readonly rendezvous: number;
+  /** Whether the program may ask for more processes. */
+  readonly spawns: boolean;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: Uint8Array;
@@ -64,6 +67,8 @@ export type FromVcpu =
   | { readonly type: 'parked' }
   | { readonly type: 'log'; readonly line: string }
   | { readonly type: 'rendezvous'; readonly generation: number; readonly card: Uint8Array }
+  /** The guest asks for more processes. */
+  | { readonly type: 'spawn'; readonly request: SpawnRequest }
   /** The guest stands in VB_HC_SAFEPOINT. */
   | { readonly type: 'safepoint'; readonly epoch: number; readonly flags: number }
   /** The program cannot be suspended now; it goes on. */

@@ -15,7 +15,8 @@ export interface HypercallContext {
   /** Number of the program on this thread, see RunOrder. */
   readonly run: number;
   readonly rank: number;
-  readonly size: number;
+  /** Whether more processes may be asked for. */
+  readonly spawns: boolean;
   /** Rendezvous made so far. */
   generation: number;
 }

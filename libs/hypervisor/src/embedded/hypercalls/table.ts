@@ -15,6 +15,7 @@ import {
   VB_HC_POLL,
   VB_HC_RENDEZVOUS,
   VB_HC_SAFEPOINT,
+  VB_HC_SPAWN,
   VB_HC_VERSION,
 } from '@verbena/guest-abi';
 import { GuestFault } from '../guest-memory.ts';
@@ -27,6 +28,7 @@ import { outOfMemory } from './out-of-memory.ts';
 import { poll } from './poll.ts';
 import { rendezvous } from './rendezvous.ts';
 import { safepoint } from './safepoint.ts';
+import { spawn } from './spawn.ts';
 
 export interface Hypercall {
   readonly nr: number;
@@ -41,6 +43,7 @@ export const hypercalls: readonly Hypercall[] = [
   { nr: VB_HC_ABORT, name: 'abort', blocks: false, handler: abort },
   { nr: VB_HC_HCA_COMMAND, name: 'hca-command', blocks: false, handler: hcaCommand },
   { nr: VB_HC_OUT_OF_MEMORY, name: 'out-of-memory', blocks: false, handler: outOfMemory },
+  { nr: VB_HC_SPAWN, name: 'spawn', blocks: false, handler: spawn },
   { nr: VB_HC_BLOCK, name: 'block', blocks: true, handler: block },
   { nr: VB_HC_RENDEZVOUS, name: 'rendezvous', blocks: true, handler: rendezvous },
   { nr: VB_HC_SAFEPOINT, name: 'safepoint', blocks: true, handler: safepoint },
