@@ -87,6 +87,7 @@ export const authorization: readonly ServiceRow[] = [
     watchJob: one('viewer', 'job', 'id', live),
     reportRank: internal,
     rendezvous: internal,
+    spawnRanks: internal,
   }),
   rpcs(nodev1.NodeService, 'scheduler', {
     registerNode: internal,
@@ -105,6 +106,9 @@ export const authorization: readonly ServiceRow[] = [
     receiveChunk: internal,
     bootVm: internal,
     startRanks: internal,
+    holdRanks: internal,
+    growRanks: internal,
+    freeRanks: internal,
     stopRanks: internal,
     destroyVm: internal,
     listLocalVms: internal,

@@ -10,6 +10,7 @@ import { checkpointAgentService } from './checkpoint/checkpoint-service.ts';
 import { openChunks } from './images/chunks.ts';
 import { ImageCache } from './images/image-cache.ts';
 import { jobPorts } from './jobs/job-ports.ts';
+import { Holding } from './jobs/holding.ts';
 import { JobTable } from './jobs/job-table.ts';
 import { AgentMigrations } from './migration/agent-migrations.ts';
 import { lookAfter } from './migration/left-alone.ts';
@@ -86,6 +87,11 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
   });
   const ports = jobPorts({ bus, clock, log, nodeId: id, signal: working.signal });
   const jobs = new JobTable({ nodeId: id, nodeName: options.name, vms, ports, scratchRoot, tracer, metrics }, log);
+  const standing = (jobId: string): string | undefined => {
+    if (migrations.standing.has(jobId)) return 'a VM of the job is being moved';
+    return checkpoints.savesNow(jobId) ? 'the job is being saved' : undefined;
+  };
+  const holding = new Holding({ nodeId: id, clock, jobs, busy: standing, signal: working.signal });
   const parts = {
     nodeId: id,
     bus,
@@ -95,25 +101,38 @@ export async function startNodeAgent(context: ServiceContext, options: NodeAgent
     images,
     vms,
     jobs,
+    holding,
     port: options.port,
     terms: new Terms(),
     registered: () => registration.registered,
     fetchChunk: (digest: string) => ports.getChunk(digest),
     signal: working.signal,
   };
-  const served = await bus.serve(nodev1.NodeAgentService, nodeAgentService(parts), id);
   const doors = new Doors(hostOf(options.port.endpoint));
   const spoolRoot = join(dataDir, 'incoming');
   await rm(spoolRoot, { recursive: true, force: true });
-  const migrations = new AgentMigrations({ nodeId: id, nodeName: options.name, clock, vms, jobs, port: options.port, doors, spoolRoot });
-  const movesServed = await bus.serve(migrationv1.MigrationAgentService, migrationAgentService(migrations), id);
-  void lookAfter({ migrations, bus, log, vmLog, signal: working.signal });
+  const migrations: AgentMigrations = new AgentMigrations({
+    nodeId: id,
+    nodeName: options.name,
+    clock,
+    vms,
+    jobs,
+    port: options.port,
+    doors,
+    spoolRoot,
+  });
   const checkpointSpool = join(dataDir, 'checkpoints');
   await rm(checkpointSpool, { recursive: true, force: true });
-  const checkpoints = new AgentCheckpoints({
+  const checkpoints: AgentCheckpoints = new AgentCheckpoints({
     ...{ nodeId: id, clock, jobs, snapshots: ports.snapshots, spoolRoot: checkpointSpool, signal: working.signal },
-    busy: (jobId) => (migrations.standing.has(jobId) ? 'a VM of the job is being moved' : undefined),
+    busy: (jobId) => {
+      if (holding.holds(jobId)) return 'the job is getting more processes';
+      return migrations.standing.has(jobId) ? 'a VM of the job is being moved' : undefined;
+    },
   });
+  const served = await bus.serve(nodev1.NodeAgentService, nodeAgentService(parts), id);
+  const movesServed = await bus.serve(migrationv1.MigrationAgentService, migrationAgentService(migrations), id);
+  void lookAfter({ migrations, bus, log, vmLog, signal: working.signal });
   const checkpointsServed = await bus.serve(migrationv1.CheckpointAgentService, checkpointAgentService(checkpoints), id);
   void checkpoints.lookAfter();
   const unobserve = observeNode(metrics, parts);

@@ -11,7 +11,8 @@ import { subnetPort } from './subnet-port.ts';
 import { asConnectError, messageOf, Refusal } from './errors.ts';
 import { receiptOf, serveChildren, type ChildPort } from './images/distribute.ts';
 import { describedImage, type CachedImage, type ImageCache } from './images/image-cache.ts';
-import { jobStart } from './jobs/job-start.ts';
+import type { Holding } from './jobs/holding.ts';
+import { jobGrowth, jobStart } from './jobs/job-start.ts';
 import type { JobTable } from './jobs/job-table.ts';
 import type { NodePort } from './node-port.ts';
 import type { Terms } from './terms.ts';
@@ -26,6 +27,7 @@ export interface NodeAgentParts {
   readonly images: ImageCache;
   readonly vms: VmTable;
   readonly jobs: JobTable;
+  readonly holding: Holding;
   readonly port: NodePort;
   readonly terms: Terms;
   /** Whether the scheduler knows of this life of the node. */
@@ -80,6 +82,24 @@ export function nodeAgentService(parts: NodeAgentParts): ServiceImpl<typeof node
       parts.port.learnPeers(request.fabric.filter((node) => node.nodeId !== nodeId));
       const meetings = await jobs.start(jobStart(request, nodeId));
       return { meetings: meetings.map(({ generation, cards }) => ({ generation, cards: Object.fromEntries(cards) })) };
+    }),
+    holdRanks: edge(async ({ jobId, attempt, epoch, timeoutMs, term }) => {
+      terms.check(term);
+      const { ranks, rendezvous } = await parts.holding.hold(jobId, attempt, epoch, timeoutMs);
+      return { ranks: [...ranks], rendezvous };
+    }),
+    growRanks: edge(async (request) => {
+      if (request.start === undefined) throw new Refusal('invalid', 'GrowRanks has no job');
+      mayStart(request.start.term);
+      parts.port.learnPeers(request.start.fabric.filter((node) => node.nodeId !== nodeId));
+      const start = jobStart(request.start, nodeId);
+      await parts.holding.grow(start, jobGrowth(request, start, nodeId), request.epoch);
+      return {};
+    }),
+    freeRanks: edge(({ jobId, epoch, term }) => {
+      terms.check(term);
+      parts.holding.free(jobId, epoch);
+      return Promise.resolve({});
     }),
     stopRanks: edge(async ({ jobId, destroyVms, reason, attempt, vmIds, term }) => {
       terms.check(term);

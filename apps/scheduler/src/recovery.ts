@@ -6,10 +6,13 @@ import type { RunPorts } from './run/ports.ts';
 
 /** Gives each live job what it held: the cores of its VMs and of those that make room for it, and its partition. */
 export function takeOver({ jobs, capacity, pkeys, vms }: Pick<RunPorts, 'jobs' | 'capacity' | 'pkeys' | 'vms'>): void {
-  for (const { jobId, assignments, evicted, spec, match, pkey } of jobs.live()) {
+  for (const { jobId, assignments, evicted, spec, match, pkey, grown, ends } of jobs.live()) {
     pkeys.hold(jobId, pkey);
     const memoryBytes = match?.memoryBytes ?? 0;
-    capacity.claim(assignments.map(({ vmId, nodeId }) => ({ vmId, jobId, nodeId, vcpus: spec.vcpusPerVm, memoryBytes })));
+    // Those that it got while it ran it has given back where they have ended.
+    const begun = grown[0]?.first ?? assignments.length;
+    const held = assignments.filter(({ rank }) => rank < begun || !ends.has(rank));
+    capacity.claim(held.map(({ vmId, nodeId }) => ({ vmId, jobId, nodeId, vcpus: spec.vcpusPerVm, memoryBytes })));
     for (const vmId of evicted) {
       const state = vms.get(vmId)?.state;
       if (state === undefined || state.status === 'none') continue;

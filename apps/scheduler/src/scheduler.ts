@@ -18,6 +18,7 @@ import { Queue } from './queue/queue.ts';
 import { takeOver } from './recovery.ts';
 import { DeadlockWatch } from './run/deadlock.ts';
 import { JobRun } from './run/job-run.ts';
+import { Growths } from './run/growth.ts';
 import type { RunPorts } from './run/ports.ts';
 import { PartitionKeys } from './run/partition-keys.ts';
 import { Rendezvous } from './run/rendezvous.ts';
@@ -84,6 +85,8 @@ export async function startScheduler(context: ServiceContext, { store, lead: led
   const moves = await Moves.open(ports, store, (id) => caretaker.reconcile(id));
   const caretaker: Caretaker = new Caretaker(ports, store, moves);
   await moves.follow();
+  const growths = new Growths({ ...ports, store, random, moves: (job) => moves.moves(job) });
+  await growths.recover();
   for (const id of nodes.ids()) await caretaker.reconcile(id);
   const findSubmission = async (commandId: string) => {
     const [first] = (await store.findCommand(commandId)) ?? [];
@@ -96,7 +99,18 @@ export async function startScheduler(context: ServiceContext, { store, lead: led
   };
   const registered = (id: string): void => void caretaker.registered(id);
   const served = [
-    await bus.serve(jobv1.JobService, jobService({ ...ports, random, rankEnds: new RankEnds(jobs), start, findSubmission, follow })),
+    await bus.serve(
+      jobv1.JobService,
+      jobService({
+        ...ports,
+        random,
+        rankEnds: new RankEnds(jobs),
+        start,
+        findSubmission,
+        follow,
+        spawn: (request) => growths.spawn(request),
+      }),
+    ),
     await bus.serve(
       nodev1.NodeService,
       nodeService({ bus, nodes, capacity, term: ports.term, heartbeatMs: config.heartbeatMs, leaseMs: config.nodeLostAfterMs, registered }),

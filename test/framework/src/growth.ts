@@ -1,6 +1,6 @@
 /**
  * A running job of guests that stops as a whole, and goes on with more ranks than before: what a scheduler and its node-agents do for MPI_Comm_spawn
- * (docs/decisions/0021-spawned-processes.md), without either.
+ * (docs/decisions/0022-spawned-processes.md), without either.
  */
 import { grantedCounts } from '@verbena/domain-job';
 import type { GuestImage } from '@verbena/guest-image';

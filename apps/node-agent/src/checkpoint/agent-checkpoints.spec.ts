@@ -107,7 +107,7 @@ beforeEach(async () => {
   const vm = { domain: { activity: () => ({ mpiState: 'initialized' }) } };
   const known = ranks.map((rank) => ({ rank: rank.rank, vm: vm as never, program: rank.program(), inputs: new Map() }));
   const run: SavableRun = {
-    ...{ jobId, attempt: 1, quiet: false, ranks: () => known },
+    ...{ jobId, attempt: 1, quiet: false, rooted: undefined, ranks: () => known },
     writtenBy: (rank) => ({ stdout: ranks[rank]?.output ?? 0n, stderr: 0n }),
     keptUpTo: () => Promise.resolve(),
   };

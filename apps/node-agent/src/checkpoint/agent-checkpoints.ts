@@ -19,7 +19,7 @@ import { SavedRank, type Saved } from './saved-rank.ts';
 import type { SnapshotPort } from './snapshot-port.ts';
 
 /** What of a job's run here has to do with checkpoints. */
-export interface SavableRun extends Pick<JobRun, 'jobId' | 'attempt' | 'quiet' | 'writtenBy' | 'keptUpTo'> {
+export interface SavableRun extends Pick<JobRun, 'jobId' | 'attempt' | 'quiet' | 'rooted' | 'writtenBy' | 'keptUpTo'> {
   ranks(): readonly Pick<Rank, 'rank' | 'vm' | 'program' | 'inputs'>[];
 }
 
@@ -75,7 +75,7 @@ export class AgentCheckpoints {
     const run = jobs.run(jobId, attempt);
     if (run === undefined) throw new Refusal('not-here', `attempt ${String(attempt)} of ${jobId} does not run on ${nodeId}`);
     const other = [...this.#sessions.values()].find((session) => session.jobId === jobId && this.#isUnderWay(session));
-    const why = other === undefined ? busy(jobId) : `checkpoint ${other.checkpointId} is being taken`;
+    const why = other === undefined ? (busy(jobId) ?? run.rooted) : `checkpoint ${other.checkpointId} is being taken`;
     if (why !== undefined) throw new Refusal('vm-busy', `the ranks of ${jobId} cannot stand still: ${why}`);
     const session: Session = {
       ...{ checkpointId, jobId, run, epoch, stage: 'standing', since: new Map(), stood: new Map() },
@@ -85,6 +85,13 @@ export class AgentCheckpoints {
     session.ranks = this.#standStill(session, timeoutMs);
     session.ranks.catch(() => this.#sessions.delete(checkpointId));
     return this.#hearing(session, session.ranks);
+  }
+
+  /** Whether the ranks of a job stand still here, to be saved. */
+  savesNow(jobId: string): boolean {
+    return [...this.#sessions.values()].some(
+      (session) => session.jobId === jobId && (session.stage === 'standing' || session.stage === 'captured'),
+    );
   }
 
   /** Captures all ranks here. @throws {Refusal} when they do not stand any more */

@@ -1,6 +1,7 @@
 /** What a job's run asks of storage and scheduler, with the deadlines and repetitions of each call in one place. */
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { jobv1, storagev1 } from '@verbena/contracts';
+import type { SpawnAnswer, SpawnRequest } from '@verbena/hypervisor';
 import type { Bus } from '@verbena/messaging';
 import type { Clock } from '@verbena/service-kit';
 import type { Logger } from 'pino';
@@ -17,6 +18,13 @@ export interface JobAttempt {
   readonly attempt: number;
 }
 
+/** A rank's n-th request for more ranks, from 1. */
+export interface SpawnAsked {
+  readonly rank: number;
+  readonly number: number;
+  readonly request: SpawnRequest;
+}
+
 export interface JobPorts {
   readonly snapshots: SnapshotPort;
   readonly clock: Clock;
@@ -29,6 +37,8 @@ export interface JobPorts {
     cards: ReadonlyMap<number, Uint8Array>,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<number, Uint8Array>>;
+  /** Resolves when the job has more ranks, or is refused them. Repeated while the scheduler is away. */
+  spawn(job: JobAttempt, asked: SpawnAsked, signal: AbortSignal): Promise<SpawnAnswer>;
   getChunk(digest: string): Promise<Uint8Array>;
   putChunk(digest: string, data: Uint8Array): Promise<void>;
   putFile(file: KeptFile & { readonly jobId: string; readonly attempt: number; readonly rank: number }): Promise<void>;
@@ -48,6 +58,9 @@ export interface JobPortsOptions {
 
 const callMs = 10_000;
 const rendezvousCallMs = 20_000;
+/** An image may have to be brought and VMs to be booted first. */
+const spawnCallMs = 180_000;
+const spawnWithinMs = 600_000;
 /** Storage may be away for long: guests wait for their output then, and the job's walltime bounds it. */
 const storageWithinMs = 24 * 3_600_000;
 /** A rendezvous ends with its job; this only bounds what a lost scheduler could leave behind. */
@@ -83,6 +96,18 @@ export function jobPorts({ bus, clock, log, nodeId, signal }: JobPortsOptions): 
       const options = { ...within(rendezvousWithinMs, 'Rendezvous'), signal: either };
       const response = await persistently(options, () => jobs.rendezvous(request, { timeoutMs: rendezvousCallMs, signal: either }));
       return new Map(Object.entries(response.cards).map(([rank, card]) => [Number(rank), card]));
+    },
+    async spawn({ jobId, attempt }, { rank, number, request }, stop) {
+      const commands = request.map(({ program, args, most, soft, host }) => ({ program, args: [...args], most, soft, host }));
+      const either = AbortSignal.any([signal, stop]);
+      const options = { ...within(spawnWithinMs, 'SpawnRanks'), signal: either };
+      const ask = { jobId, attempt, nodeId, rank, number, commands };
+      const { answer } = await persistently(options, () => jobs.spawnRanks(ask, { timeoutMs: spawnCallMs, signal: either }));
+      if (answer.case === 'first') return { kind: 'granted', first: answer.value };
+      if (answer.case === 'free') return { kind: 'no-cores', free: answer.value };
+      if (answer.case === 'unknownProgram') return { kind: 'no-program', command: answer.value };
+      log.info({ job: jobId, rank, reason: answer.value }, 'a job gets no more ranks');
+      return { kind: 'refused' };
     },
     async getChunk(digest) {
       const response = await persistently(within(storageWithinMs, 'GetChunk'), () => chunks.getChunk({ digest }, { timeoutMs: callMs }));

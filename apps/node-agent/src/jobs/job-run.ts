@@ -10,7 +10,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Domain, ProgramExit, ProgramHandlers, RunningProgram } from '@verbena/hypervisor';
+import type { Domain, ProgramExit, ProgramHandlers, ProgramSpec, RunningProgram, SpawnAnswer, SpawnRequest } from '@verbena/hypervisor';
 import { failSpan, inSpan, metric, startSpan, type Metrics } from '@verbena/service-kit';
 import { context as otel, ROOT_CONTEXT, trace, type Span, type Tracer } from '@opentelemetry/api';
 import { readRank, restoreRank } from '../checkpoint/restored-ranks.ts';
@@ -18,7 +18,7 @@ import { messageOf, Refusal } from '../errors.ts';
 import type { Vm, VmTable } from '../vms/vm-table.ts';
 import { ActivityMonitor, sampleEveryMs } from './activity-monitor.ts';
 import { exitOf, inWords } from './exit-report.ts';
-import { localityOf, type JobStart, type StartFrom } from './job-start.ts';
+import { localityOf, type JobGrowth, type JobStart, type StartFrom } from './job-start.ts';
 import { OutputPump, type OutputPiece } from './output-pump.ts';
 import type { JobPorts, Report } from './job-ports.ts';
 import { keepRank } from './rank-end.ts';
@@ -45,6 +45,8 @@ export interface Rank {
   inputs: ReadonlyMap<string, string>;
   program: RunningProgram | undefined;
   exit?: ProgramExit;
+  /** Requests for more ranks that it has made. */
+  requests: number;
   /** It goes on on another node: its end here tells nobody anything. */
   moved?: true;
   /** From the start of its program to the report of its end. */
@@ -68,6 +70,9 @@ export class JobRun {
   readonly #stopping = new AbortController();
   #ranks: Rank[] = [];
   #watching = false;
+  #nodesByRank: readonly string[];
+  #asking = 0;
+  #grown = false;
   readonly #settled: Promise<void>[] = [];
   readonly #reported: Promise<void>[] = [];
   readonly #started: Promise<void>;
@@ -75,6 +80,7 @@ export class JobRun {
   constructor(options: JobRunOptions) {
     this.#options = options;
     const { start, ports } = options;
+    this.#nodesByRank = start.nodesByRank;
     this.#pump = new OutputPump((pieces) => this.#writeOutput(pieces));
     const local = start.ranks.map(({ rank }) => rank);
     this.#rendezvous = new LocalRendezvous(local, start.nodesByRank.length, (generation, cards) =>
@@ -126,6 +132,57 @@ export class JobRun {
     return this.#ranks.filter(({ exit, moved }) => exit === undefined && moved !== true);
   }
 
+  /** Rendezvous that ranks have come to here. */
+  get rendezvousMade(): number {
+    return this.#rendezvous.made;
+  }
+
+  /** Why its ranks can be neither moved nor saved; undefined when they can. */
+  get rooted(): string | undefined {
+    if (this.#grown) return 'it has spawned processes (MPI_Comm_spawn), and such a job stays where it is';
+    return this.#asking > 0 ? 'a rank is asking for more processes' : undefined;
+  }
+
+  /**
+   * The job has more ranks, and those of them that are to be here begin; the others, which stand still, find them when they go on.
+   * @throws {Refusal} when one could not be started, and then none has been here
+   */
+  async grow({ nodesByRank, ranks, gone, world, rendezvous }: JobGrowth): Promise<void> {
+    const joined = Promise.withResolvers<void>();
+    this.#settled.push(joined.promise);
+    const coming: Rank[] = [];
+    try {
+      this.#grown = true;
+      this.#nodesByRank = nodesByRank;
+      this.#rendezvous.grow(nodesByRank.length, gone);
+      for (const { rank, vmId } of ranks) coming.push(this.#newRank(rank, this.#options.vms.claim(vmId, this.jobId)));
+      await allOrFirstError(coming.map((rank) => this.#prepare(rank)));
+      this.#stopping.signal.throwIfAborted();
+      for (const { rank } of coming) this.#rendezvous.enter(rank);
+      await allOrFirstError(
+        coming.map((rank, i) =>
+          this.#exec(rank, { args: ranks[i]?.args ?? [], world: { ...world, appNumber: ranks[i]?.appNumber ?? 0 }, rendezvous }),
+        ),
+      );
+      this.#ranks = [...this.#ranks, ...coming];
+      for (const rank of coming) this.#follow(rank);
+      if (!this.#watching && coming.length > 0) void otel.with(ROOT_CONTEXT, () => this.#watch());
+    } catch (error) {
+      await Promise.allSettled(coming.map((rank) => this.#undo(rank, messageOf(error))));
+      for (const { rank } of coming) this.#rendezvous.leave(rank);
+      throw new Refusal('start-failed', `ranks of ${this.jobId} could not be started on ${this.#options.nodeName}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    } finally {
+      joined.resolve();
+    }
+  }
+
+  #newRank(rank: number, vm: Rank['vm']): Rank {
+    const scratchDir = join(this.#scratchDir(), String(rank));
+    return { rank, vm, scratchDir, inputs: new Map(), program: undefined, span: undefined, within: (run) => run(), requests: 0 };
+  }
+
   /** While it holds, ranks stand still on purpose, and nobody is told that they wait. */
   quiet = false;
 
@@ -153,7 +210,7 @@ export class JobRun {
   async enter(arrival: Arrival): Promise<void> {
     const { rank, vm, inputs, output } = arrival;
     const scratchDir = join(this.#scratchDir(), `${String(rank)}.${arrival.migrationId}`);
-    const entered: Rank = { rank, vm, scratchDir, inputs, program: undefined, span: undefined, within: (run) => run() };
+    const entered: Rank = { rank, vm, scratchDir, inputs, program: undefined, span: undefined, within: (run) => run(), requests: 0 };
     const arrived = Promise.withResolvers<void>();
     this.#settled.push(arrived.promise);
     try {
@@ -189,16 +246,7 @@ export class JobRun {
     const { start, vms } = this.#options;
     try {
       for (const { rank, vmId } of start.ranks) {
-        const scratchDir = join(this.#scratchDir(), String(rank));
-        this.#ranks.push({
-          rank,
-          vm: vms.claim(vmId, start.jobId),
-          scratchDir,
-          inputs: new Map(),
-          program: undefined,
-          span: undefined,
-          within: (run) => run(),
-        });
+        this.#ranks.push(this.#newRank(rank, vms.claim(vmId, start.jobId)));
       }
       if (start.from !== undefined) await this.#goOnFrom(start.from);
       else {
@@ -240,14 +288,17 @@ export class JobRun {
     if (ioShare !== undefined) await vms.share(vm.request.vmId, ioShare, jobId);
   }
 
-  async #exec(rank: Rank): Promise<void> {
+  async #exec(rank: Rank, own: Partial<Pick<ProgramSpec, 'args' | 'world' | 'rendezvous'>> = {}): Promise<void> {
     const { start, nodeId, nodeName } = this.#options;
-    const { hostIndex, hosts } = localityOf(start.nodesByRank, nodeId);
+    const size = this.#nodesByRank.length;
+    const { hostIndex, hosts } = localityOf(this.#nodesByRank, nodeId);
+    const world = { first: 0, size, firstSize: size, appNumber: 0, universe: start.universe };
     this.#openSpan(rank);
     rank.program = await rank.vm.domain.exec({
       jobId: start.jobId,
       rank: rank.rank,
-      size: start.nodesByRank.length,
+      size,
+      world,
       hostIndex,
       hosts,
       nodeName,
@@ -261,6 +312,7 @@ export class JobRun {
       scratchBytes: start.scratchBytes,
       outputLimitBytes: start.outputLimitBytes,
       handlers: this.#handlers(rank),
+      ...own,
     });
     this.#monitor.watch(rank.rank, () => rank.vm.domain.activity());
   }
@@ -294,7 +346,19 @@ export class JobRun {
     return {
       output: (stream, data) => rank.within(() => this.#pump.write(rank.rank, stream, data)),
       rendezvous: (generation, card) => rank.within(() => this.#rendezvous.join(rank.rank, generation, card)),
+      spawn: (request) => rank.within(() => this.#spawn(rank, request)),
     };
+  }
+
+  async #spawn(rank: Rank, request: SpawnRequest): Promise<SpawnAnswer> {
+    const { start, ports } = this.#options;
+    const number = ++rank.requests;
+    this.#asking++;
+    try {
+      return await ports.spawn(start, { rank: rank.rank, number, request }, this.#stopping.signal);
+    } finally {
+      this.#asking--;
+    }
   }
 
   async #undo(rank: Rank, reason: string): Promise<void> {

@@ -1,7 +1,7 @@
 /** What StartRanks asks for, checked and with defaults, in the words of this package. */
 import { jobv1, type nodev1 } from '@verbena/contracts';
 import type { AdapterShare } from '@verbena/domain-vm';
-import type { IoPath } from '@verbena/hypervisor';
+import type { IoPath, World } from '@verbena/hypervisor';
 import { checkpointId, jobId, vmId } from '@verbena/ids';
 import { Refusal } from '../errors.ts';
 import type { InputFile } from './scratch.ts';
@@ -24,8 +24,23 @@ export interface JobStart {
   readonly ioPath: IoPath;
   /** What its VMs get of the node's port; what all get when absent. */
   readonly ioShare?: AdapterShare;
+  /** Processes that the job might have at once; 0 when nobody knows. */
+  readonly universe: number;
   /** The ranks go on from a checkpoint instead of beginning. */
   readonly from?: StartFrom;
+}
+
+/** What a running job gets. */
+export interface JobGrowth {
+  readonly nodesByRank: readonly string[];
+  /** Those that are to run here. */
+  readonly ranks: readonly { readonly rank: number; readonly vmId: string; readonly args: readonly string[]; readonly appNumber: number }[];
+  /** Ranks that have left the job. */
+  readonly gone: readonly number[];
+  /** Of all new ranks. */
+  readonly world: Omit<World, 'appNumber'>;
+  /** Made by the others so far. */
+  readonly rendezvous: number;
 }
 
 export interface StartFrom {
@@ -40,6 +55,20 @@ export interface StartFrom {
 /** Used when the job does not say; the scheduler normally fills in the cluster's default. */
 const defaultOutputLimitBytes = 256 * 1024 * 1024;
 const scratchBytes = 1024 * 1024 * 1024;
+
+/** @throws Refusal('invalid') or a TypeError that says what is wrong with the request */
+export function jobGrowth(request: nodev1.GrowRanksRequest, start: JobStart, nodeId: string): JobGrowth {
+  const { worldFirst: first, worldSize: size, firstSize, parent, universe, gone, rendezvous } = request;
+  const { nodesByRank } = start;
+  const last = first + size;
+  for (const { rank } of request.ranks)
+    if (nodesByRank[rank] !== nodeId || rank < first || rank >= last)
+      throw new Refusal('invalid', `rank ${String(rank)} of ${start.jobId} is not one of the new ones on ${nodeId}`);
+  if (last !== nodesByRank.length || firstSize > first || parent >= first)
+    throw new Refusal('invalid', `${start.jobId} cannot grow in this way`);
+  const ranks = request.ranks.map((each) => ({ rank: each.rank, vmId: vmId(each.vmId), args: each.args, appNumber: each.appNumber }));
+  return { nodesByRank, ranks, gone, rendezvous, world: { first, size, firstSize, parent, universe } };
+}
 
 /** @throws Refusal('invalid') or a TypeError that says what is wrong with the request */
 export function jobStart(request: nodev1.StartRanksRequest, nodeId: string): JobStart {
@@ -65,6 +94,7 @@ export function jobStart(request: nodev1.StartRanksRequest, nodeId: string): Job
     scratchBytes,
     ioPath: pathOf(spec.ioPath),
     ...ioShareOf(spec),
+    universe: request.universe,
     ...(request.startFrom !== undefined && { from: startFrom(request.startFrom) }),
   };
 }

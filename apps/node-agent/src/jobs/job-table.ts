@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import { messageOf, Refusal } from '../errors.ts';
 import { JobRun, type Arrival, type JobRunOptions, type Rank } from './job-run.ts';
-import type { JobStart } from './job-start.ts';
+import type { JobGrowth, JobStart } from './job-start.ts';
 
 export type Meetings = ReturnType<JobRun['meetings']>;
 
@@ -70,19 +70,31 @@ export class JobTable {
    * Takes in a rank of an attempt that runs on other nodes, or here already. `start` is the attempt, without ranks.
    * @throws {Refusal} when a later attempt is here, or the node is stopping; and what the arrival throws
    */
-  async enter(start: JobStart, arrival: Arrival): Promise<void> {
+  enter(start: JobStart, arrival: Arrival): Promise<void> {
+    return this.#join(start, (run) => run.enter(arrival));
+  }
+
+  async #join(start: JobStart, join: (run: JobRun) => Promise<void>): Promise<void> {
     const { jobId, attempt } = start;
     if (this.#closed) throw new Refusal('stopping', `node ${this.#options.nodeId} is stopping`);
     const known = this.#runs.get(jobId);
     if (known !== undefined && known.attempt !== attempt)
       throw new Refusal('start-failed', `job ${jobId} is in its attempt ${String(known.attempt)} on ${this.#options.nodeId}`);
     const run = known ?? new JobRun({ start, ...this.#options });
-    const entering = run.enter(arrival);
+    const entering = join(run);
     if (known === undefined) {
       this.#runs.set(jobId, run);
       void this.#follow(run);
     }
     await entering;
+  }
+
+  /**
+   * More ranks for an attempt that runs on other nodes, or here already. `start` is the attempt, without ranks.
+   * @throws {Refusal} when a later attempt is here, or the node is stopping; and what the run throws
+   */
+  grow(start: JobStart, growth: JobGrowth): Promise<void> {
+    return this.#join(start, (run) => run.grow(growth));
   }
 
   /** Ends the programs of a job up to an attempt, or of all; one that comes late is not started any more. */

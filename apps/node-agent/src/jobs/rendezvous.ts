@@ -18,7 +18,9 @@ const openMeetings = 4;
 
 export class LocalRendezvous {
   #ranks: readonly number[];
-  readonly #size: number;
+  #size: number;
+  #gone: ReadonlySet<number> = new Set();
+  #made = 0;
   readonly #exchange: Exchange;
   readonly #ended = new Map<number, string>();
   readonly #meetings = new Map<number, Meeting>();
@@ -28,6 +30,19 @@ export class LocalRendezvous {
     this.#ranks = [...ranks];
     this.#size = size;
     this.#exchange = exchange;
+  }
+
+  /** Meetings that ranks of this node have come to so far. */
+  get made(): number {
+    return this.#made;
+  }
+
+  /** The job has more ranks; those that have left it bring no cards any more. */
+  grow(size: number, gone: readonly number[]): void {
+    this.#size = size;
+    this.#gone = new Set(gone);
+    for (const rank of gone) this.#ended.delete(rank);
+    this.#ranks = this.#ranks.filter((rank) => !this.#gone.has(rank));
   }
 
   /** @throws when the guest breaks the protocol, or when a rank ended that others wait for */
@@ -40,6 +55,7 @@ export class LocalRendezvous {
         `rank ${String(rank)} brought a card of ${String(card.length)} bytes to rendezvous ${String(generation)}, others ${String(length)}`,
       );
     meeting.cards.set(rank, card.slice());
+    this.#made = Math.max(this.#made, generation + 1);
     for (const [ended, how] of this.#ended) if (!meeting.cards.has(ended)) meeting.result.reject(absent(ended, how));
     this.#bringComplete();
     return meeting.result.promise;
@@ -47,6 +63,7 @@ export class LocalRendezvous {
 
   /** A rank of this node has ended: whoever waits for its card learns that it will not come. */
   ended(rank: number, how: string): void {
+    if (this.#gone.has(rank)) return;
     this.#ended.set(rank, how);
     for (const meeting of this.#meetings.values()) if (!meeting.left && !meeting.cards.has(rank)) meeting.result.reject(absent(rank, how));
   }
@@ -89,7 +106,7 @@ export class LocalRendezvous {
   async #bring(generation: number, meeting: Meeting): Promise<void> {
     meeting.left = true;
     try {
-      meeting.result.resolve(inOrder(await this.#exchange(generation, meeting.cards), this.#size));
+      meeting.result.resolve(inOrder(await this.#exchange(generation, meeting.cards), this.#size, this.#gone));
     } catch (error) {
       meeting.result.reject(error);
     }
@@ -100,11 +117,13 @@ function absent(rank: number, how: string): Error {
   return new Error(`rank ${String(rank)} ${how} before it called MPI_Init`);
 }
 
-function inOrder(cards: ReadonlyMap<number, Uint8Array>, size: number): Uint8Array {
-  const length = cards.get(0)?.length ?? 0;
+/** Zeros for those that have left. */
+function inOrder(cards: ReadonlyMap<number, Uint8Array>, size: number, gone: ReadonlySet<number>): Uint8Array {
+  const length = cards.values().next().value?.length ?? 0;
   const all = new Uint8Array(size * length);
   for (let rank = 0; rank < size; rank++) {
     const card = cards.get(rank);
+    if (card === undefined && gone.has(rank)) continue;
     if (card?.length !== length) throw new Error(`the rendezvous has no card of ${String(length)} bytes for rank ${String(rank)}`);
     all.set(card, rank * length);
   }

@@ -127,6 +127,7 @@ export class AgentMigrations {
   async #quiesce(jobId: string, attempt: number, epoch: number, options: QuiesceOptions): Promise<readonly number[]> {
     const run = this.parts.jobs.run(jobId, attempt);
     if (run === undefined) return [];
+    if (run.rooted !== undefined) throw new Refusal('not-movable', `the ranks of ${jobId} cannot be moved: ${run.rooted}`);
     // Without MPI there are no channels; such a program is suspended wherever it blocks.
     const ranks = run.ranks().filter(({ vm }) => hasChannels(vm));
     run.quiet = true;
@@ -203,6 +204,7 @@ export class AgentMigrations {
       outputLimitBytes: program.outputLimitBytes,
       scratchBytes: program.scratchBytes,
       ioPath: program.ioPath,
+      universe: program.world?.universe ?? 0,
     };
     vms.arrived(vm, jobId, fence);
     const enter = (): Promise<void> =>

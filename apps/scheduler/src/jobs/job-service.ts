@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
 import { jobv1 } from '@verbena/contracts';
 import { hasEnded, type ImageMatch, type JobSpec, type KnownJob, type RankEnd, type RankIo } from '@verbena/domain-job';
@@ -20,6 +21,8 @@ export interface JobServiceParts extends RunPorts {
   readonly rankEnds: RankEnds;
   /** Brings the jobs in line with where the log says that their VMs are. */
   readonly follow: () => Promise<void>;
+  /** More ranks for a job that runs. */
+  readonly spawn: (request: jobv1.SpawnRanksRequest) => Promise<MessageInitShape<typeof jobv1.SpawnRanksResponseSchema>>;
   /** Starts the run of a job that is in the log. */
   readonly start: (jobId: string) => void;
   /** The job that an earlier submission under this command id gave. */
@@ -74,6 +77,10 @@ export function jobService(parts: JobServiceParts): ServiceImpl<typeof jobv1.Job
       }
     },
     reportRank: (request) => reportRank(parts, request),
+    spawnRanks: (request) => {
+      nodeOnlyItself(request.nodeId);
+      return parts.spawn(request);
+    },
     rendezvous: (request, context) => rendezvous(parts, request, context),
   };
 }
@@ -161,11 +168,21 @@ async function reportRank(
       // A report of a life of the job that is over tells nothing new.
       if (!result.ok && result.reason !== 'wrong-state' && result.reason !== 'unknown-rank')
         throw new ConnectError(result.detail, Code.Unavailable);
+      giveBack(parts, jobId, rank, vmId);
       rendezvous.exited(jobId, rank);
       deadlocks.exited(jobId, rank);
     }
   }
   return {};
+}
+
+/** The cores of a rank that a running job had got, and that has ended well, are free again; those that it began with it holds to its end. */
+function giveBack({ jobs, capacity, queue }: JobServiceParts, jobId: string, rank: number, vmId: string): void {
+  const job = jobs.known(jobId);
+  const begun = job?.grown[0]?.first;
+  if (job?.status !== 'running' || begun === undefined || rank < begun) return;
+  capacity.releaseVm(vmId, jobId);
+  queue.kick();
 }
 
 /** A report of a rank that does not run on the node. */

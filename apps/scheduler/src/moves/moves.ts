@@ -97,12 +97,21 @@ export class Moves {
     if (vm === undefined || vm.state.status === 'none') throw new MoveRefused('unknown-vm', `there is no VM ${JSON.stringify(vmId)}`);
     const job = vm.state.status === 'running' ? jobs.known(vm.state.jobId) : undefined;
     if (job === undefined || job.status !== 'running') throw new MoveRefused('not-running', `VM ${vmId} runs no job`);
+    if (job.growing !== undefined || job.grown.length > 0)
+      throw new MoveRefused('not-running', `job ${job.jobId} has spawned processes (MPI_Comm_spawn), and its VMs stay where they are`);
     const known = this.#holds.get(migrationId);
     const nodeId = known?.nodeId ?? (await this.#take(migrationId, vm, targetNodeId));
     const node = nodes.known(nodeId);
     if (node === undefined || node.status === 'lost') throw new MoveRefused('no-room', `node ${nodeId} is lost`);
     if (known === undefined) await this.#makeRoom(migrationId);
     return { targetNodeId: nodeId, targetName: nodes.nameOf(nodeId), targetEpoch: node.epoch, job };
+  }
+
+  /** Whether a VM of the job is on its way, or about to be. */
+  moves(job: KnownJob): boolean {
+    this.#sweep();
+    const own = new Set(job.assignments.map(({ vmId }) => vmId));
+    return [...this.#holds.values()].some(({ vmId }) => own.has(vmId));
   }
 
   release(migrationId: string): void {

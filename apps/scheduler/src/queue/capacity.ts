@@ -44,6 +44,11 @@ export class Capacity {
     for (const claim of [...this.#claims.values()]) if (claim.jobId === jobId) this.#claims.delete(claim.vmId);
   }
 
+  /** Gives back one VM that a job holds. */
+  releaseVm(vmId: string, jobId: string): void {
+    if (this.claimedBy(vmId) === jobId) this.#claims.delete(vmId);
+  }
+
   claimed(vmId: string): boolean {
     return this.#claims.has(vmId);
   }

@@ -1,4 +1,5 @@
 /** What the steps of a job's start do, each over the nodes in parallel. */
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { imagev1, nodev1 } from '@verbena/contracts';
 import type { Assignment, KnownJob } from '@verbena/domain-job';
 import { currentTraceparent, withCallContext } from '@verbena/messaging';
@@ -10,6 +11,13 @@ import { isNoMatch, matchImage } from './match.ts';
 import type { RunPorts } from './ports.ts';
 import { silentNodes } from './requeue.ts';
 import { byNode, isGone, tracked, type Work } from './work.ts';
+
+/** The job's ranks and how many more there was room for when they began. */
+function universeOf({ capacity }: RunPorts, { assignments, match, spec }: KnownJob): number {
+  const { nodes, idle } = capacity.view(match?.imageDigest ?? '');
+  const free = nodes.filter(({ closed }) => closed === undefined).reduce((sum, { freeCores }) => sum + freeCores, 0);
+  return assignments.length + Math.floor((free + idle.reduce((sum, { vcpus }) => sum + vcpus, 0)) / Math.max(1, spec.vcpusPerVm));
+}
 
 const destroyMs = 15_000;
 
@@ -135,30 +143,45 @@ async function startFromOf({ checkpoints }: RunPorts, { restoredFrom, jobId }: K
   return { checkpointId: restoredFrom, jobId: of, attempt, epoch };
 }
 
+type StartRequest = Omit<MessageInitShape<typeof nodev1.StartRanksRequestSchema>, '$typeName' | 'nodesByRank' | 'universe'> & {
+  readonly nodesByRank: string[];
+  readonly universe: number;
+};
+
+/** The present attempt of a job, without ranks to start. */
+export function startRequestOf(ports: RunPorts, job: KnownJob): StartRequest {
+  const { jobId, starts: attempt, pkey } = job;
+  const nodesByRank = [...job.assignments].sort((a, b) => a.rank - b.rank).map(({ nodeId }) => nodeId);
+  const spec = toWireSpec(job.spec, true);
+  const fabric = [...new Set(nodesByRank)].map((nodeId) => {
+    const node = ports.nodes.known(nodeId)?.node;
+    return { nodeId, lid: node?.lid ?? 0, endpoint: node?.fabricEndpoint ?? '' };
+  });
+  return { jobId, spec, nodesByRank, pkey, fabric, attempt, term: ports.term, universe: universeOf(ports, job) };
+}
+
 /**
  * Starts the ranks, or finds them running: then the node-agents' cards are put in the place of those that an earlier scheduler had. A node that
  * does not answer is asked until it does, or is lost.
  */
 export async function connect(work: Work): Promise<readonly JobRequest[]> {
   const { ports, startedOn } = work;
-  const { bus, config, rendezvous, term } = ports;
+  const { bus, config, rendezvous } = ports;
   const job = work.job();
-  const { jobId, starts: attempt, pkey } = job;
-  const nodesByRank = [...job.assignments].sort((a, b) => a.rank - b.rank).map(({ nodeId }) => nodeId);
-  rendezvous.open(jobId, nodesByRank, work.over);
+  const { jobId } = job;
+  const start = startRequestOf(ports, job);
+  rendezvous.open(jobId, start.nodesByRank, work.over);
   for (const rank of job.ends.keys()) ports.deadlocks.exited(jobId, rank);
-  const spec = toWireSpec(job.spec, true);
   const startFrom = await startFromOf(ports, job);
-  const fabric = [...new Set(nodesByRank)].map((nodeId) => {
-    const node = ports.nodes.known(nodeId)?.node;
-    return { nodeId, lid: node?.lid ?? 0, endpoint: node?.fabricEndpoint ?? '' };
-  });
+  // Those that it has got since were started when it got them.
+  const begun = job.grown[0]?.first ?? job.assignments.length;
   await Promise.all(
     [...byNode(job.assignments)]
       .filter(([nodeId]) => !startedOn.has(nodeId))
       .map(async ([nodeId, here]) => {
-        const ranks = here.map(({ rank, vmId }) => ({ rank, vmId }));
-        const request = { jobId, spec, ranks, nodesByRank, pkey, fabric, attempt, term, ...(startFrom !== undefined && { startFrom }) };
+        const ranks = here.filter(({ rank }) => rank < begun).map(({ rank, vmId }) => ({ rank, vmId }));
+        if (ranks.length === 0) return;
+        const request = { ...start, ranks, ...(startFrom !== undefined && { startFrom }) };
         try {
           const call = bus.client(nodev1.NodeAgentService, nodeId).startRanks(request, { timeoutMs: config.startTimeoutMs });
           const { meetings } = await tracked(work, nodeId, call);

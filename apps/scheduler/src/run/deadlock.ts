@@ -13,7 +13,7 @@ export interface Blocked {
 }
 
 interface Watched {
-  readonly ranks: number;
+  ranks: number;
   readonly signal: AbortSignal;
   readonly found: (reason: string) => void;
   readonly exited: Set<number>;
@@ -38,6 +38,14 @@ export class DeadlockWatch {
   watch(jobId: string, ranks: number, signal: AbortSignal, found: (reason: string) => void): void {
     this.#jobs.set(jobId, { ranks, signal, found, exited: new Set(), last: new Map(), changes: 0 });
     signal.addEventListener('abort', () => this.#jobs.delete(jobId), { once: true });
+  }
+
+  /** The job has more ranks, which nobody has seen blocked. */
+  grow(jobId: string, ranks: number): void {
+    const job = this.#jobs.get(jobId);
+    if (job === undefined) return;
+    job.ranks = ranks;
+    this.#changed(jobId, job);
   }
 
   blocked(jobId: string, report: Blocked): void {

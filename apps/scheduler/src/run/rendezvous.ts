@@ -23,6 +23,8 @@ interface Meeting {
 interface Party {
   /** Node of each rank. */
   readonly nodes: string[];
+  /** Ranks that have left the job for good, and are not waited for. */
+  left: ReadonlySet<number>;
   readonly meetings: Map<number, Meeting>;
   readonly gone: Map<number, string>;
 }
@@ -36,7 +38,7 @@ export class Rendezvous {
   /** Opens the meetings of a job; they end with the signal. */
   open(jobId: string, nodes: readonly string[], signal: AbortSignal): void {
     if (this.#parties.has(jobId)) return;
-    const party: Party = { nodes: [...nodes], meetings: new Map(), gone: new Map() };
+    const party: Party = { nodes: [...nodes], left: new Set(), meetings: new Map(), gone: new Map() };
     this.#parties.set(jobId, party);
     const close = (): void => {
       if (this.#parties.get(jobId) === party) this.#parties.delete(jobId);
@@ -58,10 +60,20 @@ export class Rendezvous {
     if (party?.nodes[rank] !== undefined) party.nodes[rank] = nodeId;
   }
 
+  /** The job has more ranks; from the next meeting on, those that have left it are not waited for. */
+  grow(jobId: string, nodes: readonly string[], left: readonly number[]): void {
+    const party = this.#parties.get(jobId);
+    if (party === undefined) return;
+    party.nodes.splice(0, party.nodes.length, ...nodes);
+    party.left = new Set(left);
+    for (const rank of left) party.gone.delete(rank);
+  }
+
   /** A rank has ended: meetings that it has not come to can never be complete. */
   exited(jobId: string, rank: number): void {
     const party = this.#parties.get(jobId);
-    if (party === undefined) return;
+    // One that had left when the job grew is not waited for.
+    if (party === undefined || party.left.has(rank)) return;
     const why = `rank ${rank} has ended before it came to the rendezvous`;
     party.gone.set(rank, why);
     for (const { cards, complete } of party.meetings.values()) if (!cards.has(rank)) complete.reject(new RendezvousError('rank-gone', why));
@@ -76,7 +88,7 @@ export class Rendezvous {
     const meeting = meetingOf(party, generation);
     for (const [rank, card] of cards) if (!meeting.cards.has(rank)) meeting.cards.set(rank, card);
     for (const [rank, why] of party.gone) if (!meeting.cards.has(rank)) meeting.complete.reject(new RendezvousError('rank-gone', why));
-    if (meeting.cards.size === party.nodes.length) meeting.complete.resolve(meeting.cards);
+    if (meeting.cards.size === party.nodes.length - party.left.size) meeting.complete.resolve(meeting.cards);
     return meeting.complete.promise;
   }
 }

@@ -1,7 +1,7 @@
 /*
  * Making processes (MPI-3.1, section 10.3). The root asks the hypervisor, and with it the scheduler, for free cores. While it waits, all processes of the job
  * are asked to stop their channels as for a move, and find more peers when they go on (device/connect.c); the new ones connect in their MPI_Init. Then both
- * groups meet as those of MPI_Intercomm_create do. docs/decisions/0021-spawned-processes.md argues it.
+ * groups meet as those of MPI_Intercomm_create do. docs/decisions/0022-spawned-processes.md argues it.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -68,6 +68,9 @@ export const parts = {
         'setVmPartition',
         'readPort',
         'setPortEnabled',
+        'holdRanks',
+        'growRanks',
+        'freeRanks',
       ),
       rpcs(imagev1.ImageService, 'matchImage', 'distribute'),
       rpcs(storagev1.OutputService, 'sealOutput'),
@@ -119,7 +122,7 @@ export const parts = {
     byInstance: true,
     calls: [
       rpcs(nodev1.NodeService, 'registerNode', 'heartbeat'),
-      rpcs(jobv1.JobService, 'reportRank', 'rendezvous'),
+      rpcs(jobv1.JobService, 'reportRank', 'rendezvous', 'spawnRanks'),
       // To write what becomes of its VMs, and to ask whose a VM is that was being moved.
       rpcs(eventv1.EventService, 'appendEvents', 'listEvents'),
       rpcs(storagev1.ChunkService, 'getChunk', 'putChunk'),

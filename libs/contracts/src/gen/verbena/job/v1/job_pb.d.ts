@@ -1014,6 +1014,141 @@ export declare type RendezvousResponse = Message<"verbena.job.v1.RendezvousRespo
 export declare const RendezvousResponseSchema: GenMessage<RendezvousResponse>;
 
 /**
+ * SpawnCommand is one of the programs that are asked for together.
+ *
+ * @generated from message verbena.job.v1.SpawnCommand
+ */
+export declare type SpawnCommand = Message<"verbena.job.v1.SpawnCommand"> & {
+  /**
+   * The program of the job by its own name, or an image reference.
+   *
+   * @generated from field: string program = 1;
+   */
+  program: string;
+
+  /**
+   * @generated from field: repeated string args = 2;
+   */
+  args: string[];
+
+  /**
+   * @generated from field: uint32 most = 3;
+   */
+  most: number;
+
+  /**
+   * Numbers of processes that are good enough, as of the info key "soft"; empty: only all.
+   *
+   * @generated from field: string soft = 4;
+   */
+  soft: string;
+
+  /**
+   * Name of the node where they are to run; empty: any.
+   *
+   * @generated from field: string host = 5;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message verbena.job.v1.SpawnCommand.
+ * Use `create(SpawnCommandSchema)` to create a new message.
+ */
+export declare const SpawnCommandSchema: GenMessage<SpawnCommand>;
+
+/**
+ * @generated from message verbena.job.v1.SpawnRanksRequest
+ */
+export declare type SpawnRanksRequest = Message<"verbena.job.v1.SpawnRanksRequest"> & {
+  /**
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: string node_id = 2;
+   */
+  nodeId: string;
+
+  /**
+   * @generated from field: uint32 attempt = 3;
+   */
+  attempt: number;
+
+  /**
+   * The rank that asks, and which of its requests this is, from 1: a repeated call is answered like the first.
+   *
+   * @generated from field: uint32 rank = 4;
+   */
+  rank: number;
+
+  /**
+   * @generated from field: uint32 number = 5;
+   */
+  number: number;
+
+  /**
+   * @generated from field: repeated verbena.job.v1.SpawnCommand commands = 6;
+   */
+  commands: SpawnCommand[];
+};
+
+/**
+ * Describes the message verbena.job.v1.SpawnRanksRequest.
+ * Use `create(SpawnRanksRequestSchema)` to create a new message.
+ */
+export declare const SpawnRanksRequestSchema: GenMessage<SpawnRanksRequest>;
+
+/**
+ * @generated from message verbena.job.v1.SpawnRanksResponse
+ */
+export declare type SpawnRanksResponse = Message<"verbena.job.v1.SpawnRanksResponse"> & {
+  /**
+   * @generated from oneof verbena.job.v1.SpawnRanksResponse.answer
+   */
+  answer: {
+    /**
+     * The first of the new ranks.
+     *
+     * @generated from field: uint32 first = 1;
+     */
+    value: number;
+    case: "first";
+  } | {
+    /**
+     * Too little room: this many could be had.
+     *
+     * @generated from field: uint32 free = 2;
+     */
+    value: number;
+    case: "free";
+  } | {
+    /**
+     * Which command, from 0, names no program that the submitter may run.
+     *
+     * @generated from field: uint32 unknown_program = 3;
+     */
+    value: number;
+    case: "unknownProgram";
+  } | {
+    /**
+     * Why the job gets no more ranks.
+     *
+     * @generated from field: string refused = 4;
+     */
+    value: string;
+    case: "refused";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message verbena.job.v1.SpawnRanksResponse.
+ * Use `create(SpawnRanksResponseSchema)` to create a new message.
+ */
+export declare const SpawnRanksResponseSchema: GenMessage<SpawnRanksResponse>;
+
+/**
  * @generated from enum verbena.job.v1.JobState
  */
 export enum JobState {
@@ -1369,6 +1504,16 @@ export declare const JobService: GenService<{
     methodKind: "unary";
     input: typeof RendezvousRequestSchema;
     output: typeof RendezvousResponseSchema;
+  },
+  /**
+   * SpawnRanks is called by node-agents: a rank of a running job asks for more (MPI_Comm_spawn). It returns when they run, or are refused.
+   *
+   * @generated from rpc verbena.job.v1.JobService.SpawnRanks
+   */
+  spawnRanks: {
+    methodKind: "unary";
+    input: typeof SpawnRanksRequestSchema;
+    output: typeof SpawnRanksResponseSchema;
   },
 }>;
 

@@ -896,6 +896,13 @@ export declare type StartRanksRequest = Message<"verbena.node.v1.StartRanksReque
    * @generated from field: verbena.node.v1.StartFrom start_from = 9;
    */
   startFrom?: StartFrom | undefined;
+
+  /**
+   * Processes that the job might have at once, for MPI_UNIVERSE_SIZE; 0 when nobody knows.
+   *
+   * @generated from field: uint32 universe = 10;
+   */
+  universe: number;
 };
 
 /**
@@ -981,6 +988,232 @@ export declare type Meeting = Message<"verbena.node.v1.Meeting"> & {
  * Use `create(MeetingSchema)` to create a new message.
  */
 export declare const MeetingSchema: GenMessage<Meeting>;
+
+/**
+ * @generated from message verbena.node.v1.HoldRanksRequest
+ */
+export declare type HoldRanksRequest = Message<"verbena.node.v1.HoldRanksRequest"> & {
+  /**
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: uint32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: uint32 epoch = 3;
+   */
+  epoch: number;
+
+  /**
+   * @generated from field: uint32 timeout_ms = 4;
+   */
+  timeoutMs: number;
+
+  /**
+   * @generated from field: uint64 term = 5;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message verbena.node.v1.HoldRanksRequest.
+ * Use `create(HoldRanksRequestSchema)` to create a new message.
+ */
+export declare const HoldRanksRequestSchema: GenMessage<HoldRanksRequest>;
+
+/**
+ * @generated from message verbena.node.v1.HoldRanksResponse
+ */
+export declare type HoldRanksResponse = Message<"verbena.node.v1.HoldRanksResponse"> & {
+  /**
+   * Those that stand; the others have ended, or need nobody any more.
+   *
+   * @generated from field: repeated uint32 ranks = 1;
+   */
+  ranks: number[];
+
+  /**
+   * Rendezvous that they have come to so far.
+   *
+   * @generated from field: uint32 rendezvous = 2;
+   */
+  rendezvous: number;
+};
+
+/**
+ * Describes the message verbena.node.v1.HoldRanksResponse.
+ * Use `create(HoldRanksResponseSchema)` to create a new message.
+ */
+export declare const HoldRanksResponseSchema: GenMessage<HoldRanksResponse>;
+
+/**
+ * GrownRank is a rank that a running job gets.
+ *
+ * @generated from message verbena.node.v1.GrownRank
+ */
+export declare type GrownRank = Message<"verbena.node.v1.GrownRank"> & {
+  /**
+   * @generated from field: uint32 rank = 1;
+   */
+  rank: number;
+
+  /**
+   * @generated from field: string vm_id = 2;
+   */
+  vmId: string;
+
+  /**
+   * argv, with the program's name.
+   *
+   * @generated from field: repeated string args = 3;
+   */
+  args: string[];
+
+  /**
+   * Which of the commands it runs.
+   *
+   * @generated from field: uint32 app_number = 4;
+   */
+  appNumber: number;
+};
+
+/**
+ * Describes the message verbena.node.v1.GrownRank.
+ * Use `create(GrownRankSchema)` to create a new message.
+ */
+export declare const GrownRankSchema: GenMessage<GrownRank>;
+
+/**
+ * @generated from message verbena.node.v1.GrowRanksRequest
+ */
+export declare type GrowRanksRequest = Message<"verbena.node.v1.GrowRanksRequest"> & {
+  /**
+   * The job as it is then, without ranks to start.
+   *
+   * @generated from field: verbena.node.v1.StartRanksRequest start = 1;
+   */
+  start?: StartRanksRequest | undefined;
+
+  /**
+   * Of the new ranks those that are to run here.
+   *
+   * @generated from field: repeated verbena.node.v1.GrownRank ranks = 2;
+   */
+  ranks: GrownRank[];
+
+  /**
+   * @generated from field: uint32 epoch = 3;
+   */
+  epoch: number;
+
+  /**
+   * Rendezvous made before.
+   *
+   * @generated from field: uint32 rendezvous = 4;
+   */
+  rendezvous: number;
+
+  /**
+   * The new ranks are one world, which this rank has asked for.
+   *
+   * @generated from field: uint32 world_first = 5;
+   */
+  worldFirst: number;
+
+  /**
+   * @generated from field: uint32 world_size = 6;
+   */
+  worldSize: number;
+
+  /**
+   * @generated from field: uint32 parent = 7;
+   */
+  parent: number;
+
+  /**
+   * Ranks that the job began with.
+   *
+   * @generated from field: uint32 first_size = 8;
+   */
+  firstSize: number;
+
+  /**
+   * @generated from field: uint32 universe = 9;
+   */
+  universe: number;
+
+  /**
+   * Ranks that have left the job.
+   *
+   * @generated from field: repeated uint32 gone = 10;
+   */
+  gone: number[];
+};
+
+/**
+ * Describes the message verbena.node.v1.GrowRanksRequest.
+ * Use `create(GrowRanksRequestSchema)` to create a new message.
+ */
+export declare const GrowRanksRequestSchema: GenMessage<GrowRanksRequest>;
+
+/**
+ * @generated from message verbena.node.v1.GrowRanksResponse
+ */
+export declare type GrowRanksResponse = Message<"verbena.node.v1.GrowRanksResponse"> & {
+};
+
+/**
+ * Describes the message verbena.node.v1.GrowRanksResponse.
+ * Use `create(GrowRanksResponseSchema)` to create a new message.
+ */
+export declare const GrowRanksResponseSchema: GenMessage<GrowRanksResponse>;
+
+/**
+ * @generated from message verbena.node.v1.FreeRanksRequest
+ */
+export declare type FreeRanksRequest = Message<"verbena.node.v1.FreeRanksRequest"> & {
+  /**
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+
+  /**
+   * @generated from field: uint32 attempt = 2;
+   */
+  attempt: number;
+
+  /**
+   * @generated from field: uint32 epoch = 3;
+   */
+  epoch: number;
+
+  /**
+   * @generated from field: uint64 term = 4;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message verbena.node.v1.FreeRanksRequest.
+ * Use `create(FreeRanksRequestSchema)` to create a new message.
+ */
+export declare const FreeRanksRequestSchema: GenMessage<FreeRanksRequest>;
+
+/**
+ * @generated from message verbena.node.v1.FreeRanksResponse
+ */
+export declare type FreeRanksResponse = Message<"verbena.node.v1.FreeRanksResponse"> & {
+};
+
+/**
+ * Describes the message verbena.node.v1.FreeRanksResponse.
+ * Use `create(FreeRanksResponseSchema)` to create a new message.
+ */
+export declare const FreeRanksResponseSchema: GenMessage<FreeRanksResponse>;
 
 /**
  * @generated from message verbena.node.v1.StopRanksRequest
@@ -1662,6 +1895,36 @@ export declare const NodeAgentService: GenService<{
     methodKind: "unary";
     input: typeof StartRanksRequestSchema;
     output: typeof StartRanksResponseSchema;
+  },
+  /**
+   * HoldRanks stops the channels of a job's ranks here; they stand still until GrowRanks or FreeRanks of the same epoch.
+   *
+   * @generated from rpc verbena.node.v1.NodeAgentService.HoldRanks
+   */
+  holdRanks: {
+    methodKind: "unary";
+    input: typeof HoldRanksRequestSchema;
+    output: typeof HoldRanksResponseSchema;
+  },
+  /**
+   * GrowRanks starts ranks that a running job gets, and lets those that stand go on with them.
+   *
+   * @generated from rpc verbena.node.v1.NodeAgentService.GrowRanks
+   */
+  growRanks: {
+    methodKind: "unary";
+    input: typeof GrowRanksRequestSchema;
+    output: typeof GrowRanksResponseSchema;
+  },
+  /**
+   * FreeRanks lets ranks go on as they were.
+   *
+   * @generated from rpc verbena.node.v1.NodeAgentService.FreeRanks
+   */
+  freeRanks: {
+    methodKind: "unary";
+    input: typeof FreeRanksRequestSchema;
+    output: typeof FreeRanksResponseSchema;
   },
   /**
    * StopRanks ends the programs of a job; with destroy_vms their VMs go too, else they stay idle.
