@@ -61,9 +61,9 @@ describe('a job that spawns processes', () => {
       ['migrate', job.ranks[0]?.vmId ?? ''],
       ['checkpoint', job.id],
     ]) {
-      const { code, stderr } = await cluster.sandbox.cli(words);
+      const { code, stdout, stderr } = await cluster.sandbox.cli(words);
       expect(code).not.toBe(0);
-      expect(stderr).toMatch(/spawned processes \(MPI_Comm_spawn\)/);
+      expect(stdout + stderr).toMatch(/spawned processes \(MPI_Comm_spawn\)/);
     }
     run.signal('SIGINT');
     await run.ended;
