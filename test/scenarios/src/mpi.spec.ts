@@ -122,6 +122,12 @@ test('long messages in both directions go on where every doorbell is slow', asyn
   expectGood(await run(await build('both-ways.c', guard), { size: 2, hosts: 2, ioPath: 'vmm' }));
 });
 
+test('processes are spawned, and leave, over channels of shared memory and in processes of their own', async () => {
+  const image = await build('spawn.c', []);
+  for (let round = 0; round < 3; round++) expectGood(await run(image, { size: 4, hosts: 2, ioPath: 'ivc' }));
+  expectGood(await run(image, { size: 3, hosts: 2, processes: 2 }));
+});
+
 test('the guarded heap notices a write of one byte behind a block, and one before it', async () => {
   const image = await build('../behaviour/heap-overrun.c', guard);
   for (const [where, what] of [

@@ -60,13 +60,30 @@ void vbmpi_channel_open(int rank) {
   peer->channel = true;
 }
 
+/* Whether the word that it leaves has come from a rank, be it unread. */
+static bool leaves(int rank) {
+  const struct vbmpi_device *device = &vbmpi_device;
+  if (vbmpi_has_left(&device->peers[rank])) return true;
+  for (int i = 0; i < device->channels; i++) {
+    if (ways[i].rank != rank) continue;
+    for (uint32_t count = ways[i].count; count - ways[i].count < device->slots; count++) {
+      const struct vb_ivc_entry *entry = &ways[i].ring[count & (device->slots - 1)];
+      if (__atomic_load_n(&entry->generation, __ATOMIC_ACQUIRE) != count + 1) break;
+      const struct vbmpi_header *header = (const struct vbmpi_header *)entry->message;
+      if ((header->kind & VBMPI_KIND_MASK) == VBMPI_MARK && vbmpi_means_end((uint32_t)header->tag)) return true;
+    }
+  }
+  return false;
+}
+
 void vbmpi_channel_post(struct vbmpi_peer *peer, const struct vbmpi_header *header, const void *payload, size_t bytes) {
   /* At most `slots` messages are unread, so the buffer of one that was read is free. */
   uint32_t offset = (header->sequence % vbmpi_device.slots) * (uint32_t)vbmpi_device.buffer_bytes;
   int32_t result = vb_ivc_post(peer->slot, header, payload, (uint32_t)bytes, offset);
   /* Who has left after MPI_Finalize waits for nothing more. */
-  if (__builtin_expect(result == VB_ENODEV && (vbmpi_device.finalizing || vbmpi_has_left(peer)), 0)) return;
-  must(result, "take a message", (int)(peer - vbmpi_device.peers));
+  int rank = (int)(peer - vbmpi_device.peers);
+  if (__builtin_expect(result == VB_ENODEV && (vbmpi_device.finalizing || leaves(rank)), 0)) return;
+  must(result, "take a message", rank);
 }
 
 void vbmpi_channel_write(struct vbmpi_peer *peer, struct vbmpi_request *request, uint32_t immediate) {
