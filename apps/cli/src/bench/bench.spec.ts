@@ -7,7 +7,7 @@ import { bestPoints, bestSeconds, failedOn, ratioToNative, splitOf } from './res
 const machine = { cpu: 'a <fast> one', cores: 2, memoryBytes: 2 ** 33, node: 'v24', when: '2026-11-21' };
 const plan = {
   ...{ paths: ['native', 'bypass', 'split'], rounds: 2, batchMs: 10, classes: { IS: 'S' }, kernels: ['IS', 'EP'], ranks: 2 },
-  ...{ hplOrder: 100, hplRanks: [1, 2], cellSeconds: 60 },
+  ...{ hplOrder: 100, hplRanks: [1, 2], minutes: 5, cellSeconds: 60 },
 };
 const vm = { imageBytes: 1000, memoryBytes: 9_000_000, cold: { boot: 0.2 }, warm: {} };
 const results = (runs: readonly Run[]): Results => ({ machine, loadBefore: 0.5, plan, vm, runs });
@@ -44,13 +44,13 @@ describe('figures of a benchmark', () => {
 });
 
 describe('the cells of a benchmark', () => {
-  it('are every experiment on every path, the paths in turn, round after round', () => {
+  it('are every experiment on every path in turn, and all of a round before the next', () => {
     const cells = cellsOf({ ...plan, paths: ['native', 'bypass'] });
-    expect(cells.map(({ experiment, path, round }) => `${experiment} ${path} ${round}`)).toEqual([
-      ...['micro native 1', 'micro bypass 1', 'micro native 2', 'micro bypass 2', 'no-cache native 1', 'no-cache bypass 1'],
-      ...['nas-IS', 'nas-EP', 'hpl-1', 'hpl-2'].flatMap((name) =>
-        [1, 2].flatMap((round) => [`${name} native ${round}`, `${name} bypass ${round}`]),
-      ),
+    const round = (number: number, names: readonly string[]): string[] =>
+      names.flatMap((name) => [`${name} native ${number}`, `${name} bypass ${number}`]);
+    expect(cells.map(({ experiment, path, round: number }) => `${experiment} ${path} ${number}`)).toEqual([
+      ...round(1, ['micro', 'no-cache', 'nas-IS', 'nas-EP', 'hpl-1', 'hpl-2']),
+      ...round(2, ['micro', 'nas-IS', 'nas-EP', 'hpl-1', 'hpl-2']),
     ]);
   });
 
@@ -87,6 +87,10 @@ describe('the report', () => {
       'NAS by the path split, as ratios to native: IS 3.00.',
       'NAS by the path ethernet, as ratios to native: IS 4.00.',
     ]);
+  });
+
+  it('says when runs are missing', () => {
+    expect(htmlReport(all)).toContain('6 of the 33 runs were made');
   });
 
   it('begins with a warning when others used the machine', () => {

@@ -1,10 +1,9 @@
 /**
- * The experiments of the papers. Each is one measurement repeated over the paths in turn, round after round, so that what else happens on the
- * machine meets all paths alike; of the rounds the best counts, and all are kept, those that failed as well.
+ * The experiments of the papers. Each is one measurement on the paths in turn, so that what else happens on the machine meets all paths alike;
+ * of the rounds the best counts, and all are kept, those that failed as well. A round has every experiment, so that one who has time for
+ * a part of the rounds has all figures.
  */
-import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
-import type { jobv1 } from '@verbena/contracts';
-import { secondsOf, type BenchJob, type BenchRunner, type JobWish } from './runner.ts';
+import type { JobWish } from './runner.ts';
 
 export interface Plan {
   readonly paths: readonly string[];
@@ -18,7 +17,9 @@ export interface Plan {
   readonly hplOrder: number;
   /** Linpack runs on each of these numbers of ranks. */
   readonly hplRanks: readonly number[];
-  /** A job that takes longer has failed. */
+  /** After so many minutes no further run begins. */
+  readonly minutes: number;
+  /** A job that takes longer has failed; so long may the last one go on when the time for all has passed. */
   readonly cellSeconds: number;
 }
 
@@ -27,8 +28,8 @@ const quickClasses = { EP: 'S', IS: 'S', CG: 'S', FT: 'S', MG: 'S', LU: 'S', SP:
 /** A second or two each, natively: long enough to say whose time it was. */
 const fullClasses = { EP: 'A', IS: 'A', CG: 'A', FT: 'W', MG: 'A', LU: 'W', SP: 'W', BT: 'W' } as const;
 
-export const quickPlan = { rounds: 2, batchMs: 10, classes: quickClasses, hplOrder: 400, cellSeconds: 120 } as const;
-export const fullPlan = { rounds: 5, batchMs: 40, classes: fullClasses, hplOrder: 1500, cellSeconds: 600 } as const;
+export const quickPlan = { rounds: 2, batchMs: 10, classes: quickClasses, hplOrder: 400, minutes: 5, cellSeconds: 60 } as const;
+export const fullPlan = { rounds: 5, batchMs: 40, classes: fullClasses, hplOrder: 1500, minutes: 25, cellSeconds: 180 } as const;
 export const allKernels = ['EP', 'IS', 'CG', 'FT', 'MG', 'LU', 'SP', 'BT'] as const;
 
 /** One line of the micro-benchmarks. */
@@ -71,7 +72,7 @@ export interface Results {
     readonly node: string;
     readonly when: string;
   };
-  /** Of the machine when the experiments began, over a minute: what others did on it. */
+  /** Of the machine when the experiments began, over a minute: what others did on it. The highest, when they were resumed. */
   readonly loadBefore: number;
   readonly plan: Plan;
   readonly vm: { readonly imageBytes: number; readonly memoryBytes: number; readonly cold: Phases; readonly warm: Phases } | undefined;
@@ -80,7 +81,7 @@ export interface Results {
 export type Phases = Readonly<Record<string, number>>;
 
 /** One program on one path, for the n-th time. */
-interface Cell {
+export interface Cell {
   readonly experiment: string;
   readonly path: string;
   readonly round: number;
@@ -101,79 +102,36 @@ function readVerified(output: string): Pick<Run, 'seconds' | 'gflops'> {
   return { seconds, ...(gflops === undefined ? {} : { gflops: Number(gflops) }) };
 }
 
-/** All cells in the order in which they run: for each experiment, rounds over the paths in turn. */
-export function cellsOf(plan: Plan): Cell[] {
-  const everywhere = (rounds: number, cell: (path: string) => Omit<Cell, 'path' | 'round'>): Cell[] =>
-    Array.from({ length: rounds }, (_, i) => plan.paths.map((path) => ({ ...cell(path), path, round: i + 1 }))).flat();
+type Experiment = Omit<Cell, 'path' | 'round'>;
+
+function experimentsOf(plan: Plan): Experiment[] {
   const micro = { program: ['examples/bench/micro.c', '-O3'], read: readMicro } as const;
   const args = [String(plan.batchMs)];
   return [
-    ...everywhere(plan.rounds, () => ({ ...micro, experiment: 'micro', what: 'messages', wish: { ranks: 2, args } })),
-    ...everywhere(1, () => ({
+    { ...micro, experiment: 'micro', what: 'messages', wish: { ranks: 2, args } },
+    {
       ...{ ...micro, experiment: 'no-cache', what: 'messages without the registration cache' },
       wish: { ranks: 2, args: [...args, 'messages'], env: ['VERBENA_REGISTRATION_CACHE=0'] },
+    },
+    ...plan.kernels.map((kernel): Experiment => ({
+      ...{ experiment: `nas-${kernel}`, what: `NAS ${kernel} class ${plan.classes[kernel] ?? 'S'}`, read: readVerified },
+      program: [`test/guests/nas/${kernel.toLowerCase()}.c`, '-O3', '-lm'],
+      wish: { ranks: plan.ranks, args: [plan.classes[kernel] ?? 'S'] },
     })),
-    ...plan.kernels.flatMap((kernel) =>
-      everywhere(plan.rounds, () => ({
-        ...{ experiment: `nas-${kernel}`, what: `NAS ${kernel} class ${plan.classes[kernel] ?? 'S'}`, read: readVerified },
-        program: [`test/guests/nas/${kernel.toLowerCase()}.c`, '-O3', '-lm'],
-        wish: { ranks: plan.ranks, args: [plan.classes[kernel] ?? 'S'] },
-      })),
-    ),
-    ...plan.hplRanks.flatMap((ranks) =>
-      everywhere(plan.rounds, () => ({
-        ...{ experiment: `hpl-${ranks}`, what: `Linpack on ${ranks} ranks`, read: readVerified },
-        ...{ program: ['examples/hpl.c', '-O3', '-lm'], wish: { ranks, args: [String(plan.hplOrder), '64'] } },
-      })),
-    ),
+    ...plan.hplRanks.map((ranks): Experiment => ({
+      ...{ experiment: `hpl-${ranks}`, what: `Linpack on ${ranks} ranks`, read: readVerified },
+      ...{ program: ['examples/hpl.c', '-O3', '-lm'], wish: { ranks, args: [String(plan.hplOrder), '64'] } },
+    })),
   ];
 }
 
-/**
- * Runs all cells. What fails is in the results as failed, and the rest goes on.
- * @throws what the signal was aborted with
- */
-export async function measure(runner: BenchRunner, plan: Plan, tell: (text: string) => void, signal: AbortSignal): Promise<Results> {
-  const [loadBefore = 0] = loadavg();
-  tell('a VM: image, boot, memory');
-  const vm = await measureVm(runner).catch(() => undefined);
-  const cells = cellsOf(plan);
-  const runs: Run[] = [];
-  for (const [i, cell] of cells.entries()) {
-    signal.throwIfAborted();
-    const rounds = Math.max(...cells.filter(({ experiment }) => experiment === cell.experiment).map(({ round }) => round));
-    tell(`${i + 1} of ${cells.length}: ${cell.what}, ${cell.path}, round ${cell.round} of ${rounds}`);
-    runs.push(await runCell(runner, cell, plan.cellSeconds));
-  }
-  signal.throwIfAborted();
-  return { machine: machine(), loadBefore, plan, vm, runs };
-}
-
-async function runCell(runner: BenchRunner, { experiment, path, round, program, wish, read }: Cell, timeSeconds: number): Promise<Run> {
-  const [source, ...flags] = program;
-  let ended: BenchJob | undefined;
-  try {
-    ended = await runner.run(experiment, await runner.image(source, flags), { ...wish, path, policy: policyOf(path), timeSeconds });
-    const { job, output } = ended;
-    return {
-      ...{ experiment, path, round, job: job.id, ...read(output), split: secondsOf(job), counters: countersOf(job) },
-      phases: job.phaseSeconds,
-    };
-  } catch (error) {
-    const failed = error instanceof Error ? error.message : String(error);
-    return { experiment, path, round, job: ended?.job.id ?? '', failed };
-  }
-}
-
-/** Inter-VM channels need both VMs on one host; the other paths are measured between hosts. */
-const policyOf = (path: string): string => (path === 'ivc' ? 'pack' : 'spread');
-
-async function measureVm(runner: BenchRunner): Promise<NonNullable<Results['vm']>> {
-  const image = await runner.image('examples/hello.c', ['-O2']);
-  const first = await runner.run('hello', image, { path: 'bypass', ranks: 2 });
-  const second = await runner.run('hello', image, { path: 'bypass', ranks: 2 });
-  const memoryBytes = Math.max(...first.job.ranks.map(({ memoryBytesUsed }) => Number(memoryBytesUsed)));
-  return { imageBytes: image.wasm.length, memoryBytes, cold: first.job.phaseSeconds, warm: second.job.phaseSeconds };
+/** All cells in the order in which they run: round after round, each experiment over the paths in turn. Messages without the cache run once. */
+export function cellsOf(plan: Plan): Cell[] {
+  return Array.from({ length: plan.rounds }, (_, i) => i + 1).flatMap((round) =>
+    experimentsOf(plan)
+      .filter(({ experiment }) => round === 1 || experiment !== 'no-cache')
+      .flatMap((experiment) => plan.paths.map((path) => ({ ...experiment, path, round }))),
+  );
 }
 
 /** Lines "figure bytes value"; anything else is no point. */
@@ -183,22 +141,4 @@ export function readPoints(output: string): Point[] {
     const point = { figure, bytes: Number(bytes), value: Number(value) };
     return more.length === 0 && value !== undefined && Number.isFinite(point.bytes) && Number.isFinite(point.value) ? [point] : [];
   });
-}
-
-function countersOf(job: jobv1.Job): Counters {
-  const sum = (pick: (rank: jobv1.RankPlacement) => bigint | undefined): number =>
-    job.ranks.reduce((total, rank) => total + Number(pick(rank) ?? 0n), 0);
-  return {
-    messages: sum((rank) => rank.messagesSent),
-    adapter: sum((rank) => rank.io?.adapterOperations),
-    vmm: sum((rank) => rank.dataPathVmmOperations),
-    driverDomain: sum((rank) => rank.io?.driverDomainOperations),
-    channel: sum((rank) => rank.io?.channelMessages),
-    copiedBytes: sum((rank) => rank.io?.copiedBytes),
-  };
-}
-
-export function machine(): Results['machine'] {
-  const cpu = cpus()[0]?.model ?? 'unknown';
-  return { cpu, cores: availableParallelism(), memoryBytes: totalmem(), node: process.version, when: new Date().toISOString() };
 }

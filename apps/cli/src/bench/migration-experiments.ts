@@ -4,7 +4,8 @@
  * all of them alike; medians count, and every move is kept.
  */
 import type { GuestImage } from '@verbena/guest-image';
-import { machine, type Results } from './experiments.ts';
+import type { Results } from './experiments.ts';
+import { machine } from './measure.ts';
 import { MovingJob, type Design, type Moved, type MoveWish } from './moving-job.ts';
 import type { Session } from '../endpoint/session.ts';
 

@@ -2,8 +2,9 @@
 import { escape } from '../terminal/markup.ts';
 import { humanBytes } from '../terminal/units.ts';
 import { barChart, bytesText, lineChart, short } from './charts.ts';
-import type { Results } from './experiments.ts';
+import { cellsOf, type Results } from './experiments.ts';
 import { findings } from './findings.ts';
+import { missingCells } from './measure.ts';
 import { figure, page, paper, table, type Cell } from './page.ts';
 import { fig12, fig3, table1, table2, testbed, texts, type TimeSplit } from './papers.ts';
 import { bestGflops, bestPoints, bestSeconds, failedOn, ratioToNative, splitOf } from './results.ts';
@@ -183,11 +184,16 @@ function failures({ runs }: Results): string {
 /** The paths that go through a driver domain; `ethernet` is that of Fig 3 and Table 1. */
 const driverPaths = (results: Results): string[] => results.plan.paths.filter((path) => path === 'ethernet' || path === 'split');
 
+function unfinished({ plan, runs }: Results): string {
+  const [all, missing] = [cellsOf(plan).length, missingCells(plan, runs).length];
+  return missing === 0 ? '' : ` ${all - missing} of the ${all} runs were made; the others are missing from every figure.`;
+}
+
 export function htmlReport(results: Results): string {
   const { machine, plan } = results;
   const parts = [
     `<h1>The papers' experiments on this machine</h1>`,
-    `<p>${escape(`${machine.cpu}, ${machine.cores} cores, ${humanBytes(BigInt(machine.memoryBytes))}; Node ${machine.node}; ${machine.when}. ${plan.rounds} rounds over the paths in turn, the best of each.`)}</p>`,
+    `<p>${escape(`${machine.cpu}, ${machine.cores} cores, ${humanBytes(BigInt(machine.memoryBytes))}; Node ${machine.node}; ${machine.when}. ${plan.rounds} rounds over the paths in turn, the best of each.${unfinished(results)}`)}</p>`,
     paper(testbed),
     `<ul>${findings(results)
       .map((each) => `<li>${escape(each)}</li>`)
