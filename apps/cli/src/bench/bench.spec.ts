@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { barChart } from './charts.ts';
 import { cellsOf, readPoints, type Results, type Run } from './experiments.ts';
 import { findings } from './findings.ts';
 import { htmlReport } from './report.ts';
@@ -66,6 +67,28 @@ describe('the cells of a benchmark', () => {
     expect(failedOn(results([failed, { ...is('split', 1), experiment: 'nas-EP' }]), 'nas-EP', 'split')).toBe(false);
     expect(failedOn(results([]), 'nas-EP', 'split')).toBe(false);
     expect(ratioToNative(results([is('native', 2), is('split', 3)]), 'nas-IS', 'split')).toBe(1.5);
+  });
+});
+
+describe('a chart of bars', () => {
+  it('has lines at round values', () => {
+    const bars = [
+      {
+        name: 'EP',
+        values: [
+          { name: 'native', value: 1 },
+          { name: 'split', value: 3.81 },
+        ],
+      },
+    ];
+    const chart = barChart('NAS', 'time / native', bars, 1);
+    expect([...chart.matchAll(/text-anchor="end"[^>]*>([\d.]+)</g)].map(([, label]) => label)).toEqual([
+      '0',
+      '1.00',
+      '2.00',
+      '3.00',
+      '4.00',
+    ]);
   });
 });
 

@@ -120,13 +120,16 @@ function spread(labels: readonly { name: string; at: number }[]): Map<string, nu
 function barScale(values: readonly number[], reference: number | undefined): { y: (value: number) => number; ticks: number[] } {
   const [least, most] = [Math.min(...values, reference ?? Infinity), Math.max(...values, reference ?? 0)];
   const bottom = size.top + inner.height;
+  const steps = Array.from({ length: 40 }, (_, i) => [1, 2, 5].map((digit) => digit * 10 ** (i - 20))).flat();
   if (most <= 8 * least) {
     const top = most * 1.08;
-    return { y: (value) => bottom - (value / top) * inner.height, ticks: [0, 0.25, 0.5, 0.75, 1].map((part) => top * part) };
+    // At most six lines, at round values.
+    const step = steps.find((each) => top / each <= 6) ?? top;
+    const ticks = Array.from({ length: Math.floor(top / step) + 1 }, (_, i) => i * step);
+    return { y: (value) => bottom - (value / top) * inner.height, ticks };
   }
   const low = least / 2;
   const y = (value: number): number => bottom - (Math.log(value / low) / Math.log((most * 1.2) / low)) * inner.height;
-  const steps = Array.from({ length: 40 }, (_, i) => [1, 2, 5].map((digit) => digit * 10 ** (i - 20))).flat();
   return {
     y,
     ticks: apartFrom(

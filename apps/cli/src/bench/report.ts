@@ -193,7 +193,7 @@ export function htmlReport(results: Results): string {
   const { machine, plan } = results;
   const parts = [
     `<h1>The papers' experiments on this machine</h1>`,
-    `<p>${escape(`${machine.cpu}, ${machine.cores} cores, ${humanBytes(BigInt(machine.memoryBytes))}; Node ${machine.node}; ${machine.when}. ${plan.rounds} rounds over the paths in turn, the best of each.${unfinished(results)}`)}</p>`,
+    `<p>${escape(`${machine.cpu}, ${machine.cores} cores, ${humanBytes(BigInt(machine.memoryBytes))}; Node ${machine.node}; ${machine.when}. Rounds over the paths in turn: ${plan.rounds}; the best of each counts.${unfinished(results)}`)}</p>`,
     paper(testbed),
     `<ul>${findings(results)
       .map((each) => `<li>${escape(each)}</li>`)
