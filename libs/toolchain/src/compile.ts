@@ -20,7 +20,7 @@ import { moduleInfo } from './module-info.ts';
 import { expandResponseFiles } from './response-files.ts';
 import { guestRuntime, HEADER_DIRECTORIES } from './runtime.ts';
 import type { GuestRuntime } from './runtime.ts';
-import { BLOCKING_IMPORTS, DEFAULT_MEMORY_BYTES, MEMORY_ROOM_BYTES } from './target.ts';
+import { BLOCKING_IMPORTS, DEFAULT_MEMORY_BYTES, MEMORY_ROOM_BYTES, optimizerFlags } from './target.ts';
 import { ToolPool } from './tool-pool.ts';
 import { CLANG_VERSION } from './version.ts';
 
@@ -142,7 +142,7 @@ class Compilation {
       language: input.language,
       stage: dependencies?.only === true ? 'preprocess' : stage === 'link' ? 'object' : stage,
       cwd,
-      driverFlags,
+      driverFlags: input.language === 'assembler' ? driverFlags : [...optimizerFlags(driverFlags), ...driverFlags],
       frontendFlags,
       systemDirectories: HEADER_DIRECTORIES,
       dependencies: dependencies === undefined ? undefined : { request: dependencies, target: this.#dependencyTarget(input.path) },

