@@ -36,11 +36,11 @@ export function transferOf(wire: migrationv1.MigrationTransfer | undefined): Tra
     clusterBytes: clusterBytes || usualTransfer.clusterBytes,
     compression,
     whenTooFast: policies.get(whenTooFast) ?? 'suspend',
-    ...(design === MigrationDesign.PE ? { design: 'pe' } : {}),
+    design: design === MigrationDesign.PE ? 'pe' : 'mt',
   };
 }
 
-export function transferOnWire({ transport, clusterBytes, compression, whenTooFast, design = 'mt' }: TransferPlan) {
+export function transferOnWire({ transport, clusterBytes, compression, whenTooFast, design }: TransferPlan) {
   const policies = { suspend: WhenTooFast.SUSPEND, throttle: WhenTooFast.THROTTLE, 'give-up': WhenTooFast.GIVE_UP } as const;
   return {
     transport: transport === 'rdma' ? Transport.RDMA : Transport.TCP,

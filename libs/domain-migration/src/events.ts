@@ -25,12 +25,18 @@ export interface TransferPlan {
   readonly compression: number;
   /** A guest that writes faster than the link carries is suspended all the same, throttled before that, or left where it is. */
   readonly whenTooFast: 'suspend' | 'throttle' | 'give-up';
-  /** Whether ranks stop their channels while they compute (mt, also when nothing is said), or in calls of MPI only (pe): the designs of IPDPS'17. */
-  readonly design?: 'mt' | 'pe';
+  /** Whether ranks stop their channels while they compute (mt), or in calls of MPI only (pe): the designs of IPDPS'17. */
+  readonly design: 'mt' | 'pe';
 }
 
 /** Of migrations that were started when there was no choice, and of those that make none. */
-export const usualTransfer: TransferPlan = { transport: 'tcp', clusterBytes: 256 * 1024, compression: 0, whenTooFast: 'suspend' };
+export const usualTransfer: TransferPlan = {
+  transport: 'tcp',
+  clusterBytes: 256 * 1024,
+  compression: 0,
+  whenTooFast: 'suspend',
+  design: 'mt',
+};
 
 /** What a migration is, fixed when it starts. */
 export interface MigrationPlan extends Route {

@@ -91,7 +91,7 @@ export const identityEvents: Shapes<TenantEvent | UserEvent | TokenEvent> = {
 export const migrationEvents: Shapes<MigrationEvent> = {
   MigrationPlanned: [],
   MigrationRefused: [],
-  MigrationStarted: [withUsualTransfer],
+  MigrationStarted: [withUsualTransfer, withDesign],
   MigrationRoundDone: [],
   MigrationQuiescing: [],
   MigrationSuspended: [],
@@ -128,6 +128,12 @@ export const catalogue = {
 /** There was no choice. */
 function withUsualTransfer(data: unknown): unknown {
   return { transfer: usualTransfer, ...(data as object) };
+}
+
+/** Every rank was asked wherever it could answer. */
+function withDesign(data: unknown): unknown {
+  const started = data as { readonly transfer: object };
+  return { ...started, transfer: { design: 'mt', ...started.transfer } };
 }
 
 function withNodeLossPolicy(data: unknown): unknown {

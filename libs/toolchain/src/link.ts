@@ -4,9 +4,10 @@ import type { Cache } from './cache.ts';
 import { keyOf } from './cache.ts';
 import { moduleInfo } from './module-info.ts';
 import { tentativeDefinitions } from './object-symbols.ts';
-import { functionsOf } from './polls/link-map.ts';
+import { functionsOf, type LinkedFunction } from './polls/link-map.ts';
 import { BLOCKING_IMPORTS, LINK_FLAGS, POLL_FUNCTION } from './target.ts';
 import type { ToolPool } from './tool-pool.ts';
+import type { PollPlan } from './tool-protocol.ts';
 import { TOOLCHAIN_VERSION } from './version.ts';
 
 export interface LinkInput {
@@ -69,16 +70,25 @@ export async function link(request: LinkRequest, pool: ToolPool, cache: Cache): 
   if (cached !== undefined) return { exitCode: 0, diagnostics: '', wasm: cached };
   const linked = await linkWithTentative(request, pool);
   if (linked.wasm === undefined || !request.asyncify || moduleInfo(linked.wasm).hasTags) return linked;
-  const polled = request.polls ? programFunctions(linked.map) : [];
-  const instrumented = await pool.run({ kind: 'asyncify', wasm: linked.wasm, imports: BLOCKING_IMPORTS, polled });
+  const polls = pollPlan(request.polls ? linked.map : '');
+  const instrumented = await pool.run({ kind: 'asyncify', wasm: linked.wasm, imports: BLOCKING_IMPORTS, polls });
   const wasm = instrumented.out['wasm'];
   if (wasm !== undefined && linked.diagnostics === '') cache.set(key, wasm);
   return { ...linked, wasm };
 }
 
-/** Indices, without imports, of the functions that are neither a library's nor left alone by Asyncify. */
-const programFunctions = (map: string): number[] =>
-  functionsOf(map).flatMap(({ file, name }, index) => (file.startsWith(PROGRAM_FILES) && !neverUnwinds(name) ? index : []));
+/** What calls main and the constructors of static objects. */
+const STARTS: ReadonlySet<string> = new Set(['_start', '__main_void', '__wasm_call_ctors']);
+
+/** The functions that are neither a library's nor left alone by Asyncify, and those that start the program. */
+function pollPlan(map: string): PollPlan {
+  const functions = functionsOf(map);
+  const indices = (chosen: (each: LinkedFunction) => boolean): number[] => functions.flatMap((each, index) => (chosen(each) ? index : []));
+  return {
+    program: indices(({ file, name }) => file.startsWith(PROGRAM_FILES) && !neverUnwinds(name)),
+    starts: indices(({ name }) => STARTS.has(name)),
+  };
+}
 
 /** Links; if all that stands in the way are tentative definitions, links again and takes one of each. */
 async function linkWithTentative(request: LinkRequest, pool: ToolPool): Promise<Joined> {

@@ -70,7 +70,7 @@ async function asyncify(request: AsyncifyRequest): Promise<ToolResult> {
   binaryen ??= loadBinaryen();
   const library = await binaryen;
   const { Features } = library;
-  const module = library.readBinary(insertPolls(request.wasm, request.polled, POLL_FUNCTION));
+  const module = library.readBinary(insertPolls(request.wasm, request.polls, POLL_FUNCTION));
   try {
     module.setFeatures(
       Features.Atomics |

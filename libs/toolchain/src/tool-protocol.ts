@@ -15,13 +15,20 @@ export interface LlvmRequest {
   readonly stdoutAs?: string;
 }
 
+/** Functions by index without imports. */
+export interface PollPlan {
+  /** Those that may get polls: the program's own. */
+  readonly program: readonly number[];
+  /** Those that start the program: what else calls into it may be at work on data that a poll must not see. */
+  readonly starts: readonly number[];
+}
+
 export interface AsyncifyRequest {
   readonly kind: 'asyncify';
   readonly wasm: Uint8Array;
   /** "module.name" of each import over which the guest may unwind. */
   readonly imports: readonly string[];
-  /** The functions that get polls, by index without imports. */
-  readonly polled: readonly number[];
+  readonly polls: PollPlan;
 }
 
 /** Loads what a request of the other kinds will need, so that it does not wait. */

@@ -146,8 +146,7 @@ bool vbmpi_quiesce(void) {
 
 /* Called by toolchain/guest/poll.c. */
 void vbmpi_poll(void) {
-  /* Only a job of one rank: with channels, a guest that stopped them at a poll was seen to trap when it had connected them anew. */
-  if (vbmpi_device.size == 1 && vbmpi_device.callbacks == 0 && vb_event_page()->control != vbmpi_device.control) vbmpi_progress();
+  if (vbmpi_device.callbacks == 0 && vb_event_page()->control != vbmpi_device.control) vbmpi_progress();
 }
 
 void vbmpi_quiesce_end(void) {

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { POLL_WORD } from '../target.ts';
 import { randomModule } from '../testing/random-module.ts';
+import { calledFromOutside } from './called-from-outside.ts';
 import { inCycles } from './cycles.ts';
 import { insertPolls } from './insert.ts';
 import { readModule, withBodies } from './module-code.ts';
@@ -11,7 +12,7 @@ import { readModule, withBodies } from './module-code.ts';
 const memory = new WebAssembly.Memory({ initial: 150, maximum: 150 });
 const RECORD = 0x0010_0000;
 const DATA = 0x0090_0000;
-const polled = [1, 2];
+const polled = { program: [1, 2], starts: [] };
 
 interface Outcome {
   readonly result: number;
@@ -128,5 +129,19 @@ describe('polls in a program', () => {
       [5, [1, 4]],
     ]);
     expect([...inCycles(callees)].sort()).toEqual([2, 3, 4]);
+  });
+
+  it('never come in what libraries call by name, as an allocator of the program, nor in what that calls', () => {
+    // 1: _start, 2: main, 3: work, 4: the program's malloc, 5: its search for room, 6: MPI_Send, 7: what nobody calls.
+    const callees = new Map([
+      [1, [2]],
+      [2, [3, 6]],
+      [3, [5, 6, 4]],
+      [4, [5]],
+      [5, [5]],
+      [6, [4, 8]],
+      [7, []],
+    ]);
+    expect([...calledFromOutside(callees, new Set([2, 3, 4, 5, 7]), new Set([1]))].sort()).toEqual([4, 5]);
   });
 });

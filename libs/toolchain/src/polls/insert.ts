@@ -1,7 +1,8 @@
 /**
  * Polls in a program's own functions, so that one that computes can be brought to a safepoint (docs/decisions/0021-polls-in-loops.md). A poll
  * loads a word of the event page and calls vb_poll() when it is not zero. It stands at the head of loops, and of functions that call
- * themselves. Libraries get none: no poll must come while the MPI library holds its queues.
+ * themselves. Libraries get none: no poll must come while the MPI library holds its queues. Nor does what libraries call by name, as a malloc() of
+ * the program's own, and what that calls.
  *
  *   each turn          loop            now and then   loop
  *                        poll                           poll; left = 4096
@@ -14,7 +15,9 @@
  * The loop on the right has no call inside, so Asyncify leaves it as it is.
  */
 import { POLL_WORD } from '../target.ts';
+import type { PollPlan } from '../tool-protocol.ts';
 import { WasmReader } from '../wasm-reader.ts';
+import { calledFromOutside } from './called-from-outside.ts';
 import { inCycles } from './cycles.ts';
 import { EMPTY_BLOCK, I32, opcode, skipInstruction, unsigned } from './instructions.ts';
 import { paceOf, readBody, type Body, type Pace } from './loops.ts';
@@ -24,19 +27,23 @@ import { readModule, withBodies } from './module-code.ts';
 const TURNS = [0x80, 0x20] as const;
 const CALLING_TURNS = [0x20] as const;
 
-/** @param functions indices, without imports, of those that get polls; `poll` is the name by which vb_poll() is exported */
-export function insertPolls(wasm: Uint8Array, functions: readonly number[], poll: string): Uint8Array {
+/** @param poll the name by which vb_poll() is exported */
+export function insertPolls(wasm: Uint8Array, { program, starts }: PollPlan, poll: string): Uint8Array {
   const module = readModule(wasm);
-  const index = module.exportedFunctions.get(poll);
-  if (index === undefined) return wasm;
-  const call = pollInstructions(index);
-  const bodies = new Map(functions.map((each) => [each, readBody(module.bodies[each] ?? new Uint8Array())]));
-  const callees = new Map([...bodies].map(([each, body]) => [each + module.imported, body.callees]));
-  const recursive = inCycles(callees);
+  const vbPoll = module.exportedFunctions.get(poll);
+  if (vbPoll === undefined) return wasm;
+  const call = pollInstructions(vbPoll);
+  const all = new Map(module.bodies.map((bytes, each) => [each + module.imported, readBody(bytes)]));
+  const numbered = (functions: readonly number[]): Set<number> => new Set(functions.map((each) => each + module.imported));
+  const callees = new Map([...all].map(([each, body]) => [each, body.callees]));
+  const own = numbered(program);
+  const spared = calledFromOutside(callees, own, numbered(starts));
+  const recursive = inCycles(new Map([...callees].filter(([each]) => own.has(each) && !spared.has(each))));
   const rewritten = module.bodies.map((bytes, each) => {
-    const body = bodies.get(each);
-    if (body === undefined) return bytes;
-    const entry = recursive.has(each + module.imported);
+    const index = each + module.imported;
+    const body = all.get(index);
+    if (body === undefined || !own.has(index) || spared.has(index)) return bytes;
+    const entry = recursive.has(index);
     const paces = body.loops.map(paceOf);
     if (!entry && paces.every((pace) => pace === 'never')) return bytes;
     return rewrite(bytes, body, { paces, entry, call, counter: (module.parameters[each] ?? 0) + body.locals.count });
