@@ -148,7 +148,9 @@ export class LocalShare implements Share {
   async quiesce(epoch: number, timeoutMs: number): Promise<readonly number[] | undefined> {
     const standing = [...this.#programs].filter(([rank]) => !this.#ended.has(rank) && !this.#hasFinalized(rank));
     const stopped = await Promise.allSettled(standing.map(([, program]) => program.quiesce(epoch, { timeoutMs })));
-    return stopped.every(({ status }) => status === 'fulfilled') ? standing.map(([rank]) => rank) : undefined;
+    if (!stopped.every(({ status }) => status === 'fulfilled')) return undefined;
+    // One that was through with MPI by the time stands at a poll, and will not meet the others.
+    return standing.map(([rank]) => rank).filter((rank) => !this.#hasFinalized(rank));
   }
 
   #hasFinalized(rank: number): boolean {

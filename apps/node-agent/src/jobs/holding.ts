@@ -64,7 +64,9 @@ export class Holding {
     const stopped = Promise.allSettled(programs.map((program) => program.quiesce(epoch, { timeoutMs })));
     const done = stopped.then((results) => {
       const failed = results.findIndex(({ status }) => status === 'rejected');
-      if (failed < 0) return { ranks: ranks.map(({ rank }) => rank), rendezvous: run.rendezvousMade };
+      // One that was through with MPI by the time stands at a poll, and will not meet the others.
+      const meet = ranks.filter(({ vm }) => hasChannels(vm));
+      if (failed < 0) return { ranks: meet.map(({ rank }) => rank), rendezvous: run.rendezvousMade };
       const [reason = ''] = results.flatMap((result) => (result.status === 'rejected' ? [messageOf(result.reason)] : []));
       this.free(jobId, epoch);
       throw new Refusal('not-movable', `rank ${String(ranks[failed]?.rank)} of ${jobId} does not stand still: ${reason}`);

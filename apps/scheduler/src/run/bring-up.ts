@@ -15,7 +15,8 @@ import { byNode, isGone, tracked, type Work } from './work.ts';
 /** The job's ranks and how many more there was room for when they began. */
 function universeOf({ capacity }: RunPorts, { assignments, match, spec }: KnownJob): number {
   const { nodes, idle } = capacity.view(match?.imageDigest ?? '');
-  const free = nodes.filter(({ closed }) => closed === undefined).reduce((sum, { freeCores }) => sum + freeCores, 0);
+  // A node that has come back with fewer cores than its VMs have has none to give.
+  const free = nodes.filter(({ closed }) => closed === undefined).reduce((sum, { freeCores }) => sum + Math.max(0, freeCores), 0);
   return assignments.length + Math.floor((free + idle.reduce((sum, { vcpus }) => sum + vcpus, 0)) / Math.max(1, spec.vcpusPerVm));
 }
 

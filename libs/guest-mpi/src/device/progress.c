@@ -151,7 +151,11 @@ void vbmpi_take_late(void) {
     device->recv_count++;
     /* What the adapter flushed when it was taken away was never sent. */
     if (cqe->status != VB_WC_SUCCESS) continue;
-    if (cqe->opcode == VB_WC_RECV_RDMA_IMM || (header->kind & VBMPI_KIND_MASK) != VBMPI_CREDIT)
+    bool mark = cqe->opcode != VB_WC_RECV_RDMA_IMM && (header->kind & VBMPI_KIND_MASK) == VBMPI_MARK;
+    /* It was quiet, and then its MPI_Finalize was through. */
+    if (mark && vbmpi_means_end((uint32_t)header->tag))
+      device->peers[source].mark = (uint32_t)header->tag;
+    else if (cqe->opcode == VB_WC_RECV_RDMA_IMM || (header->kind & VBMPI_KIND_MASK) != VBMPI_CREDIT)
       vbmpi_fatal(MPI_ERR_INTERN, vbmpi_collective_or_call(), "a message from rank %d arrived on a quiet channel", source);
     device->peers[source].received++;
   }

@@ -115,18 +115,10 @@ static void stop_at_safepoint(uint32_t control, uint32_t flags) {
   open_gates();
 }
 
-/* Of MPI_COMM_WORLD: then this process is about to. Those of other worlds come and go. */
-static bool somebody_has_ended(void) {
-  if (left) return true;
-  for (int i = 0; i < vbmpi_device.world_size; i++)
-    if (vbmpi_has_left(&vbmpi_device.peers[vbmpi_device.world_first + i])) return true;
-  return false;
-}
-
 bool vbmpi_quiesce(void) {
   struct vbmpi_device *device = &vbmpi_device;
   uint32_t control = vb_event_page()->control, epoch = control >> VB_CONTROL_EPOCH_SHIFT;
-  if ((control & VB_CONTROL_PHASE_MASK) != VB_CONTROL_QUIESCE || somebody_has_ended()) {
+  if ((control & VB_CONTROL_PHASE_MASK) != VB_CONTROL_QUIESCE || left) {
     device->control = control;
     open_gates();
     return true;
