@@ -7,10 +7,11 @@
 import type { RunningProgram } from '@verbena/hypervisor';
 import type { Clock } from '@verbena/service-kit';
 import { messageOf, Refusal } from '../errors.ts';
-import { hasChannels, programOf } from '../migration/agent-migrations.ts';
+import { programOf } from '../migration/agent-migrations.ts';
 import type { JobRun } from './job-run.ts';
 import { localityOf, type JobGrowth, type JobStart } from './job-start.ts';
 import type { JobTable } from './job-table.ts';
+import type { Vm } from '../vms/vm-table.ts';
 
 export interface HoldingParts {
   readonly nodeId: string;
@@ -37,6 +38,9 @@ interface Held {
 /** For so long ranks stand for a scheduler that is not heard of. */
 const patienceMs = 60_000;
 
+/** Not yet, or no more: then it has no channels to stop, or has taken them down. */
+const usesMpi = ({ vm }: { readonly vm: Pick<Vm, 'domain'> }): boolean => vm.domain?.activity().mpiState === 'initialized';
+
 export class Holding {
   readonly #parts: HoldingParts;
   readonly #held = new Map<string, Held>();
@@ -58,15 +62,14 @@ export class Holding {
     if (run === undefined) throw new Refusal('not-here', `attempt ${String(attempt)} of ${jobId} does not run on ${nodeId}`);
     const why = known === undefined ? busy(jobId) : 'they stand already';
     if (why !== undefined) throw new Refusal('vm-busy', `the ranks of ${jobId} cannot stand still: ${why}`);
-    const ranks = run.ranks().filter(({ vm }) => hasChannels(vm));
+    const ranks = run.ranks().filter(usesMpi);
     const programs = ranks.map(({ program }) => programOf(program));
     run.quiet = true;
     const stopped = Promise.allSettled(programs.map((program) => program.quiesce(epoch, { timeoutMs })));
     const done = stopped.then((results) => {
       const failed = results.findIndex(({ status }) => status === 'rejected');
       // One that was through with MPI by the time stands at a poll, and will not meet the others.
-      const meet = ranks.filter(({ vm }) => hasChannels(vm));
-      if (failed < 0) return { ranks: meet.map(({ rank }) => rank), rendezvous: run.rendezvousMade };
+      if (failed < 0) return { ranks: ranks.filter(usesMpi).map(({ rank }) => rank), rendezvous: run.rendezvousMade };
       const [reason = ''] = results.flatMap((result) => (result.status === 'rejected' ? [messageOf(result.reason)] : []));
       this.free(jobId, epoch);
       throw new Refusal('not-movable', `rank ${String(ranks[failed]?.rank)} of ${jobId} does not stand still: ${reason}`);
